@@ -1,0 +1,23 @@
+# The proxy, run from the source tree with the pinned packages. Settings come in as environment variables.
+FROM python:3.13-slim
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+
+COPY requirements.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --requirement requirements.txt
+
+COPY start_proxy.py ./
+COPY src ./src
+# Modes are copied too, and a checkout made under umask 077 is readable to its owner only.
+RUN chmod -R a+rX .
+
+# A number needs no entry in the image's list of users, and an orchestrator can see that it isn't root.
+USER 65532:65532
+# Inside a container 127.0.0.1 is reachable from nowhere. Whoever can reach the port can spend the backend's key:
+# set ANTHROPIC_API_KEY, or publish the port on 127.0.0.1 only, as docker-compose.yml does.
+ENV HOST=0.0.0.0 PORT=8082 HOME=/app
+EXPOSE 8082
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=4); c.request('GET', '/health'); sys.exit(c.getresponse().status != 200)"]
+CMD ["python", "start_proxy.py"]

@@ -1,0 +1,1 @@
+"""The backends: HTTP, addresses, and what they say of their models."""

@@ -1,0 +1,132 @@
+"""The HTTP client behind the proxy: one connection pool for all backends, and every fault named.
+
+It opens answers and hands their bytes on; what the bytes mean is not its business. Time limits on an answer that has
+begun are the pulse's (`pulse.py`), so that a living stream is never cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import aiohttp
+import truststore
+
+from ..config import Backend
+from ..errors import RetryableError, UpstreamError
+from ..translate.dialect import Dialect
+from ..translate.failure import Asked, read_failure
+from .address import chat_url, headers
+
+_MAX_ERROR_BODY = 64 * 1024
+_READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
+
+
+class Client:
+    """Talks to backends. Use as an async context manager."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=15, ssl=_trusted())
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_READ_BUFFER,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool, for the catalogue and for resources."""
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        return self._session
+
+    @asynccontextmanager
+    async def open(
+        self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a chat request and give the backend's 200 answer; leaving closes it, finished or not.
+
+        asked: what the request was, for the words of a failure. Raises UpstreamError when it can't be reached or answers anything but success.
+        """
+        response = await self._post(backend, dialect, asked.model, body, stream=stream)
+        try:
+            if response.status >= 300:  # noqa: PLR2004 - redirects of a POST lose its body: they are failures too
+                raise read_failure(response.status, await _error_body(response), response.headers, asked)
+            yield response
+        except aiohttp.ClientPayloadError as error:
+            raise RetryableError("The backend closed the connection in the middle of its answer.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RetryableError(f"The connection to backend {backend.name} broke: {_reason(error)}.") from error
+        finally:
+            response.close() if not response.content.at_eof() else response.release()
+
+    async def _post(
+        self, backend: Backend, dialect: Dialect, model: str, body: bytes, *, stream: bool
+    ) -> aiohttp.ClientResponse:
+        connect = backend.timeouts.connect
+        try:
+            return await self.session.post(
+                chat_url(backend, model),
+                data=body,
+                headers=headers(backend, dialect, stream=stream),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
+                allow_redirects=False,
+            )
+        except aiohttp.ServerDisconnectedError as error:
+            raise RetryableError("The backend closed the connection without an answer.") from error
+        except TimeoutError as error:  # aiohttp's own time-outs are TimeoutErrors too
+            raise RetryableError(
+                f"Backend {backend.name} took no connection within {connect:g} s.", status=504
+            ) from error
+        except aiohttp.InvalidURL as error:
+            raise UpstreamError(
+                f"The base URL of backend {backend.name} is not a URL. Check OPENAI_BASE_URL."
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise RetryableError(
+                f"Backend {backend.name} can't be reached: {_reason(error)}. "
+                "Check OPENAI_BASE_URL, and that the server runs."
+            ) from error
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        async with asyncio.timeout(10):
+            return await response.content.read(_MAX_ERROR_BODY)
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return b""
+
+
+def _reason(error: BaseException) -> str:
+    """A few words on a connection fault, without addresses or paths."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
+        return "its TLS certificate is not trusted (set SSL_CERT_FILE to your CA file)"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its host name is unknown"
+    cause = getattr(error, "os_error", None) or error
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(cause, ConnectionResetError | BrokenPipeError):
+        return "connection reset"
+    return type(error).__name__
+
+
+def _trusted() -> ssl.SSLContext:
+    """The operating system's store of certificates, or the file SSL_CERT_FILE names."""
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context()
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

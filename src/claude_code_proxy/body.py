@@ -1,0 +1,92 @@
+"""The body of a request: read within its limit, unpacked, decoded."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.types import Receive
+
+from .errors import ClientError
+
+_decode = msgspec.json.Decoder().decode
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection: nobody is there to be answered."""
+
+
+async def read_json(receive: Receive, headers: Mapping[str, str], limit: int) -> Any:
+    """Return the decoded body. limit: bytes, packed and unpacked. Raises ClientError for one too large or no JSON."""
+    if _declared(headers) > limit:
+        raise _too_large(limit)
+    body = _unpack(await _read(receive, limit), headers.get("content-encoding", "").strip().lower(), limit)
+    try:
+        return _decode(body)
+    except RecursionError:
+        raise ClientError("The body is nested too deeply.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _lenient(body, error)
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _declared(headers: Mapping[str, str]) -> int:
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _too_large(limit: int) -> ClientError:
+    return ClientError(f"The request is larger than {limit} bytes (MAX_BODY_MB).", status=413)
+
+
+def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "deflate"):
+        message = f"content-encoding {encoding[:20]} is not supported: use gzip, deflate or none"
+        raise ClientError(message, code="request_body_encoding_unsupported")
+    unpacker = zlib.decompressobj(47 if encoding == "gzip" else 15)
+    try:
+        unpacked = unpacker.decompress(body, limit + 1)
+    except zlib.error:
+        raise ClientError(
+            "The body is not what its content-encoding says.", code="request_body_encoding_invalid"
+        ) from None
+    if len(unpacked) > limit:
+        raise _too_large(limit)
+    return unpacked
+
+
+def _lenient(body: bytes, error: Exception) -> Any:
+    """JavaScript clients send halves of surrogate pairs, cut from text; every other fault is the client's."""
+    try:
+        text = body.decode()
+        if "\\ud" in text or "\\uD" in text:
+            return _decode(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        pass
+    raise ClientError(f"The body is not valid JSON: {_place(error)}") from None
+
+
+def _place(error: Exception) -> str:
+    return (
+        "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).removeprefix("JSON is malformed: ")
+    )

@@ -1,0 +1,78 @@
+"""The way back to one client: an ASGI response whose status line can wait until there is something to say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.types import Send
+
+from .errors import ProxyError
+from .wire.anthropic import error_body, error_event
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_json = msgspec.json.Encoder().encode
+
+
+class Channel:
+    """Sends one response. `started`: the status is out; `ended`: the last byte too; `stalled`: the client reads slowly."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.request_id = request_id
+        self.started = False
+        self.ended = False
+        self.stalled = False
+        self.status = 0
+        self.headers: dict[str, str] = {"request-id": request_id}
+        self._send = send
+
+    async def stream(self, data: bytes, *, last: bool = False) -> None:
+        """Send frames of an event stream, the status first."""
+        if not self.started:
+            await self._start(200, {"content-type": "text/event-stream; charset=utf-8", **_UNBUFFERED})
+        self.stalled = True
+        self.ended = last
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        self.stalled = False
+
+    async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:
+        """Send a whole JSON response."""
+        data = _json(body)
+        await self._start(status, {"content-type": "application/json", "content-length": str(len(data)), **headers})
+        self.ended = True
+        await self._send({"type": "http.response.body", "body": data})
+
+    async def fail(self, error: ProxyError) -> None:
+        """Send an error: a status while there is none, the last event of the stream after that."""
+        if self.ended:
+            return
+        if self.started:
+            await self.stream(error_event(error, self.request_id), last=True)
+        else:
+            await self.json(error.status, error_body(error, self.request_id), error_headers(error))
+
+    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
+        self.started = True
+        self.status = status
+        raw = [(name.encode("latin-1"), _latin(value)) for name, value in (self.headers | dict(headers)).items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+_UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+def error_headers(error: ProxyError) -> dict[str, str]:
+    """Return the headers clients decide by whether and when to ask again."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = f"{max(0.0, error.retry_after):.3g}"
+    if error.should_retry is not None:
+        headers["x-should-retry"] = "true" if error.should_retry else "false"
+    return headers
+
+
+def _latin(value: str) -> bytes:
+    """Header text: what has no place in a header (other alphabets, control characters) becomes a question mark."""
+    return _CONTROL.sub(b"?", value.encode("latin-1", "replace"))

@@ -1,0 +1,81 @@
+"""`claude-code-proxy serve`: read the settings, say what is set, serve until told to stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import uvicorn
+
+from ..config import Config, load
+from ..dialects import DIALECTS
+from ..errors import ConfigError
+from ..local_servers import find_servers
+from ..observe import setup
+from ..server import create_app
+
+_DRAIN = 30  # seconds running streams get to finish after SIGTERM
+_WRONG_SETTINGS = 2  # exit code
+
+
+def serve(overrides: Mapping[str, str]) -> int:
+    """Serve; returns the exit code: 0 after a signal, 1 when the port is taken, 2 when a setting is wrong."""
+    try:
+        config = load(
+            os.environ, cwd=Path.cwd(), overrides=overrides, find_servers=find_servers, dialects=tuple(DIALECTS)
+        )
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return _WRONG_SETTINGS
+    setup(config.log_level, config.log_format)
+    listener = _listen(config)
+    if listener is None:
+        return 1
+    _banner(config, listener)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(config),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN,
+            timeout_keep_alive=75,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+    server.run(sockets=[listener])
+    return 0
+
+
+def _listen(config: Config) -> socket.socket | None:
+    """Bind before anything else is said, so that a taken port is one clear sentence."""
+    try:
+        return socket.create_server(
+            (config.host, config.port), family=socket.AF_INET6 if ":" in config.host else socket.AF_INET, backlog=2048
+        )
+    except OSError as error:
+        print(
+            f"Can't listen on {config.host}:{config.port}: {error.strerror or error}. "
+            "Stop the program that holds the port, or set PORT to another one (0 takes a free one).",
+            file=sys.stderr,
+        )
+        return None
+
+
+def _banner(config: Config, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host  # noqa: S104 - compared, not bound
+    for line in (*config.warnings, *config.notices):
+        print(line, file=sys.stderr)
+    backend = config.default_backend
+    print(f"claude-code-proxy on http://{shown}:{port} -> {backend.base_url}", file=sys.stderr)
+    print(
+        f"  opus {config.big_model} | sonnet {config.middle_model} | haiku {config.small_model}",
+        file=sys.stderr,
+    )
+    key = " ANTHROPIC_AUTH_TOKEN=<your ANTHROPIC_API_KEY>" if config.client_key else " ANTHROPIC_AUTH_TOKEN=any"
+    print(f"  ANTHROPIC_BASE_URL=http://{shown}:{port}{key} claude", file=sys.stderr, flush=True)

@@ -1,0 +1,242 @@
+"""What documents and addresses hold: PDFs are read, addresses fetched, outside the event loop and under limits.
+
+A PDF is read in a process of its own (`pdf_reader.py`): PDFium is native code, not safe in threads, and what it is given
+comes from strangers, so it gets a time limit, a memory limit and nothing else. An address is fetched only from public
+hosts: every address a name resolves to is checked, that of every redirect too, and the connection goes to the checked
+one, so that no name can point elsewhere a moment later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import socket
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from .translate.documents import PDF, Want, is_pdf
+from .translate.parts import Page, Resource
+
+MAX_BYTES = 32 * 1024 * 1024
+"""Of one fetched file or one PDF: what the real API takes."""
+
+FETCH_SECONDS = 20.0
+READ_SECONDS = 30.0
+_REDIRECTS = 5
+_FAILURE_LIFE = 300.0  # seconds an error is believed: a dead address must not cost a wait in every turn
+_AT_ONCE = 2  # PDFs read at the same time
+_CACHE_BYTES = 64 * 1024 * 1024
+_READER_MODULE = "claude_code_proxy.pdf_reader"
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+async def gather_resources(
+    wants: Sequence[Want], *, session: aiohttp.ClientSession | None = None
+) -> dict[str, Resource]:
+    """Fetch and read what `wants` lists, each thing once; a failure is a `Resource` with `error`, never an exception.
+
+    session: one made by `guarded_session`; any other could reach private hosts and is not used.
+    """
+    missing = [want for want in wants if _CACHE.get(want.key) is None]
+    if missing:
+        await _fill(missing, session)
+    found = {want.key: _CACHE.get(want.key) for want in wants}
+    return {key: resource or Resource(error="it was too large to keep") for key, resource in found.items()}
+
+
+def guarded_session(is_allowed: Callable[[Address], bool] | None = None) -> aiohttp.ClientSession:
+    """Return a session that connects to public hosts only. is_allowed: another rule for addresses, for tests."""
+    return aiohttp.ClientSession(
+        connector=GuardedConnector(is_allowed or is_public),
+        timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS),
+        trust_env=False,
+    )
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is on the public internet: not private, local, reserved or multicast, embedded or plain."""
+    inner = _embedded(address)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+class RefusedError(Exception):
+    """An address that must not be fetched, with the reason for the model."""
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """Connects only where `is_allowed` says so: names through its resolver, addresses by `check`."""
+
+    def __init__(self, is_allowed: Callable[[Address], bool]) -> None:
+        super().__init__(resolver=_Resolver(is_allowed), use_dns_cache=False, limit=8)
+        self._is_allowed = is_allowed
+
+    def check(self, url: str) -> None:
+        """Raise RefusedError unless the address is one of the web, and its host, if given as a number, is allowed."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise RefusedError("only http and https addresses are fetched")
+        try:
+            number = ipaddress.ip_address(parts.hostname.partition("%")[0])
+        except ValueError:
+            return
+        if not self._is_allowed(number):
+            raise RefusedError("it is not a public address")
+
+
+class _Resolver(AbstractResolver):
+    """Resolves a name and refuses it if any of its addresses is not allowed."""
+
+    def __init__(self, is_allowed: Callable[[Address], bool]) -> None:
+        self._is_allowed = is_allowed
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        addresses = {str(entry[4][0]): entry[0] for entry in found}
+        if not all(self._is_allowed(ipaddress.ip_address(address.partition("%")[0])) for address in addresses):
+            raise RefusedError("it is not a public address")
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
+            for address, family in addresses.items()
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def _embedded(address: Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address inside an IPv6 one that a gateway would take it to."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
+# -- fetching -----------------------------------------------------------------------------------------------------
+
+
+async def _fill(wants: Sequence[Want], session: aiohttp.ClientSession | None) -> None:
+    fetches = any(want.url for want in wants)
+    guarded = session is not None and isinstance(session.connector, GuardedConnector)
+    if guarded or not fetches:
+        await _gather(wants, session)
+        return
+    async with guarded_session() as own:
+        await _gather(wants, own)
+
+
+async def _gather(wants: Sequence[Want], session: aiohttp.ClientSession | None) -> None:
+    resources = await asyncio.gather(*(_resource(want, session) for want in wants))
+    for want, resource in zip(wants, resources, strict=True):
+        _CACHE.put(want.key, resource)
+
+
+async def _resource(want: Want, session: aiohttp.ClientSession | None) -> Resource:
+    try:
+        if not want.url or session is None:
+            return await _read(want.data)
+        fetched = await _fetched(want.url, session)
+        if not (want.pages and is_pdf(fetched.media_type, fetched.data)):
+            return fetched
+        return msgspec.structs.replace(await _read(fetched.data), media_type=PDF, data=fetched.data)
+    except RefusedError as error:
+        return Resource(error=str(error))
+    except TimeoutError:
+        return Resource(error="it took too long")
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return Resource(error=_reason(error))
+
+
+async def _fetched(url: str, session: aiohttp.ClientSession) -> Resource:
+    for _ in range(_REDIRECTS + 1):
+        _connector(session).check(url)
+        async with session.get(url, allow_redirects=False, headers={"accept": "*/*"}) as answer:
+            if answer.status in {301, 302, 303, 307, 308} and "location" in answer.headers:
+                url = urljoin(url, answer.headers["location"])
+                continue
+            if answer.status != 200:  # noqa: PLR2004 - anything else is no file
+                raise RefusedError(f"the server answered {answer.status}")
+            return _as_resource(await _body(answer), answer.content_type, answer.charset or "utf-8")
+    raise RefusedError("it redirects too often")
+
+
+def _connector(session: aiohttp.ClientSession) -> GuardedConnector:
+    connector = session.connector
+    if not isinstance(connector, GuardedConnector):
+        raise RefusedError("no guarded connection")
+    return connector
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in answer.content.iter_chunked(65536):
+        size += len(part)
+        if size > MAX_BYTES:
+            raise RefusedError(f"it is larger than {MAX_BYTES // 2**20} MB")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _as_resource(body: bytes, media_type: str, charset: str) -> Resource:
+    if media_type.startswith("text/") or media_type in {"application/json", "application/xml"}:
+        try:
+            return Resource(media_type=media_type, text=body.decode(charset, "replace"))
+        except LookupError:
+            return Resource(media_type=media_type, text=body.decode("utf-8", "replace"))
+    return Resource(media_type=media_type, data=base64.b64encode(body).decode())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, RefusedError):
+        return str(error.os_error)
+    return "it could not be fetched"
+
+
+# -- reading PDFs -------------------------------------------------------------------------------------------------
+
+
+async def _read(data: str) -> Resource:
+    """Return the pages of a PDF given in base64."""
+    if len(data) > MAX_BYTES * 4 // 3:
+        return Resource(error=f"it is larger than {MAX_BYTES // 2**20} MB")
+    pdf = await asyncio.to_thread(base64.b64decode, data)
+    async with _TURNS.get():
+        answer = await _run_reader(pdf)
+    if not answer:
+        return Resource(error="it could not be read in time")
+    return msgspec.json.decode(answer, type=Resource)
+
+
+async def _run_reader(pdf: bytes) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        _READER_MODULE,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        answer, _ = await asyncio.wait_for(process.communicate(pdf), READ_SECONDS)
+    except TimeoutError:
+        return b""
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return answer

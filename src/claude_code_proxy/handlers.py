@@ -1,0 +1,217 @@
+"""What each endpoint does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.types import Receive, Scope
+
+from . import __version__
+from .body import ClientGoneError, read_json
+from .channel import Channel
+from .config import Config
+from .errors import ClientError, ProxyError
+from .exchange import Exchange, Services, prepare
+from .models import list_models
+from .observe import Record, log_exchange
+from .routing import resolve
+from .translate.notes import Notes
+from .translate.validate import check_request
+
+__all__ = ["Call", "ClientGoneError"]
+
+
+class Call:
+    """One HTTP request on its way through the proxy."""
+
+    def __init__(self, services: Services, scope: Scope, receive: Receive, channel: Channel) -> None:
+        self.services = services
+        self.scope = scope
+        self.receive = receive
+        self.channel = channel
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """The request's headers, names in lower case."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self.services.config
+
+    async def json(self) -> Any:
+        """Return the request's body."""
+        return await read_json(self.receive, self.headers, self.config.max_body)
+
+
+async def messages(call: Call) -> None:
+    """POST /v1/messages."""
+    headers = call.headers
+    record = Record(
+        id=call.channel.request_id,
+        session=headers.get("x-claude-code-session-id", ""),
+        agent=headers.get("x-claude-code-agent-id", ""),
+    )
+    begun = time.monotonic()
+    exchange = Exchange(call.services, call.channel, record)
+    try:
+        request = check_request(await call.json())
+        record.model = str(request["model"])
+        await _unless_gone(call, exchange.run(request))
+        record.outcome = "ok"
+    except ProxyError as error:
+        record.outcome, record.error = "failed", error.message
+        await call.channel.fail(error)
+    except ClientGoneError:
+        record.outcome = "cancelled"
+    finally:
+        record.status, record.duration, record.notes = (
+            call.channel.status,
+            time.monotonic() - begun,
+            list(exchange.notes),
+        )
+        log_exchange(record)
+
+
+async def _unless_gone(call: Call, work: Any) -> None:
+    """Do `work`, and stop it at once when the client leaves: what it holds open is closed by its cancellation."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(call.receive))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGoneError
+    finally:
+        gone.cancel()
+        task.cancel()
+        await asyncio.wait((task,))
+    task.result()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def count_tokens(call: Call) -> None:
+    """POST /v1/messages/count_tokens: the request as the backend would be asked, counted here."""
+    request = check_request(await call.json(), counting=True)
+    prepared = await prepare(call.services, request, Notes())
+    await call.channel.json(200, {"input_tokens": prepared.translated.plan.input_estimate})
+
+
+async def models(call: Call) -> None:
+    """GET /v1/models."""
+    await call.channel.json(200, list_models(call.config, call.services.catalogue, _query(call)))
+
+
+async def model(call: Call) -> None:
+    """GET /v1/models/{id}."""
+    wanted = call.scope["path"].rstrip("/").rpartition("/v1/models/")[2]
+    listed = list_models(call.config, call.services.catalogue, {"limit": "100000"})["data"]
+    found = next((entry for entry in listed if entry["id"] == wanted), None)
+    if found is None:
+        raise ClientError(f"model: {wanted}", status=404)
+    await call.channel.json(200, found)
+
+
+async def probe(call: Call) -> None:
+    """GET or HEAD /v1: the proxy is there."""
+    await call.channel.json(200, {"status": "ok"})
+
+
+async def root(call: Call) -> None:
+    """GET or HEAD /: name, version and configuration, without secrets."""
+    config = call.config
+    await call.channel.json(
+        200,
+        {
+            "name": "claude-code-proxy",
+            "version": __version__,
+            "status": "running",
+            "config": {
+                "backends": {name: _public_url(backend.base_url) for name, backend in config.backends.items()},
+                "big_model": config.big_model,
+                "middle_model": config.middle_model,
+                "small_model": config.small_model,
+                "max_tokens_limit": config.max_tokens_limit,
+                "min_tokens_limit": config.min_tokens_limit,
+                "prompt_compression": config.prompt_compression,
+                "client_key_required": bool(config.client_key),
+            },
+            "endpoints": {
+                "messages": "/v1/messages",
+                "count_tokens": "/v1/messages/count_tokens",
+                "models": "/v1/models",
+                "health": "/health",
+                "test_connection": "/test-connection",
+            },
+        },
+    )
+
+
+async def health(call: Call) -> None:
+    """GET /health: the process serves."""
+    await call.channel.json(
+        200,
+        {
+            "status": "healthy",
+            "version": __version__,
+            "timestamp": datetime.now(UTC).isoformat(),
+            "openai_api_configured": True,
+            "client_api_key_validation": bool(call.config.client_key),
+        },
+    )
+
+
+async def test_connection(call: Call) -> None:
+    """GET /test-connection: one tiny call with SMALL_MODEL, and what to do when it fails."""
+    route = resolve(call.config.small_model, call.config)
+    asked = {
+        "model": call.config.small_model,
+        "max_tokens": 16,
+        "messages": [{"role": "user", "content": "Say hello."}],
+    }
+    told = {"model": route.model, "backend": route.backend.name, "base_url": _public_url(route.backend.base_url)}
+    silent = _Silent(call.channel.request_id)
+    exchange = Exchange(call.services, silent, Record(id=call.channel.request_id))
+    begun = time.monotonic()
+    try:
+        await _unless_gone(call, exchange.run(asked))
+    except ProxyError as error:
+        failed = {"status": "failed", "error_type": error.type, "message": error.message, **told}
+        await call.channel.json(503, failed)
+        return
+    took = round(time.monotonic() - begun, 3)
+    succeeded = {"status": "success", "message": "The backend answered.", **told, "seconds": took}
+    await call.channel.json(200, succeeded)
+
+
+class _Silent(Channel):
+    """A channel nobody listens to."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(_nowhere, request_id)
+
+
+async def _nowhere(_message: object) -> None:
+    pass
+
+
+def _query(call: Call) -> Mapping[str, str]:
+
+    return dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
+
+
+def _public_url(url: str) -> str:
+    """A URL without what may be secret in it: user, password, query."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

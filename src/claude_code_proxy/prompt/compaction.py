@@ -1,0 +1,43 @@
+"""The compaction format enforcer: Claude Code asks for `<analysis>` and `<summary>`, and weak models forget.
+
+A request to compact is recognised by its last user message, which names both tags and a summary of the conversation
+(CLI 2.1.197 and 2.1.330, 2026-11-22). The reminder goes to its end, where models look last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..wire.shapes import items, mapping, text
+
+REMINDER = (
+    "Reminder of the required form: answer with text only and call no tool. First write your reasoning between "
+    "<analysis> and </analysis>, then the complete summary between <summary> and </summary>. Write nothing outside of "
+    "these two tags."
+)
+
+
+def is_compaction(request: Mapping[str, Any]) -> bool:
+    """Whether this request asks for a summary of its own conversation."""
+    last = next((m for m in reversed(items(request.get("messages"))) if mapping(m).get("role") == "user"), None)
+    asked = _last_text(mapping(last).get("content"))
+    return "<analysis>" in asked and "<summary>" in asked and "summary of the conversation" in asked
+
+
+def remind(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `request` with the reminder behind its last user message. Nothing of the request is changed."""
+    messages = list(items(request.get("messages")))
+    at = max(i for i, message in enumerate(messages) if mapping(message).get("role") == "user")
+    content = messages[at].get("content")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(items(content))
+    messages[at] = {**messages[at], "content": [*blocks, {"type": "text", "text": REMINDER}]}
+    return {**request, "messages": messages}
+
+
+def _last_text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return next(
+        (text(mapping(block).get("text")) for block in reversed(items(content)) if mapping(block).get("text")), ""
+    )

@@ -1,0 +1,101 @@
+"""PROMPT_COMPRESSION=summarize: the backend's model condenses what compact leaves of Claude Code's own text.
+
+A summary is made once for a content, however many requests wait for it, and kept, so that the same prompt stays the
+same bytes. What may never be touched is never sent to be summarized.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..errors import ProxyError
+from ..wire.shapes import items, mapping, text
+from .compact import Compacted, CountText, compact
+from .sections import is_claude_codes, split
+
+_KEPT = 64  # summaries
+_LEAST = 200  # tokens: a shorter text is not worth a call
+_ORDER = (
+    "Condense the following instructions of a coding assistant to at most {budget} tokens. Keep every rule, name, path, "
+    "tag and format; leave out explanations, examples and repetitions. Answer with the condensed instructions only."
+)
+
+Ask = Callable[[dict[str, Any]], Awaitable[str]]
+
+
+class Summaries:
+    """Condensed prompts by content."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[str, asyncio.Task[str]] = OrderedDict()
+
+    async def summarize(self, system: object, budget: int, count: CountText, ask: Ask) -> tuple[Compacted, str]:
+        """Return the compressed prompt, and why it could not be condensed (then it is compacted), or an empty string.
+
+        ask: puts a Messages request to the backend and returns the text of its answer.
+        """
+        short = compact(system, 1 << 30, count)  # boilerplate only: what is spare is to be condensed
+        spare = _spare(short.system)
+        if not spare or count(spare) < _LEAST:
+            return compact(system, budget, count), ""
+        allowed = max(_LEAST, budget - (short.after - count(spare)))
+        try:
+            condensed = await self._once(spare, allowed, ask)
+        except ProxyError as error:
+            return compact(system, budget, count), error.message
+        if not condensed.strip() or count(condensed) >= count(spare):
+            return compact(system, budget, count), "the summary was empty or no shorter"
+        shorter = _replaced(short.system, condensed)
+        after = sum(count(block) for block in _texts(shorter))
+        return Compacted(shorter, (*short.removed, "condensed the rest"), short.before, after, budget), ""
+
+    async def _once(self, spare: str, budget: int, ask: Ask) -> str:
+        key = hashlib.sha256(f"{budget}\n{spare}".encode("utf-8", "replace")).hexdigest()
+        task = self._made.get(key)
+        if task is None:
+            request = {
+                "max_tokens": budget * 2,
+                "system": _ORDER.format(budget=budget),
+                "thinking": {"type": "disabled"},
+                "messages": [{"role": "user", "content": spare}],
+            }
+            task = self._made[key] = asyncio.ensure_future(ask(request))
+            if len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        try:
+            return await asyncio.shield(task)
+        except ProxyError:
+            self._made.pop(key, None)
+            raise
+
+
+def _texts(system: object) -> list[str]:
+    return [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
+
+
+def _spare(system: object) -> str:
+    return "".join(
+        s.text for block in _texts(system) if is_claude_codes(block) for s in split(block) if s.kind == "spare"
+    )
+
+
+def _replaced(system: object, condensed: str) -> Any:
+    """The prompt with its spare sections replaced by their summary, where the first of them stood."""
+    left = condensed.strip() + "\n\n"
+    texts = []
+    for block in _texts(system):
+        parts = []
+        for section in split(block) if is_claude_codes(block) else []:
+            if section.kind == "spare":
+                parts.append(left)
+                left = ""
+            else:
+                parts.append(section.text)
+        texts.append("".join(parts) if parts else block)
+    if isinstance(system, str):
+        return texts[0]
+    return [{**mapping(block), "text": shorter} for block, shorter in zip(items(system), texts, strict=True)]

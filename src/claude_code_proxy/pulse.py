@@ -1,0 +1,107 @@
+"""Silence: one clock for all running exchanges, for keep-alive pings and limits, without a timer per read.
+
+A stream that lives costs nothing here but a comparison a few times a second, and is never cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .channel import Channel
+from .wire.anthropic import PING
+
+
+class SilenceError(Exception):
+    """The backend was silent for longer than `limit` seconds."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class Watch:
+    """Watches one exchange: raises `SilenceError` in its task, and pings its client while there is nothing to say.
+
+    channel: where pings go, None for a client that gets no stream; commit_after: seconds without a first event after
+    which the status line goes out with a ping; ping_every: seconds.
+    """
+
+    def __init__(self, channel: Channel | None, *, commit_after: float, ping_every: float) -> None:
+        self._channel = channel
+        self._commit_after = commit_after
+        self._ping_every = ping_every
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[object] | None = None
+        self._heard = self._said = self._loop.time()
+        self._limit = 0.0
+        self._fired = False
+        self._beat: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def listening(self, limit: float) -> Iterator[None]:
+        """Within this block the backend may be silent for `limit` seconds at most; `heard` changes the limit."""
+        self._task = asyncio.current_task()
+        self.heard(limit)
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = self._task
+            if not self._fired or task is None or task.uncancel() > 0:
+                raise  # the client's doing, not ours
+            self._fired = False
+            raise SilenceError(self._limit) from None
+        finally:
+            self._task = None
+
+    def heard(self, limit: float) -> None:
+        """The backend lives: the next silence may last `limit` seconds, 0 for any time."""
+        self._heard = self._loop.time()
+        self._limit = limit
+
+    def said(self) -> None:
+        """The client was sent something."""
+        self._said = self._loop.time()
+
+    def tick(self, now: float) -> None:
+        """Look at the time (seconds of the loop's clock)."""
+        channel = self._channel
+        if channel is not None and channel.stalled:
+            self._heard = now  # a slow client is not a silent backend
+            return
+        if self._task is not None and not self._fired and 0 < self._limit < now - self._heard:
+            self._fired = True
+            self._task.cancel()
+        elif channel is not None and not channel.ended and self._ping_is_due(channel, now):
+            self._said = now
+            self._beat = self._loop.create_task(channel.stream(PING))
+
+    def _ping_is_due(self, channel: Channel, now: float) -> bool:
+        return now - self._said >= (self._ping_every if channel.started else self._commit_after)
+
+
+class Pulse:
+    """Ticks every running watch."""
+
+    def __init__(self, every: float = 0.25) -> None:
+        self._watched: set[Watch] = set()
+        self._every = every
+
+    @contextmanager
+    def watching(self, watch: Watch) -> Iterator[Watch]:
+        """Tick `watch` within this block."""
+        self._watched.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watched.discard(watch)
+
+    async def run(self) -> None:
+        """Tick, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._every)
+            now = loop.time()
+            for watch in tuple(self._watched):
+                watch.tick(now)

@@ -1,0 +1,113 @@
+"""The ASGI application: routes, errors in Anthropic's shape, and the life of what all requests share.
+
+No middleware wraps a response: a client who leaves must be noticed in every phase (case CA-01).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import handlers
+from .backends.catalogue import Catalogue
+from .backends.client import Client
+from .channel import Channel
+from .config import Config
+from .errors import ClientError, ProxyError
+from .exchange import Services, new_id
+from .gate import Gate
+from .pulse import Pulse
+from .tokens.count import Counter
+
+Handler = Callable[[handlers.Call], Awaitable[None]]
+
+_FIRST_LIST = 0.5  # seconds the start waits for the backend's model list, so that the first request knows its limits
+
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "/": {"GET": handlers.root, "HEAD": handlers.root},
+    "/v1": {"GET": handlers.probe, "HEAD": handlers.probe},
+    "/health": {"GET": handlers.health, "HEAD": handlers.health},
+    "/test-connection": {"GET": handlers.test_connection},
+    "/v1/messages": {"POST": handlers.messages},
+    "/v1/messages/count_tokens": {"POST": handlers.count_tokens},
+    "/v1/models": {"GET": handlers.models},
+}
+_OPEN = frozenset({"/", "/v1", "/health"})  # what anybody may ask: it says nothing of use to a stranger
+
+
+def normal_path(path: str) -> str:
+    """Return the path a client meant: one /v1, no slash at the end (clients whose base URL already has either)."""
+    path = "/" + path.strip("/")
+    while path == "/v1/v1" or path.startswith("/v1/v1/"):
+        path = path[3:]
+    return path
+
+
+def create_app(config: Config) -> ASGIApp:
+    """Return the application for a configuration."""
+    return _App(config)
+
+
+class _App:
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._gate = Gate(config)
+        self._services: Services | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self._started():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @contextlib.asynccontextmanager
+    async def _started(self) -> AsyncIterator[None]:
+        async with Client() as client:
+            catalogue = Catalogue(client.session)
+            pulse = Pulse()
+            self._services = Services(self._config, client, catalogue, Counter(), pulse)
+            fresh = asyncio.create_task(catalogue.keep_fresh(self._config.backends, self._config.models_refresh))
+            background = [fresh, asyncio.create_task(pulse.run())]
+            await asyncio.wait((asyncio.create_task(catalogue.first_read.wait()),), timeout=_FIRST_LIST)
+            try:
+                yield
+            finally:
+                for task in background:
+                    task.cancel()
+                await asyncio.gather(*background, return_exceptions=True)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._services is None:
+            raise RuntimeError("the server runs without its lifespan")
+        channel = Channel(send, new_id("req_"))
+        call = handlers.Call(self._services, scope, receive, channel)
+        try:
+            await self._handler(call)(call)
+        except ProxyError as error:
+            await channel.fail(error)
+        except handlers.ClientGoneError:
+            pass
+
+    def _handler(self, call: handlers.Call) -> Handler:
+        path = normal_path(call.scope["path"])
+        methods = ROUTES.get(path)
+        self._gate.check(call.headers, is_open=path in _OPEN)
+        if methods is None and path.startswith("/v1/models/"):
+            methods = {"GET": handlers.model}
+        if methods is None:
+            raise ClientError("Not found", status=404)
+        handler = methods.get(call.scope["method"])
+        if handler is None:
+            call.channel.headers["allow"] = ", ".join(methods)
+            raise ClientError(f"{path} takes {', '.join(methods)}, not {call.scope['method']}.", status=405)
+        return handler

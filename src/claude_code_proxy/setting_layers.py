@@ -1,0 +1,233 @@
+"""Where settings come from: command line, environment, .env, TOML file. The first that says something wins.
+
+Files are read here and nowhere else. What can't be read, and what looks like a misspelt name, is collected: in a
+file it is a problem, since the file was written for this program; in the environment, which belongs to every
+program, it is a warning. Both only while the setting it resembles is unset.
+"""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+from dotenv.parser import parse_stream
+from dotenv.variables import parse_variables
+
+from .settings import BY_NAME, HEADER_PREFIX, OTHER_NAMES, near, quoted, resembles, show
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND_LINE = "command line"
+ENVIRONMENT = "environment"
+DOTENV = ".env"
+TOML_HERE = "claude-code-proxy.toml"
+TOML_OF_USER = "claude-code-proxy/config.toml"
+_QUOTES = ('"', "'")
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """What one source says. values: by a setting's name; unknown: the names it has that are no setting's."""
+
+    source: str
+    values: Mapping[str, object]
+    unknown: tuple[str, ...] = ()
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was said. backends: the TOML file's tables; variables: the environment over .env, for `key_env`."""
+
+    layers: tuple[Layer, ...]
+    backends: Mapping[str, object]
+    variables: Mapping[str, str]
+    problems: list[str]
+    warnings: list[str]
+
+    def find(self, name: str) -> tuple[object, str] | None:
+        """Return what the first source says about a setting, and that source; blank texts say nothing."""
+        for layer in self.layers:
+            value = layer.values.get(name)
+            if value is not None and (_says_something(value) or BY_NAME[name].may_be_empty):
+                return value, layer.source
+        return None
+
+    def headers(self) -> dict[str, tuple[object, str]]:
+        """Return value and source of every CUSTOM_HEADER_ name."""
+        found: dict[str, tuple[object, str]] = {}
+        for layer in reversed(self.layers):
+            for name, value in layer.values.items():
+                if name.startswith(HEADER_PREFIX) and _says_something(value):
+                    found[name] = value, layer.source
+        return found
+
+    @property
+    def file(self) -> str:
+        """The TOML file's name as the person knows it."""
+        return self.layers[-1].source
+
+
+def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) -> Layers:
+    """Read every source."""
+    problems: list[str] = []
+    warnings: list[str] = []
+    dotenv = _read_dotenv(cwd / DOTENV, environ, problems)
+    layers = [
+        Layer(COMMAND_LINE, overrides),
+        _environment(environ, warnings),
+        _file_layer(DOTENV, dotenv),
+    ]
+    table, source = _read_toml(layers, environ, cwd, problems)
+    backends = table.pop("backends", {})
+    if not isinstance(backends, Mapping):
+        problems.append(f"backends in {source} takes tables, such as [backends.ollama]")
+        backends = {}
+    layers.append(_file_layer(source, table))
+    gathered = Layers(
+        layers=tuple(layers),
+        backends=backends,
+        variables={**dotenv, **{name: value for name, value in environ.items() if value.strip()}},
+        problems=problems,
+        warnings=warnings,
+    )
+    _check_names(gathered)
+    return gathered
+
+
+def _says_something(value: object) -> bool:
+    return not isinstance(value, str) or bool(value.strip())
+
+
+def _meant(name: str) -> str:
+    return OTHER_NAMES.get(name.upper()) or resembles(name)
+
+
+def _environment(environ: Mapping[str, str], warnings: list[str]) -> Layer:
+    """Settings in the environment; quotes that a container's env file left around a value are taken off."""
+    values: dict[str, object] = {}
+    for name, value in environ.items():
+        if name.startswith(HEADER_PREFIX):
+            values[name] = value
+        elif name in BY_NAME:
+            values[name] = _unquoted(value)
+            if values[name] != value:
+                warnings.append(f"{name} has quotes around its value in the environment; they are left out")
+    unknown = tuple(name for name, value in environ.items() if name not in values and _says_something(value))
+    return Layer(ENVIRONMENT, values, unknown)
+
+
+def _unquoted(value: str) -> str:
+    bare = value.strip()
+    return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in _QUOTES else value
+
+
+def _file_layer(source: str, said: Mapping[str, object]) -> Layer:
+    values: dict[str, object] = {}
+    unknown: list[str] = []
+    for name, value in said.items():
+        known = name.upper() in BY_NAME or name.upper().startswith(HEADER_PREFIX)
+        if known:
+            values[name.upper()] = value
+        elif _says_something(value):
+            unknown.append(name)
+    return Layer(source, values, tuple(unknown))
+
+
+def _read_dotenv(path: Path, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Names and values of a .env file, `${NAME}` replaced; python-dotenv's grammar, without its look at os.environ."""
+    values: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(_read_text(path, DOTENV, problems))):
+        if binding.error:
+            problems.append(f"{DOTENV}, line {binding.original.line}: can't be read as NAME=value")
+        elif binding.key and binding.value is not None:
+            known = {**values, **environ}
+            values[binding.key] = "".join(atom.resolve(known) for atom in parse_variables(binding.value))
+    return values
+
+
+def _read_toml(
+    layers: list[Layer], environ: Mapping[str, str], cwd: Path, problems: list[str]
+) -> tuple[dict[str, object], str]:
+    path, source = _toml_path(layers, environ, cwd, problems)
+    if path is None:
+        return {}, source
+    try:
+        return tomllib.loads(_read_text(path, source, problems)), source
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError names line and column
+        problems.append(f"{source}: {str(error)[:200]}")
+    return {}, source
+
+
+def _toml_path(
+    layers: list[Layer], environ: Mapping[str, str], cwd: Path, problems: list[str]
+) -> tuple[Path | None, str]:
+    """The TOML file to read, None for none, and its name as the person knows it."""
+    given = _given_file(layers)
+    home = environ.get("HOME") or environ.get("USERPROFILE") or ""
+    if given:
+        path = cwd / (home + given[1:] if home and given.startswith("~/") else given)
+        if _is_file(path):
+            return path, given
+        problems.append(f"CONFIG_FILE names {show(BY_NAME['CONFIG_FILE'], given)}, but there is no such file")
+        return None, given
+    here = (TOML_HERE, cwd / TOML_HERE)
+    for source, path in [here, *_user_files(environ, cwd, home)]:
+        if _is_file(path):
+            return path, source
+    return None, TOML_HERE
+
+
+def _user_files(environ: Mapping[str, str], cwd: Path, home: str) -> list[tuple[str, Path]]:
+    folders = {"$XDG_CONFIG_HOME": environ.get("XDG_CONFIG_HOME"), "%APPDATA%": environ.get("APPDATA")}
+    if not any(folders.values()):
+        folders = {"~/.config": home and f"{home}/.config"}
+    return [(f"{name}/{TOML_OF_USER}", cwd / folder / TOML_OF_USER) for name, folder in folders.items() if folder]
+
+
+def _given_file(layers: list[Layer]) -> str:
+    said = [layer.values.get("CONFIG_FILE") for layer in layers]
+    return next((value.strip() for value in said if isinstance(value, str) and value.strip()), "")
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether a file is there for us: a home folder that is not ours, as in containers, is no reason to stop."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return False
+
+
+def _read_text(path: Path, source: str, problems: list[str]) -> str:
+    """The text of a file, empty when there is none; a byte order mark, as Windows editors write it, is no text."""
+    try:
+        return path.read_text("utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError):
+        return ""
+    except OSError as error:
+        problems.append(f"{source} can't be read: {error.strerror}")
+    except UnicodeDecodeError:
+        problems.append(f"{source} can't be read: it is not UTF-8 text")
+    return ""
+
+
+def _check_names(layers: Layers) -> None:
+    """Report names that are probably misspelt; in the TOML file, which only we read, every unknown name."""
+    _, environment, dotenv, toml = layers.layers
+    for layer in (environment, dotenv):
+        for name in layer.unknown:
+            meant = _meant(name)
+            if not meant or layers.find(meant):
+                continue
+            misspelt = layer is dotenv and name.upper() not in OTHER_NAMES
+            (layers.problems if misspelt else layers.warnings).append(_unknown(name, layer, meant))
+    for name in toml.unknown:
+        layers.problems.append(_unknown(name, toml, _meant(name) or near(name.upper(), BY_NAME)))
+    if "CONFIG_FILE" in toml.values:
+        layers.problems.append(f"CONFIG_FILE in {toml.source} can't name another file")
+
+
+def _unknown(name: str, layer: Layer, meant: str) -> str:
+    hint = f"; did you mean {meant}?" if meant else ""
+    return f"{quoted(name)} in {layer.source} is not a setting{hint}"

@@ -1,0 +1,324 @@
+"""Every setting of the proxy, declared once: names, defaults, bounds, meanings.
+
+Checking, `.env.example` and the tables of docs/settings.md all come from `SETTINGS`:
+
+    python -m claude_code_proxy.settings env  > .env.example
+    python -m claude_code_proxy.settings docs            (the tables of docs/settings.md)
+    python -m claude_code_proxy.settings readme          (the table of README.md)
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+HEADER_PREFIX = "CUSTOM_HEADER_"
+HEADER_FAMILY = f"{HEADER_PREFIX}*"
+
+Value = str | int | float
+
+_DAY = 86_400
+_MOST_TOKENS = 100_000_000
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting.
+
+    default: its type is the setting's type, "" means none; low, high: bounds of a number, both allowed; unit: of the
+    number; choices: the only texts allowed, in any case; pattern: what a text must match; takes: what it accepts,
+    where type, bounds and choices don't say it; unset: what happens without it, where the default doesn't say it;
+    secret: its value is never shown; may_be_empty: an empty value is a value (elsewhere it means unset);
+    example: for .env.example.
+    """
+
+    group: str
+    name: str
+    default: Value
+    meaning: str
+    low: float = 0
+    high: float = math.inf
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    takes: str = ""
+    unset: str = ""
+    secret: bool = False
+    required: bool = False
+    may_be_empty: bool = False
+    example: str = ""
+
+
+_ASCII = r"[\x20-\x7e]*"
+_TAKES_ASCII = "a text of visible ASCII characters"  # what every header can carry
+_HOST = r"[\w.-]+|\[?(?=.*:.*:)[0-9a-fA-F:.]+(%\w+)?\]?"  # a name, an IPv4 or an IPv6 address; never a port
+
+# fmt: off
+SETTINGS: tuple[Setting, ...] = (
+    Setting("Backend", "OPENAI_API_KEY", "",
+            "The backend's key; a local server that checks none takes any text, such as `local`.",
+            pattern=_ASCII, takes=_TAKES_ASCII, secret=True, required=True),
+    Setting("Backend", "OPENAI_BASE_URL", "https://openrouter.ai/api/v1",
+            "Where the backend is, without `/chat/completions`.",
+            takes="an http or https URL"),
+    Setting("Backend", "AZURE_API_VERSION", "",
+            "Turns on Azure OpenAI mode: deployment URL, `api-key` header and this api-version.",
+            pattern=r"[\w.-]+", takes="an api-version such as 2024-10-21", example="2024-10-21"),
+    Setting("Backend", "DIALECT", "",
+            "Which backend's habits to follow.",
+            pattern=r"[\w.-]+", takes="a dialect's name", unset="recognised by URL and model", example="openai"),
+    Setting("Backend", HEADER_FAMILY, "",
+            "A header sent to the backend with every request: `CUSTOM_HEADER_X_TEAM=a` sends `X-TEAM: a`.",
+            takes="a text of visible Latin-1 characters", secret=True, example="a"),
+    Setting("Backend", "OPENROUTER_REFERER", "http://localhost:8082",
+            "The `HTTP-Referer` that names this application to OpenRouter, and to no other backend; may be empty.",
+            pattern=_ASCII, takes=_TAKES_ASCII, may_be_empty=True),
+    Setting("Backend", "OPENROUTER_TITLE", "claude-code-proxy",
+            "The `X-Title` that names this application to OpenRouter, and to no other backend; may be empty.",
+            pattern=_ASCII, takes=_TAKES_ASCII, may_be_empty=True),
+    Setting("Models", "BIG_MODEL", "openai/gpt-5.4",
+            "The model for names that contain `opus`, and for unknown Claude names.",
+            takes="a model name"),
+    Setting("Models", "MIDDLE_MODEL", "openai/gpt-5.4-mini",
+            "The model for names that contain `sonnet`.",
+            takes="a model name"),
+    Setting("Models", "SMALL_MODEL", "openai/gpt-5.4-nano",
+            "The model for names that contain `haiku`, and for `/test-connection`.",
+            takes="a model name"),
+    Setting("Models", "MODEL_WINDOW", 0,
+            "The context window of the models, for backends that do not report it.",
+            high=_MOST_TOKENS, unit="tokens", takes="a whole number of tokens, 0 to ask the backend"),
+    Setting("Models", "MODELS_REFRESH", 3600.0,
+            "How often the backend's list of models and limits is read again.",
+            low=1, high=30 * _DAY, unit="seconds"),
+    Setting("Serving", "ANTHROPIC_API_KEY", "",
+            "Clients must send exactly this key, in `x-api-key` or as a Bearer token.",
+            pattern=_ASCII, takes=_TAKES_ASCII, secret=True, unset="clients need no key"),
+    Setting("Serving", "HOST", "0.0.0.0",  # noqa: S104 - the contract's default; load() narrows it
+            "The address to listen on; without ANTHROPIC_API_KEY and without an explicit HOST it is 127.0.0.1.",
+            pattern=_HOST, takes="an IP address or a host name, without a port"),
+    Setting("Serving", "PORT", 8082,
+            "The port to listen on.",
+            high=65_535, takes="a whole number from 0 to 65535, 0 for any free port"),
+    Setting("Serving", "MAX_BODY_MB", 64,
+            "The largest request taken.",
+            low=1, high=4096, unit="megabytes"),
+    Setting("Limits", "MAX_TOKENS_LIMIT", 128_000,
+            "Ceiling for `max_tokens` when the backend does not report a limit.",
+            low=1, high=_MOST_TOKENS, unit="tokens"),
+    Setting("Limits", "MIN_TOKENS_LIMIT", 1024,
+            "Floor for `max_tokens`: set, it lifts every smaller value; unset, only where the model will think.",
+            high=_MOST_TOKENS, unit="tokens"),
+    Setting("Time", "REQUEST_TIMEOUT", 90.0,
+            "The backend's longest silence once it has begun to answer; set, also the longest wait for the beginning.",
+            low=0.1, high=_DAY, unit="seconds"),
+    Setting("Time", "FIRST_BYTE_TIMEOUT", 600.0,
+            "How long the backend may take to begin an answer.",
+            low=0.1, high=_DAY, unit="seconds", unset="REQUEST_TIMEOUT where that is set"),
+    Setting("Time", "CONNECT_TIMEOUT", 10.0,
+            "How long opening a connection to the backend may take.",
+            low=0.1, high=600, unit="seconds"),
+    Setting("Time", "MAX_RETRIES", 2,
+            "How often a request is tried again before the first byte of its answer.",
+            high=100),
+    Setting("Time", "PING_INTERVAL", 10.0,
+            "How long a stream may be silent before the client gets a ping.",
+            low=0.1, high=300, unit="seconds"),
+    Setting("Time", "COMMIT_AFTER", 10.0,
+            "How long the status line is held back, so that an early failure is a proper HTTP error.",
+            high=600, unit="seconds"),
+    Setting("Prompt", "PROMPT_COMPRESSION", "none",
+            "How the system prompt is shortened.",
+            choices=("none", "compact", "summarize")),
+    Setting("Prompt", "PROMPT_MAX_SYSTEM_TOKENS", 4096,
+            "The budget of the shortened system prompt.",
+            low=1, high=_MOST_TOKENS, unit="tokens"),
+    Setting("Logs", "LOG_LEVEL", "INFO",
+            "What is logged.",
+            choices=("DEBUG", "INFO", "WARNING", "ERROR")),
+    Setting("Logs", "LOG_FORMAT", "text",
+            "Log lines for people or one JSON object per line.",
+            choices=("text", "json")),
+    Setting("Advanced", "SIGNATURE_KEY", "",
+            "Seals the signatures of thinking blocks; set it to keep them valid when OPENAI_API_KEY changes.",
+            secret=True, unset="derived from OPENAI_API_KEY"),
+    Setting("Advanced", "CONFIG_FILE", "",
+            "A TOML file with settings and named backends.",
+            takes="a file's path", example="claude-code-proxy.toml",
+            unset="`claude-code-proxy.toml` here, else `~/.config/claude-code-proxy/config.toml`"),
+)
+# fmt: on
+
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+OTHER_NAMES: Mapping[str, str] = {
+    "AZURE_OPENAI_API_VERSION": "AZURE_API_VERSION",
+    "MEDIUM_MODEL": "MIDDLE_MODEL",
+    "OPENAI_API_BASE": "OPENAI_BASE_URL",
+    "OPENROUTER_API_KEY": "OPENAI_API_KEY",
+}
+"""Names other programs give to settings of ours: worth a word when ours is unset, never an error."""
+
+
+def _squeeze(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).upper()
+
+
+_SQUEEZED = {_squeeze(name): name for name in BY_NAME}
+_GUESSED = 7  # letters
+_SHOWN = 80  # characters
+_KEYLIKE = re.compile(r"\b(sk|xai|gsk|pk|rk)[-_]\w|\bAIza|\bBearer |(?<![\w/.-])[\w-]{32,}")
+
+
+def accepts(setting: Setting) -> str:
+    """Return what a setting takes, as the end of the sentence "it takes ..."."""
+    if setting.takes:
+        return setting.takes
+    if setting.choices:
+        return f"{', '.join(setting.choices[:-1])} or {setting.choices[-1]}"
+    if isinstance(setting.default, str):
+        return "a text of visible characters"
+    kind = "a whole number" if isinstance(setting.default, int) else "a number"
+    return f"{kind}{f' of {setting.unit}' * bool(setting.unit)} from {setting.low:.15g} to {setting.high:.15g}"
+
+
+def read(setting: Setting, raw: object) -> Value:
+    """Return a setting's value from a text (environment, .env) or a TOML value; ValueError says what it takes."""
+    if isinstance(setting.default, str):
+        return _read_text(setting, raw)
+    number = raw.strip() if isinstance(raw, str) else raw
+    try:
+        value = msgspec.convert(number, type(setting.default), strict=False)
+    except msgspec.ValidationError:
+        raise ValueError(accepts(setting)) from None
+    if not setting.low <= value <= setting.high:  # written so that nan is refused too
+        raise ValueError(accepts(setting))
+    return value
+
+
+def resembles(name: str) -> str:
+    """Return the setting that `name` is probably a misspelling of, else ""."""
+    squeezed = _squeeze(name)
+    if squeezed in _SQUEEZED:
+        return _SQUEEZED[squeezed]
+    if squeezed.startswith(_squeeze(HEADER_PREFIX)):
+        return HEADER_FAMILY
+    # Short names such as PORT have too many honest neighbours (PORTS, POST) to guess at.
+    candidates = [other for other in _SQUEEZED if len(other) >= _GUESSED and abs(len(other) - len(squeezed)) < 3]  # noqa: PLR2004
+    close = difflib.get_close_matches(squeezed, candidates, n=1, cutoff=0.87)
+    return _SQUEEZED[close[0]] if close else ""
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return the known word that `word` is probably meant to be, else ""."""
+    return next(iter(difflib.get_close_matches(word[:_SHOWN], list(known), n=1)), "")
+
+
+def show(setting: Setting, value: object) -> str:
+    """Return a value for a message or a listing: short, on one line, without secrets."""
+    text = value if isinstance(value, str) else f"{value:.15g}" if isinstance(value, float) else str(value)
+    if text and (setting.secret or _KEYLIKE.search(text)):
+        return "a hidden text"
+    return quoted(text) if isinstance(value, str) else text[:_SHOWN]
+
+
+def env_example() -> str:
+    """Return the text of .env.example."""
+    lines = [
+        "# Settings of claude-code-proxy. Copy this file to .env and set OPENAI_API_KEY; the rest has defaults.",
+        "# The environment wins over this file. docs/settings.md says more.",
+        "# Generated: python -m claude_code_proxy.settings env > .env.example",
+    ]
+    for group, members in _groups():
+        lines += ["", f"# -- {group} " + "-" * (100 - len(group))]
+        for setting in members:
+            default = _default(setting) if setting.required else f"default: {_default(setting)}"
+            facts = f"Takes {accepts(setting)}; {default}."
+            lines += ["", f"# {_plain(setting.meaning)}", f"# {_plain(facts)}", _example(setting)]
+    return "\n".join(lines) + "\n"
+
+
+def docs_tables() -> str:
+    """Return the tables of docs/settings.md, one for each group."""
+    lines: list[str] = []
+    for group, members in _groups():
+        lines += [f"### {group}", "", "| setting | default | meaning | takes |", "| --- | --- | --- | --- |"]
+        lines += [f"| `{s.name}` | {_default(s)} | {s.meaning} | {accepts(s)} |" for s in members]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def readme_table() -> str:
+    """Return the README's table: every setting in one row, without what it takes."""
+    rows = [f"| `{s.name}` | {_default(s)} | {s.meaning} |" for s in SETTINGS]
+    return "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _read_text(setting: Setting, raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(accepts(setting))  # noqa: TRY004 - a wrong value of a setting, whatever its type
+    value = raw.strip()
+    if not (value.isprintable() and re.fullmatch(setting.pattern or ".*", value)):
+        raise ValueError(accepts(setting))
+    return _choice(setting, value) if setting.choices else value
+
+
+def _choice(setting: Setting, value: str) -> str:
+    by_lower = {choice.lower(): choice for choice in setting.choices}
+    if value.lower() in by_lower:
+        return by_lower[value.lower()]
+    close = near(value.lower(), by_lower)
+    raise ValueError(accepts(setting) + (f" (did you mean {by_lower[close]}?)" if close else ""))
+
+
+def quoted(text: str) -> str:
+    """Return a foreign text in quotes: short, and without characters that could move a terminal's cursor."""
+    cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + '"'
+
+
+def _groups() -> Iterator[tuple[str, list[Setting]]]:
+    for group in dict.fromkeys(setting.group for setting in SETTINGS):
+        yield group, [setting for setting in SETTINGS if setting.group == group]
+
+
+def _default(setting: Setting) -> str:
+    shown = f"`{setting.default}`" if isinstance(setting.default, str) else f"{setting.default:.15g}"
+    if setting.required:
+        return "required"
+    if setting.default == "":
+        return setting.unset or "none"
+    return f"{shown}; {setting.unset}" if setting.unset else shown
+
+
+def _example(setting: Setting) -> str:
+    name = setting.name.replace("*", "X_TEAM")
+    if setting.required:
+        return f"{name}="
+    value = setting.default if isinstance(setting.default, str) else f"{setting.default:.15g}"
+    return f"# {name}={setting.example or value}"
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
+
+
+def main(arguments: list[str]) -> int:
+    """Print the generated text named by the only argument."""
+    texts = {"env": env_example, "docs": docs_tables, "readme": readme_table}
+    if len(arguments) != 1 or arguments[0] not in texts:
+        sys.stderr.write("usage: python -m claude_code_proxy.settings env|docs|readme\n")
+        return 2
+    sys.stdout.write(texts[arguments[0]]())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

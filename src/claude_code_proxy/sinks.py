@@ -1,0 +1,78 @@
+"""Where an answer goes: to the client as it comes, or into one message."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .channel import Channel
+from .pulse import Watch
+from .translate.fold import Fold
+from .translate.stream import StreamTranslator
+from .wire.anthropic import Event, encode
+
+
+class Sink(Protocol):
+    """Takes an answer. `spoken`: the client has seen some of it, so nothing can be asked again."""
+
+    spoken: bool
+
+    async def feed(self, translator: StreamTranslator, data: bytes) -> None:
+        """Take what the backend sent, translated. A failure among it is the translator's to tell."""
+
+    async def put(self, events: list[Event]) -> None:
+        """Take events."""
+
+    async def end(self) -> None:
+        """Take note that the answer ended well."""
+
+
+class StreamSink:
+    """Sends what there is as it comes, in one write for each read; the last one also ends the response."""
+
+    def __init__(self, channel: Channel, watch: Watch) -> None:
+        self.spoken = False
+        self._channel = channel
+        self._watch = watch
+        self._last = b""
+
+    async def feed(self, translator: StreamTranslator, data: bytes) -> None:
+        """Send the frames for `data`."""
+        await self._send(translator.feed(data), last=translator.done and translator.failure is None)
+
+    async def put(self, events: list[Event]) -> None:
+        """Send events."""
+        await self._send(encode(events), last=False)
+
+    async def end(self) -> None:
+        """End the response."""
+        await self._channel.stream(self._last, last=True)
+
+    async def _send(self, frames: bytes, *, last: bool) -> None:
+        if last:
+            self.spoken, self._last = True, frames
+        elif frames:
+            self.spoken = True
+            self._watch.said()
+            await self._channel.stream(frames)
+
+
+class MessageSink:
+    """Builds the message, and sends it when it is whole."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.spoken = False
+        self._channel = channel
+        self._fold = Fold()
+
+    async def feed(self, translator: StreamTranslator, data: bytes) -> None:
+        """Keep the events for `data`."""
+        self._fold.add(translator.events(data))
+
+    async def put(self, events: list[Event]) -> None:
+        """Keep events."""
+        self._fold.add(events)
+
+    async def end(self) -> None:
+        """Send the message."""
+        self.spoken = True
+        await self._channel.json(200, self._fold.message)

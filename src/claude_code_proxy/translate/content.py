@@ -1,0 +1,196 @@
+"""Every kind of content block as chat parts: what a user, a tool or the system says.
+
+Blocks nobody knows go out as their JSON text, with everything that looks like encoded bytes left out of it: base64 as
+text costs a window and tells a model nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ..wire.shapes import count, items, mapping, text
+from .documents import document_parts, image_parts, search_result_parts, upload_parts
+from .parts import Block, Context, Part, text_part
+
+_BYTES = re.compile(r"(?:data:[^,]{0,100},)?[A-Za-z0-9+/_=\s-]{256,}")
+_SPACE = re.compile(r"\s")
+
+
+def render_all(content: object, context: Context, path: str) -> list[Part]:
+    """Return a string or a list of blocks as parts; empty texts are left out."""
+    if isinstance(content, str):
+        return [text_part(content)] if content else []
+    return [
+        part
+        for number, item in enumerate(items(content))
+        for part in _render_item(item, context, f"{path}.{number}")
+        if part.get("text") != ""
+    ]
+
+
+def render(block: Block, context: Context, path: str) -> list[Part]:
+    """Return a block as parts, the last of them with the block's cache marker if the backend understands one."""
+    writer = _WRITERS.get(text(block.get("type")), _unknown)
+    parts = writer(block, context, path)
+    marker = marker_of(block, context)
+    return [*parts[:-1], {**parts[-1], **marker}] if marker and parts else parts
+
+
+def marker_of(block: Block, context: Context) -> dict[str, Any]:
+    """Return the part's field that says `cache_control` in the backend's words, {} when there is none."""
+    control = mapping(block.get("cache_control"))
+    if not control or context.dialect.cache_markers == "none":
+        return {}
+    if context.dialect.cache_markers == "breakpoint":
+        return {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    ttl = {"ttl": control["ttl"]} if text(control.get("ttl")) else {}
+    return {"cache_control": {"type": "ephemeral", **ttl}}
+
+
+def _render_item(item: object, context: Context, path: str) -> list[Part]:
+    return [text_part(item)] if isinstance(item, str) else render(mapping(item), context, path)
+
+
+# -- one function per kind ------------------------------------------------------------------------------------------
+
+
+def _text(block: Block, context: Context, path: str) -> list[Part]:
+    if block.get("citations"):
+        context.notes.add("citations-dropped", path)
+    return _said(text(block.get("text")))
+
+
+def _document(block: Block, context: Context, path: str) -> list[Part]:
+    return document_parts(block, context, path, lambda content: render_all(content, context, path))
+
+
+def _tool_reference(block: Block, context: Context, _path: str) -> list[Part]:
+    return [text_part(f"Loaded tool: {context.alias(text(block.get('tool_name')), '')}")]
+
+
+def _found_tools(block: Block, context: Context, _path: str) -> list[Part]:
+    names = [context.alias(text(mapping(item).get("tool_name")), "") for item in items(block.get("tool_references"))]
+    return [text_part(f"Loaded tools: {', '.join(names)}" if names else "No tools found")]
+
+
+def _browser_state(block: Block, _context: Context, _path: str) -> list[Part]:
+    lines = ["Open tabs:", *(_tab(mapping(tab)) for tab in items(block.get("tabs")))]
+    lines += [_change(mapping(change)) for change in items(block.get("state_changes"))]
+    return [text_part("\n".join(lines))]
+
+
+def _tab(tab: Block) -> str:
+    active = " (active)" if tab.get("active") is True else ""
+    return f"- {_line(tab, 'tab_id')}{active}: {_line(tab, 'title', 'url')}"
+
+
+def _change(change: Block) -> str:
+    return f"{_line(change, 'type')}: {_line(change, 'tab_id', 'download_id', 'url', 'path', 'error')}"
+
+
+def _web_search_result(block: Block, _context: Context, _path: str) -> list[Part]:
+    return [text_part(_line(block, "title", "url", "page_age"))]
+
+
+def _web_fetch_result(block: Block, context: Context, path: str) -> list[Part]:
+    content = mapping(block.get("content"))
+    return [text_part(_line(block, "url", "retrieved_at")), *(render(content, context, path) if content else [])]
+
+
+def _output(block: Block, context: Context, path: str) -> list[Part]:
+    """Return what a program printed, how it ended and the files it left."""
+    if "encrypted_stdout" in block:
+        context.notes.add("thinking-redacted", path, "encrypted_stdout")
+    files = ", ".join(text(mapping(item).get("file_id")) for item in items(block.get("content")))
+    lines = [
+        text(block.get("stdout")),
+        f"[stderr]\n{text(block.get('stderr'))}" if block.get("stderr") else "",
+        f"[exit code {count(block.get('return_code'))}]" if count(block.get("return_code")) else "",
+        f"[files: {files}]" if files else "",
+    ]
+    return [text_part("\n".join(line for line in lines if line) or "(no output)")]
+
+
+def _viewed(block: Block, context: Context, path: str) -> list[Part]:
+    return render_all(text(block.get("content")) or "(empty file)", context, path)
+
+
+def _created(block: Block, _context: Context, _path: str) -> list[Part]:
+    return [text_part("File updated" if block.get("is_file_update") is True else "File created")]
+
+
+def _replaced(block: Block, _context: Context, _path: str) -> list[Part]:
+    return [text_part("\n".join(text(line) for line in items(block.get("lines"))) or "Text replaced")]
+
+
+def _advice(block: Block, _context: Context, _path: str) -> list[Part]:
+    return _said(text(block.get("text")))
+
+
+def _hidden_advice(_block: Block, context: Context, path: str) -> list[Part]:
+    context.notes.add("thinking-redacted", path, "advisor")
+    return [text_part("[advice this model can't read]")]
+
+
+def _compaction(block: Block, _context: Context, _path: str) -> list[Part]:
+    return [text_part(f"<summary>\n{text(block.get('content'))}\n</summary>")]
+
+
+def _nothing(_block: Block, _context: Context, _path: str) -> list[Part]:
+    return []
+
+
+def _unknown(block: Block, context: Context, path: str) -> list[Part]:
+    kind = text(block.get("type"))
+    if kind.endswith("_error"):
+        return [text_part(f"Error: {_line(block, 'error_code', 'error_message')}")]
+    context.notes.add("block-unknown", path, kind[:64])
+    return [text_part(msgspec.json.encode(_readable(block)).decode())]
+
+
+_WRITERS: Mapping[str, Callable[[Block, Context, str], list[Part]]] = {
+    "text": _text,
+    "image": image_parts,
+    "document": _document,
+    "search_result": search_result_parts,
+    "container_upload": upload_parts,
+    "compaction": _compaction,
+    "tool_reference": _tool_reference,
+    "tool_search_tool_search_result": _found_tools,
+    "browser_state": _browser_state,
+    "web_search_result": _web_search_result,
+    "web_fetch_result": _web_fetch_result,
+    "code_execution_result": _output,
+    "bash_code_execution_result": _output,
+    "encrypted_code_execution_result": _output,
+    "text_editor_code_execution_view_result": _viewed,
+    "text_editor_code_execution_create_result": _created,
+    "text_editor_code_execution_str_replace_result": _replaced,
+    "advisor_result": _advice,
+    "advisor_redacted_result": _hidden_advice,
+    "tool_addition": _nothing,  # the tool list says it
+    "tool_removal": _nothing,
+}
+
+
+def _said(words: str) -> list[Part]:
+    return [text_part(words)] if words else []
+
+
+def _line(block: Block, *names: str) -> str:
+    return " ".join(text(block.get(name)) for name in names if text(block.get(name)))
+
+
+def _readable(value: Any) -> Any:
+    """Return JSON with its encoded bytes replaced by their length."""
+    if isinstance(value, dict):
+        return {key: _readable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if isinstance(value, str) and _BYTES.fullmatch(value) and len(_SPACE.findall(value)) < len(value) // 40:
+        return f"[{len(value)} characters of encoded data]"
+    return value

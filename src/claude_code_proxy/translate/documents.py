@@ -1,0 +1,253 @@
+"""Images and documents as chat parts: pure rendering of what the request holds and of what was read for it outside.
+
+A PDF goes out as a file where the backend takes files, else as the text of its pages, a page without text as a picture,
+and where nothing can be read the model is told so in its place. What has to be fetched or read first is listed by
+`wanted`; `documents_io` does it and hands the results back as `Target.resources`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..wire.shapes import items, mapping, text
+from .dialect import Dialect
+from .parts import Block, Context, Page, Part, Resource, glued, key_of, text_part
+
+PDF = "application/pdf"
+
+_SHOWN = 200  # characters of an address in a note to the model
+_DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+)(?:;[a-z0-9=._-]+)*;base64,", re.IGNORECASE)
+_SNIFFED = {"/9j/": "image/jpeg", "iVBOR": "image/png", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+
+
+class Want(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to do outside: fetch `url`, or take `data` (base64); pages: read the pages if it is a PDF."""
+
+    key: str
+    url: str = ""
+    data: str = ""
+    pages: bool = False
+
+
+def wanted(request: Mapping[str, Any], dialect: Dialect) -> list[Want]:
+    """Return what must be fetched or read before the request can be translated for `dialect`, each thing once."""
+    wants: dict[str, Want] = {}
+    for message in items(request.get("messages")):
+        for block in _nested(mapping(message).get("content")):
+            want = _want(block, dialect)
+            if want is not None:
+                wants.setdefault(want.key, want)
+    return list(wants.values())
+
+
+def image_parts(block: Block, context: Context, path: str) -> list[Part]:
+    """Return an image as a part, or a note to the model where it can't see it."""
+    source = _inlined(block)
+    if source.get("type") == "file":
+        return _unknown_file(source, context, path)
+    if not context.sees:
+        return _unseen("the model has no vision", context, path)
+    if source.get("type") == "url":
+        return _image_at(source, context, path)
+    data = "".join(text(source.get("data")).split())
+    if not data:
+        return _unseen("it was sent without data", context, path)
+    return [_picture(f"data:{_image_type(source, data)};base64,{data}")]
+
+
+def document_parts(block: Block, context: Context, path: str, inner: Callable[[object], list[Part]]) -> list[Part]:
+    """Return a document as parts. inner: renders the blocks of a `content` source."""
+    if mapping(block.get("citations")).get("enabled") is True:
+        context.notes.add("citations-dropped", path)
+    source = _inlined(block)
+    kind = source.get("type")
+    if kind == "file":
+        return _unknown_file(source, context, path)
+    if kind == "text":
+        return _wrapped(block, [text_part(text(source.get("data")))])
+    if kind == "content":
+        return _wrapped(block, inner(source.get("content")))
+    if kind == "url":
+        return _document_at(block, source, context, path)
+    return _document_from(block, text(source.get("media_type")), text(source.get("data")), context, path)
+
+
+def search_result_parts(block: Block, context: Context, path: str) -> list[Part]:
+    """Return a search result as text with its source and title."""
+    if mapping(block.get("citations")).get("enabled") is True:
+        context.notes.add("citations-dropped", path)
+    said = "\n".join(text(mapping(item).get("text")) for item in items(block.get("content")))
+    heading = f'<search_result source="{_quoted(block.get("source"))}" title="{_quoted(block.get("title"))}">'
+    return [text_part(f"{heading}\n{_closed_by_us(said, 'search_result')}\n</search_result>")]
+
+
+def upload_parts(block: Block, context: Context, path: str) -> list[Part]:
+    """Return a note in place of a file for a container that is not there."""
+    return _unknown_file(block, context, path)
+
+
+# -- what is needed from outside --------------------------------------------------------------------------------
+
+
+def _nested(content: object) -> Iterator[Block]:
+    """Yield every block, those inside results, sources and fetched pages too."""
+    for item in [content] if isinstance(content, dict) else items(content):
+        block = mapping(item)
+        yield block
+        for inside in (block.get("content"), mapping(block.get("source")).get("content")):
+            if isinstance(inside, dict | list):
+                yield from _nested(inside)
+
+
+def _inlined(block: Block) -> Block:
+    """Return the block's source; an address or data that is a data URL as the base64 it holds."""
+    source = mapping(block.get("source"))
+    held = _DATA_URL.match(text(source.get("url" if source.get("type") == "url" else "data")))
+    return {"type": "base64", "media_type": held[1], "data": held.string[held.end() :]} if held else source
+
+
+def _want(block: Block, dialect: Dialect) -> Want | None:
+    source = _inlined(block)
+    remote = source.get("type") == "url" and _is_web(text(source.get("url")))
+    if block.get("type") == "image" and remote and dialect.images == "data":
+        return Want(key=key_of(source), url=text(source.get("url")))
+    if block.get("type") != "document":
+        return None
+    pages = dialect.documents == "text"
+    if remote:
+        return Want(key=key_of(source), url=text(source.get("url")), pages=pages)
+    if pages and source.get("type") == "base64" and _is_pdf(text(source.get("media_type")), text(source.get("data"))):
+        return Want(key=key_of(source), data=text(source.get("data")), pages=True)
+    return None
+
+
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _is_pdf(media_type: str, data: str) -> bool:
+    return media_type == PDF or data.lstrip().startswith("JVBERi")
+
+
+# -- images -----------------------------------------------------------------------------------------------------
+
+
+def _picture(url: str) -> Part:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _image_type(source: Block, data: str) -> str:
+    declared = text(source.get("media_type")).lower()
+    sniffed = next((media for start, media in _SNIFFED.items() if data.startswith(start)), "")
+    return sniffed or (declared if declared.startswith("image/") else "image/png")
+
+
+def _image_at(source: Block, context: Context, path: str) -> list[Part]:
+    url = text(source.get("url"))
+    if _is_web(url) and context.dialect.images == "yes":
+        return [_picture(url)]
+    fetched = context.resources.get(key_of(source), Resource(error="it was not fetched"))
+    if not fetched.media_type.startswith("image/"):
+        return _unseen(f"{url[:_SHOWN]}: {fetched.error or 'it is no image'}", context, path)
+    context.notes.add("url-fetched", path)
+    return [_picture(f"data:{fetched.media_type};base64,{fetched.data}")]
+
+
+def _unseen(reason: str, context: Context, path: str) -> list[Part]:
+    context.notes.add("image-omitted", path)
+    return [text_part(f"[image omitted: {reason}]")]
+
+
+# -- documents --------------------------------------------------------------------------------------------------
+
+
+def _document_at(block: Block, source: Block, context: Context, path: str) -> list[Part]:
+    fetched = context.resources.get(key_of(source), Resource(error="it was not fetched"))
+    if fetched.error:
+        return _unreadable(block, f"{text(source.get('url'))[:_SHOWN]}: {fetched.error}", context, path)
+    context.notes.add("url-fetched", path)
+    if fetched.text:
+        return _wrapped(block, [text_part(fetched.text)])
+    return _document_from(block, fetched.media_type, fetched.data, context, path, read=fetched)
+
+
+def _document_from(
+    block: Block, media_type: str, data: str, context: Context, path: str, *, read: Resource | None = None
+) -> list[Part]:
+    """Return the parts of a document whose bytes are `data`."""
+    if media_type.startswith("image/"):
+        return image_parts({"source": {"type": "base64", "media_type": media_type, "data": data}}, context, path)
+    if not _is_pdf(media_type, data):
+        said = _decoded(data) if media_type.startswith("text/") else ""
+        return _wrapped(block, [text_part(said)]) if said else _unreadable(block, "unknown format", context, path)
+    if context.dialect.documents == "file":
+        return _file(block, "".join(data.split()))
+    read = read or context.resources.get(key_of(_inlined(block)), Resource(error="it was not read"))
+    return _paged(block, read, context, path)
+
+
+def _file(block: Block, data: str) -> list[Part]:
+    title, said = text(block.get("title")), text(block.get("context"))
+    name = title if title.lower().endswith(".pdf") else f"{title or 'document'}.pdf"
+    part: Part = {"type": "file", "file": {"filename": name, "file_data": f"data:{PDF};base64,{data}"}}
+    return [text_part(f'<document title="{_quoted(name)}" context="{_quoted(said)}"/>'), part] if said else [part]
+
+
+def _paged(block: Block, read: Resource, context: Context, path: str) -> list[Part]:
+    if not any(page.text or page.image for page in read.pages):
+        return _unreadable(block, read.error or "it has no text", context, path)
+    pictures = any(page.image and not page.text for page in read.pages)
+    context.notes.add("document-pages" if pictures else "document-text", path)
+    parts = [part for page in read.pages for part in _page(page, context, path)]
+    if read.unread:
+        parts.append(text_part(f"[{read.unread} more pages were not read]"))
+    return _wrapped(block, parts)
+
+
+def _page(page: Page, context: Context, path: str) -> list[Part]:
+    heading = text_part(f"[page {page.number}]")
+    if page.text:
+        return [heading, text_part(page.text)]
+    if not page.image:
+        return [heading, text_part("[this page could not be read]")]
+    return [heading, *([_picture(page.image)] if context.sees else _unseen("the model has no vision", context, path))]
+
+
+def _wrapped(block: Block, parts: list[Part]) -> list[Part]:
+    said = "".join(f' {name}="{_quoted(block.get(name))}"' for name in ("title", "context") if text(block.get(name)))
+    safe = [text_part(_closed_by_us(part["text"], "document")) if part["type"] == "text" else part for part in parts]
+    return glued([text_part(f"<document{said}>"), *safe, text_part("</document>")])
+
+
+def _unreadable(block: Block, reason: str, context: Context, path: str) -> list[Part]:
+    context.notes.add("document-unreadable", path)
+    name = f'"{text(block.get("title"))}" ' if block.get("title") else ""
+    said = f" Its description: {text(block.get('context'))}" if block.get("context") else ""
+    return [text_part(f"[document {name}could not be read: {reason}.{said}]")]
+
+
+def _unknown_file(source: Block, context: Context, path: str) -> list[Part]:
+    context.notes.add("file-unknown", path)
+    return [text_part(f"[file {text(source.get('file_id'))}: not available here]")]
+
+
+def _decoded(data: str) -> str:
+    try:
+        return base64.b64decode(data).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _quoted(value: object) -> str:
+    return text(value).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+
+
+def _closed_by_us(said: str, tag: str) -> str:
+    """Return the text with its own closing tags made harmless: only we end the wrapper."""
+    return said.replace(f"</{tag}", f"<\\/{tag}")

@@ -1,0 +1,72 @@
+"""How an answer ends: stop reason, stop details, final counts, and the message they belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .deltas import Finish, Usage
+from .notes import Notes
+from .plan import Plan
+
+_CHARACTERS_PER_TOKEN = 4  # of English and code, when the backend counts nothing
+
+
+def message(plan: Plan, message_id: str) -> dict[str, Any]:
+    """Return a message that has said nothing yet. `model` is the name the client asked for."""
+    return {
+        "id": message_id,
+        "type": "message",
+        "role": "assistant",
+        "model": plan.model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+    }
+
+
+def is_empty(finish: Finish | None, plan: Plan, usage: Usage | None) -> bool:
+    """Whether an answer without content is a fault: a limit, a filter or a stop sequence explains it, `stop` does not."""
+    if plan.discard or (finish and finish.reason not in ("end_turn", "tool_use", "unknown")):
+        return False
+    return (
+        finish is None or usage is None or not usage.output_tokens
+    )  # a model may end its turn at once, and be paid for it
+
+
+def estimate(plan: Plan, characters: int) -> Usage:
+    """Return counts for an answer whose backend gave none."""
+    return Usage(plan.input_estimate, -(-characters // _CHARACTERS_PER_TOKEN))
+
+
+def stop(
+    finish: Finish | None, plan: Plan, notes: Notes, usage: Usage, *, called: bool, refusal: str
+) -> dict[str, Any]:
+    """Return the `delta` of message_delta (translation reference, 4.8)."""
+    if finish is None:
+        notes.add("finish-missing")
+    reason = finish.reason if finish else "end_turn"
+    matched = finish.stop if finish and finish.stop in plan.stops else None
+    if reason == "unknown":
+        notes.add("stop-unknown", "", finish.native[:40] if finish else "")
+    if plan.discard:
+        reason = "max_tokens"
+    elif called and reason not in ("max_tokens", "refusal", "model_context_window_exceeded"):
+        reason, matched = "tool_use", None
+    elif refusal:
+        reason = "refusal"
+    elif matched is not None:
+        reason = "stop_sequence"
+    elif reason in ("tool_use", "unknown") or (reason == "stop_sequence" and matched is None):
+        reason = "end_turn"
+    elif reason == "max_tokens" and _window_is_full(plan, usage):
+        reason = "model_context_window_exceeded"
+    delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": matched if reason == "stop_sequence" else None}
+    if reason == "refusal":
+        delta["stop_details"] = {"type": "refusal", "category": None, "explanation": refusal or None}
+    return delta
+
+
+def _window_is_full(plan: Plan, usage: Usage) -> bool:
+    """The model stopped for its window, not for the client's limit: 8 tokens cover what servers reserve."""
+    used = usage.input_tokens + usage.cache_read + usage.cache_write + usage.output_tokens
+    return bool(plan.window) and used >= plan.window - 8 and usage.output_tokens < plan.max_tokens

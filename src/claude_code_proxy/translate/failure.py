@@ -1,0 +1,133 @@
+"""A backend's failure, told in Anthropic's words: the right status, a sentence that helps, and whether to ask again.
+
+`read_failure` is for an answer with an error status, `failure_of` for an error inside an answer that began well.
+The class of the result says what may help: RetryableError the same request again, ContextOverflowError less output or
+a compacted conversation, FilteredError nothing (it may be shown as a refusal), a plain UpstreamError a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ..errors import FilteredError, RetryableError, UpstreamError
+from ..wire.shapes import count
+from .complaint import Complaint, complaint_of, read_complaint
+from .failure_kinds import Kind, is_filtered, kind_of
+from .overflow import overflow_error, read_overflow
+from .retry_after import read_retry_after
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the request that failed. All of it is optional and makes the error exact.
+
+    counted: the prompt in tokens by the proxy's count; window: the model's, as known; max_tokens: as sent; now:
+    seconds since 1970; key_name, url_name: the settings a person would change; secrets: masked in every message.
+    """
+
+    model: str = ""
+    counted: int = 0
+    window: int = 0
+    max_tokens: int = 0
+    now: float = 0.0
+    key_name: str = "OPENAI_API_KEY"
+    url_name: str = "OPENAI_BASE_URL"
+    secrets: tuple[str, ...] = ()
+
+
+NOTHING_KNOWN = Asked()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a kind of failure is told. silent: the text where the backend said nothing; again: asking again may help."""
+
+    status: int
+    sentence: str
+    silent: str
+    again: bool = False
+    should_retry: bool | None = None
+
+
+_OUTCOMES: Mapping[Kind, Outcome] = {
+    "quota": Outcome(402, "The backend's account has no credit left: {text}", "payment required.", should_retry=False),
+    "model": Outcome(404, "model: {model} {text}", "The backend does not have this model.", should_retry=False),
+    "key": Outcome(
+        502,
+        "The backend key was rejected: {text} Check {key_name}: the backend's key, not the client's.",
+        "it answered {status}.",
+        should_retry=False,
+    ),
+    "access": Outcome(
+        502,
+        "The backend refused access: {text} Check what {key_name} is allowed to do.",
+        "it answered {status}.",
+        should_retry=False,
+    ),
+    "address": Outcome(
+        502,
+        "No chat completions at the backend's address: {text} Check {url_name}: requests go to it with "
+        "/chat/completions added.",
+        "it answered {status}.",
+        should_retry=False,
+    ),
+    "rate": Outcome(429, "{text}", "The backend's rate limit is reached.", again=True),
+    "overloaded": Outcome(529, "{text}", "The backend is overloaded.", again=True),
+    "timeout": Outcome(504, "{text}", "The backend took too long.", again=True),
+    "conflict": Outcome(409, "{text}", "The backend reports a conflict.", again=True),
+    "large": Outcome(413, "{text}", "The request is too large for the backend."),
+    "output": Outcome(400, "{text}", "The model wrote a tool call the backend refused.", again=True),
+    "request": Outcome(400, "{text}", "The backend refused the request with status {status} and no reason."),
+    "broken": Outcome(500, "{text}", "The backend failed with status {status} and no reason.", again=True),
+}
+
+
+def read_failure(status: int, body: bytes, headers: Mapping[str, str], asked: Asked = NOTHING_KNOWN) -> UpstreamError:
+    """Return the error for a backend's answer that is no success, or a success nobody can read."""
+    return _failure(read_complaint(body, asked.secrets), status, headers, asked)
+
+
+def failure_of(error: object, *, status: int | None = None, asked: Asked = NOTHING_KNOWN) -> UpstreamError:
+    """Return the error for an error object, or a sentence, inside an answer. status: when the caller knows better."""
+    return _failure(complaint_of(error, asked.secrets), status, {}, asked)
+
+
+def _failure(said: Complaint, status: int | None, headers: Mapping[str, str], asked: Asked) -> UpstreamError:
+    told = status if status is not None and status >= 300 else said.status  # noqa: PLR2004 - 200 says nothing here
+    overflow = _overflow(said, told, asked)
+    if overflow is not None:
+        return overflow
+    if is_filtered(said, told):
+        return FilteredError(said.text or "The backend's content filter stopped the request.", upstream_status=told)
+    comes_back = read_retry_after({}, said.text, said.data, now=asked.now) is not None
+    wait = read_retry_after(headers, said.text, said.data, now=asked.now)
+    return _told(kind_of(said, told, comes_back=comes_back), said, told or status, wait, asked)
+
+
+def _overflow(said: Complaint, status: int | None, asked: Asked) -> UpstreamError | None:
+    found = read_overflow(said.text, status=status, codes=said.codes)
+    nearly_full = asked.window and asked.counted >= asked.window * 0.9
+    if found is None and nearly_full and not said.text and status in (400, 413):  # Cerebras says nothing at all
+        found = read_overflow("context_length_exceeded")
+    if found is None:
+        return None
+    prompt, window = count(said.data.get("n_prompt_tokens")), count(said.data.get("n_ctx"))  # llama.cpp
+    found = found._replace(prompt=found.prompt or prompt, window=found.window or window)
+    return overflow_error(found, counted=asked.counted, window=asked.window, asked=asked.max_tokens, status=status)
+
+
+def _told(kind: Kind, said: Complaint, status: int | None, wait: float | None, asked: Asked) -> UpstreamError:
+    outcome = _OUTCOMES[kind]
+    text = said.text or outcome.silent.format(status=status or "unknown")
+    if outcome.sentence != "{text}" and text[-1] not in ".!?":
+        text += "."
+    model = "" if asked.model in text else f"{asked.model}."
+    message = outcome.sentence.format(text=text, model=model, key_name=asked.key_name, url_name=asked.url_name)
+    error = RetryableError if outcome.again else UpstreamError
+    return error(
+        " ".join(message.split()),
+        status=outcome.status,
+        upstream_status=status,
+        retry_after=wait,
+        should_retry=outcome.should_retry,
+    )

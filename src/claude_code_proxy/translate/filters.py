@@ -1,0 +1,198 @@
+"""What stands between reader and writer: deltas in, deltas out, for what shows only in the text as a whole.
+
+A filter may hold back text it can't judge yet, never more than that; `release` gives it up when something else follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .deltas import Delta, Finish, Text, Thinking, Usage
+from .dialect import Dialect
+from .notes import Notes
+from .plan import Plan
+
+
+class TextFilter:
+    """A filter of text. Subclasses decide what a piece of text becomes; all else passes, after what is held back."""
+
+    stopped = False
+    inert = False
+
+    def feed(self, deltas: Iterable[Delta]) -> list[Delta]:
+        """Return what `deltas` become."""
+        out: list[Delta] = []
+        for delta in deltas:
+            if isinstance(delta, Text):
+                out += self.text(delta.text)
+            elif isinstance(delta, Usage):
+                out.append(delta)
+            elif not self.stopped:
+                out += self.release()
+                out.append(delta)
+        return out
+
+    def text(self, piece: str) -> list[Delta]:
+        """Return what a piece of text becomes."""
+        raise NotImplementedError
+
+    def release(self) -> list[Delta]:
+        """Return what was held back."""
+        raise NotImplementedError
+
+
+class Filters:
+    """The filters one answer needs, in order. `stopped`: the answer is complete, whatever else the backend sends."""
+
+    def __init__(self, dialect: Dialect, plan: Plan, notes: Notes) -> None:
+        self._filters: list[TextFilter] = []
+        if dialect.think_tags:
+            self._filters.append(ThinkTags())
+        if plan.prefill:
+            self._filters.append(PrefillEcho(plan.prefill))
+        if plan.scan_stops:
+            notes.add("stops-local")
+            self._filters.append(StopScan(plan.scan_stops))
+
+    @property
+    def inert(self) -> bool:
+        """Whether text passes through unchanged from now on."""
+        return all(one.inert for one in self._filters)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop sequence of the client was found."""
+        return any(one.stopped for one in self._filters)
+
+    def feed(self, deltas: list[Delta]) -> list[Delta]:
+        """Return what `deltas` become."""
+        for one in self._filters:
+            deltas = one.feed(deltas)
+        return deltas
+
+    def flush(self) -> list[Delta]:
+        """Return what the filters still hold, at the end."""
+        deltas: list[Delta] = []
+        for one in self._filters:
+            deltas = one.feed(deltas) + one.release()
+        return deltas
+
+
+class ThinkTags(TextFilter):
+    """`<think>...</think>` at the start of the text is reasoning; anywhere else it is text (it may be code)."""
+
+    _OPEN, _CLOSE = "<think>", "</think>"
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._where = "start"
+
+    def text(self, piece: str) -> list[Delta]:
+        """Split a piece."""
+        if self._where == "text":
+            return [Text(piece)]
+        piece, self._held = self._held + piece, ""
+        return self._at_start(piece) if self._where == "start" else self._after(piece, self._where)
+
+    def release(self) -> list[Delta]:
+        """Give up what is held: an unfinished tag is what it looks like."""
+        held, self._held = self._held, ""
+        if not held or self._where == "gap":
+            return []
+        return [Thinking(held, "think_tag") if self._where == "thinking" else Text(held)]
+
+    def _at_start(self, piece: str) -> list[Delta]:
+        begun = piece.lstrip()
+        if begun.startswith(self._OPEN):
+            self._where = "thinking"
+            return self._after(begun.removeprefix(self._OPEN), "thinking")
+        if self._OPEN.startswith(begun):
+            self._held = piece
+            return []
+        self._where = "text"
+        self.inert = True
+        return [Text(piece)]
+
+    def _after(self, piece: str, where: str) -> list[Delta]:
+        if where == "gap":  # white space between reasoning and answer belongs to neither
+            piece = piece.lstrip()
+            self._where = "text" if piece else "gap"
+            self.inert = bool(piece)
+            return [Text(piece)] if piece else []
+        before, tag, after = piece.partition(self._CLOSE)
+        if tag:
+            self._where = "gap"
+            return [*_thinking(before), *self._after(after, "gap")]
+        keep = _overlap(piece, (self._CLOSE,))
+        self._held = piece[len(piece) - keep :]
+        return _thinking(piece[: len(piece) - keep])
+
+
+class PrefillEcho(TextFilter):
+    """An answer may not repeat the beginning the client gave it (prefill)."""
+
+    def __init__(self, prefill: str) -> None:
+        self._prefill = prefill
+        self._held: str | None = ""
+
+    def text(self, piece: str) -> list[Delta]:
+        """Leave the echo out."""
+        if self._held is None:
+            return [Text(piece)]
+        text = self._held + piece
+        if text.startswith(self._prefill):
+            self._held, self.inert = None, True
+            rest = text.removeprefix(self._prefill)
+            return [Text(rest)] if rest else []
+        if self._prefill.startswith(text):
+            self._held = text
+            return []
+        self._held, self.inert = None, True
+        return [Text(text)]
+
+    def release(self) -> list[Delta]:
+        """Give up a beginning that was no echo."""
+        held, self._held = self._held, None
+        return [Text(held)] if held else []
+
+
+class StopScan(TextFilter):
+    """Finds the client's stop sequences in the text, where the backend can't take or report them."""
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        self._stops = stops
+        self._held = ""
+
+    def text(self, piece: str) -> list[Delta]:
+        """Pass text on up to the first stop sequence, which ends the answer."""
+        if self.stopped:
+            return []
+        text = self._held + piece
+        found = min(((at + len(stop), at, stop) for stop in self._stops if (at := text.find(stop)) >= 0), default=None)
+        if found is None:
+            keep = _overlap(text, self._stops)
+            self._held = text[len(text) - keep :]
+            return [Text(text[: len(text) - keep])] if keep < len(text) else []
+        self._held = ""
+        self.stopped = True
+        _, at, stop = found
+        before: list[Delta] = [Text(text[:at])] if at else []
+        return [*before, Finish("stop_sequence", stop, stop)]
+
+    def release(self) -> list[Delta]:
+        """Give up a beginning that was no stop sequence."""
+        held, self._held = self._held, ""
+        return [Text(held)] if held else []
+
+
+def _thinking(text: str) -> list[Delta]:
+    return [Thinking(text, "think_tag")] if text else []
+
+
+def _overlap(text: str, marks: tuple[str, ...]) -> int:
+    """Return the length of the longest end of `text` that begins one of `marks`."""
+    longest = min(len(text), max(len(mark) for mark in marks) - 1)
+    for size in range(longest, 0, -1):
+        if any(mark.startswith(text[-size:]) for mark in marks):
+            return size
+    return 0

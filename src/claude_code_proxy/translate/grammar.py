@@ -1,0 +1,83 @@
+"""Which event may follow which: everything about the legal order of events lives in this table, and nowhere else.
+
+The writer advances through it, so an illegal order can't leave the proxy; docs/stream-states.md is drawn from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from ..wire.anthropic import (
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    Event,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+)
+
+
+class State(Enum):
+    """Where a stream of events stands: before its start, between blocks, or inside one."""
+
+    BEFORE = "before"
+    BETWEEN = "between blocks"
+    THINKING = "in a thinking block"
+    SIGNED = "in a thinking block, signed"
+    TEXT = "in a text block"
+    TOOL = "in a tool_use block"
+    WHOLE = "in a block that came whole"
+    CLOSING = "after message_delta"
+    ENDED = "ended"
+
+
+MOVES: Mapping[State, Mapping[str, State]] = {
+    State.BEFORE: {"message_start": State.BETWEEN},
+    State.BETWEEN: {
+        "start thinking": State.THINKING,
+        "start text": State.TEXT,
+        "start tool_use": State.TOOL,
+        "start whole": State.WHOLE,
+        "message_delta": State.CLOSING,
+    },
+    State.THINKING: {"thinking_delta": State.THINKING, "signature_delta": State.SIGNED},
+    State.SIGNED: {"stop": State.BETWEEN},
+    State.TEXT: {"text_delta": State.TEXT, "citations_delta": State.TEXT, "stop": State.BETWEEN},
+    State.TOOL: {"input_json_delta": State.TOOL, "stop": State.BETWEEN},
+    State.WHOLE: {"stop": State.BETWEEN},
+    State.CLOSING: {"message_stop": State.ENDED},
+    State.ENDED: {},
+}
+"""`ping` and `error` are not in the table: a ping is legal anywhere, an error is legal before ENDED and ends all."""
+
+_STREAMED = ("thinking", "text", "tool_use")
+
+
+def move_of(event: Event) -> str:
+    """Return the name an event has in the table."""
+    match event:
+        case ContentBlockDelta(delta=delta):
+            return str(delta.__struct_config__.tag)
+        case ContentBlockStart(content_block=block):
+            kind = _kind(block)
+            return f"start {kind}"
+        case ContentBlockStop():
+            return "stop"
+        case MessageStart() | MessageDelta() | MessageStop():
+            return str(event.__struct_config__.tag)
+
+
+def advance(state: State, event: Event) -> State:
+    """Return the state after `event`. An event the table does not allow is a bug of the writer: AssertionError."""
+    following = MOVES[state].get(move_of(event))
+    if following is None:
+        raise AssertionError(f"{move_of(event)} may not follow: {state.value}")
+    return following
+
+
+def _kind(block: Mapping[str, Any]) -> str:
+    kind = str(block.get("type"))
+    return kind if kind in _STREAMED else "whole"

@@ -1,0 +1,272 @@
+"""A healed history as chat messages: system prompt, turns, tool results, prefill."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from ..wire.shapes import items, mapping, text
+from .arrange import instruction, limit_markers, mark_last, marker_in, prefilled, settled
+from .content import marker_of, render, render_all
+from .dialect import Dialect
+from .history import is_result
+from .parts import Block, Context, Part, content_of, is_marked, is_text, text_part, words_of
+from .thinking import THOUGHTS, Reader, Recalled, filled, signed, with_reasoning
+from .tool_ids import for_backend
+
+Message = dict[str, Any]
+
+ATTRIBUTION = "x-anthropic-billing-header"
+"""Begins the line Claude Code puts before its system prompt. It differs between conversations, so that with it no
+prefix cache outlives one (anthropics/claude-code#24168)."""
+
+
+class Chat(msgspec.Struct, frozen=True, kw_only=True):
+    """The messages of a body.
+
+    prefill: text the answer goes on from; fields: what else the body then needs; thinking_off: the history lacks
+    reasoning the backend insists on, so it must not think in this request.
+    """
+
+    messages: list[Message]
+    prefill: str = ""
+    fields: Mapping[str, Any] = {}
+    thinking_off: bool = False
+
+
+def write_chat(
+    request: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    context: Context,
+    reader: Reader,
+    *,
+    thinking: bool = True,
+    sentences: Sequence[str] = (),
+) -> Chat:
+    """Return system prompt and history as chat messages.
+
+    history: as `heal_history` returns it; thinking: the backend may think, so it may want its reasoning back;
+    sentences: instructions of ours that stand in for parameters the backend does not know.
+    """
+    dialect = context.dialect
+    leading = 0 if dialect.system_in_place else _leading_system(history)
+    writer = _Writer(context, reader)
+    writer.prompt(
+        [*_as_blocks(request.get("system")), *(block for turn in history[:leading] for block in turn["content"])]
+    )
+    for number, turn in enumerate(history[leading:], leading):
+        writer.turn(turn, f"messages.{number}")
+    off = thinking and filled(writer.replies, dialect, context.notes)
+    messages, prefill, fields = prefilled(writer.messages, sentences, dialect, context.notes)
+    mark_last(messages, marker_of(request, context))
+    messages = settled(messages, dialect)
+    limit_markers(messages)
+    return Chat(messages=messages, prefill=prefill, fields=fields, thinking_off=off)
+
+
+class _Writer:
+    """Writes one turn after the other. replies: the assistant messages with what is known of their reasoning."""
+
+    def __init__(self, context: Context, reader: Reader) -> None:
+        self.messages: list[Message] = []
+        self.replies: list[tuple[Message, Recalled, str]] = []
+        self._context = context
+        self._reader = reader
+        self._dialect = context.dialect
+        self._strings = not context.sees
+        self._ids = _Ids(context.dialect)
+        self._marker: dict[str, Any] = {}  # of a block that can't carry it: the next part does
+
+    def prompt(self, blocks: Sequence[Block]) -> None:
+        parts = []
+        for number, block in enumerate(blocks):
+            path = f"system.{number}"
+            kept = _without_attribution(block)
+            if kept is not block:
+                self._context.notes.add("attribution-dropped", path)
+            parts += render(kept, self._context, path)
+        if parts:
+            self._add(self._dialect.system_role, content_of(parts, strings=True))
+
+    def turn(self, turn: Mapping[str, Any], path: str) -> None:
+        write = {"system": self._system, "assistant": self._assistant}.get(turn["role"], self._user)
+        write(turn["content"], path)
+
+    def _add(self, role: str, content: str | list[Part]) -> None:
+        self.messages.append({"role": role, "content": content})
+
+    def _system(self, blocks: Sequence[Block], path: str) -> None:
+        parts = [part for part in render_all(blocks, self._context, f"{path}.content") if is_text(part)]
+        if not parts:
+            return
+        message = instruction(content_of(parts, strings=True), self._dialect)
+        if message["role"] == "user":
+            self._context.notes.add("system-inlined", path)
+        self.messages.append(message)
+
+    # -- user -----------------------------------------------------------------------------------------------------
+
+    def _user(self, blocks: Sequence[Block], path: str) -> None:
+        attached: list[Part] = []
+        parts: list[Part] = []
+        for number, block in enumerate(blocks):
+            place = f"{path}.content.{number}"
+            if is_result(block):
+                self._result(block, attached, place)
+            else:
+                parts += render(block, self._context, place)
+        parts = [part for part in (*attached, *parts) if part.get("text") != ""]
+        if not parts:
+            return
+        if self._marker:
+            parts[-1] = {**self._marker, **parts[-1]}
+            self._marker = {}
+        self._add("user", content_of(parts, strings=self._strings))
+
+    def _result(self, block: Block, attached: list[Part], path: str) -> None:
+        parts = render_all(block.get("content"), self._context, f"{path}.content")
+        marker = marker_of(block, self._context) or next(filter(None, map(marker_in, reversed(parts))), {})
+        failed = block.get("is_error") is True
+        content: str | list[Part]
+        if self._dialect.tool_content == "parts" and (marker or not all(map(is_text, parts))):
+            content = (
+                _as_error_parts(parts) if failed else parts or [text_part(self._dialect.empty_tool_content or " ")]
+            )
+            content = [*content[:-1], {**content[-1], **marker}]
+        else:
+            self._marker = marker or self._marker
+            content = self._result_text(parts, attached, path)
+            content = _as_error(content) if failed else content or self._dialect.empty_tool_content
+        call_id = self._ids.of(text(block.get("tool_use_id")))
+        self.messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
+
+    def _result_text(self, parts: list[Part], attached: list[Part], path: str) -> str:
+        """Return a result as text; its pictures and files go into `attached`, each under its number."""
+        lines = []
+        for part in parts:
+            if is_text(part):
+                lines.append(part["text"])
+                continue
+            number = sum(not is_text(other) for other in attached) + 1
+            kind = "image" if part["type"] == "image_url" else "document"
+            lines.append(f"[{kind} {number} is attached in the next user message]")
+            attached += [text_part(f"[{kind} {number}, from the tool result above]"), _unmarked(part)]
+            self._context.notes.add("image-moved", path)
+        return "\n".join(lines)
+
+    # -- assistant ------------------------------------------------------------------------------------------------
+
+    def _assistant(self, blocks: Sequence[Block], path: str) -> None:
+        recalled = self._reader.recall(blocks, path)
+        said = [block for block in blocks if block.get("type") not in {*THOUGHTS, "tool_use"}]
+        calls = {text(block.get("id")): self._call(block) for block in blocks if block.get("type") == "tool_use"}
+        signed(calls, recalled, self._dialect, self._context.notes, path)
+        content = self._reply(said, path)
+        message = with_reasoning({"role": "assistant", "content": content or ""}, recalled, self._dialect)
+        if message == {"role": "assistant", "content": ""} and not calls:
+            return  # nothing but reasoning that can't go back
+        if calls:
+            message = {**message, "content": message["content"] or None, "tool_calls": list(calls.values())}
+        self.messages.append(message)
+        self.replies.append((message, recalled, path))
+
+    def _call(self, block: Block) -> dict[str, Any]:
+        self._marker = marker_of(block, self._context) or self._marker
+        name = self._context.alias(text(block.get("name")) or "unknown", text(block.get("toolset_name")))
+        function = {"name": name, "arguments": arguments_of(block.get("input"))}
+        return {"id": self._ids.of(text(block.get("id"))), "type": "function", "function": function}
+
+    def _reply(self, blocks: Sequence[Block], path: str) -> str | list[Part]:
+        """Return what the assistant said: a string, unless a cache marker needs parts."""
+        spoken = ((block, render(block, self._context, f"{path}.content")) for block in blocks)
+        rendered = [(block, parts) for block, parts in spoken if parts]
+        if any(is_marked(part) for _, parts in rendered for part in parts):
+            return [part for _, parts in rendered for part in parts]
+        gaps = ["", *(_gap(before, after) for (before, _), (after, _) in pairwise(rendered))]
+        return "".join(gap + words_of(parts, "\n") for gap, (_, parts) in zip(gaps, rendered, strict=False))
+
+
+class _Ids:
+    """Ids of calls as the backend gets them: its own back, within its length, none used twice."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._of: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def of(self, client_id: str) -> str:
+        if client_id not in self._of:
+            name, copy = self._fitting(client_id), 1
+            while name in self._taken:
+                copy += 1
+                name = self._fitting(f"{client_id}_{copy}")
+            self._taken.add(name)
+            self._of[client_id] = name
+        return self._of[client_id]
+
+    def _fitting(self, client_id: str) -> str:
+        name = for_backend(client_id, self._dialect.id_style) or "call"
+        if 0 < self._dialect.id_length < len(name):
+            return f"call_{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+        return name
+
+
+# -- small steps ------------------------------------------------------------------------------------------------
+
+
+def arguments_of(value: object) -> str:
+    """Return a call's input as JSON text: the same bytes for the same input, unicode as it is, keys in their order."""
+    return msgspec.json.encode(_arguments(value)).decode()
+
+
+def _arguments(value: object) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        raw = mapping(value.get("__unparsedToolInput")).get("raw")  # Claude Code's, for arguments that were no JSON
+        return _parsed(raw) or value
+    return _parsed(value) or ({} if value is None or value == "" else {"value": value})
+
+
+def _parsed(value: object) -> Mapping[str, Any]:
+    try:
+        return mapping(msgspec.json.decode(text(value)))
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+
+
+def _leading_system(history: Sequence[Mapping[str, Any]]) -> int:
+    """Count the system messages before all others: they are as good as the system prompt."""
+    return next((number for number, turn in enumerate(history) if turn["role"] != "system"), len(history))
+
+
+def _as_blocks(system: object) -> Sequence[Block]:
+    return [{"type": "text", "text": system}] if isinstance(system, str) else [mapping(item) for item in items(system)]
+
+
+def _without_attribution(block: Block) -> Block:
+    said = text(block.get("text"))
+    return {**block, "text": said.partition("\n")[2].lstrip("\n")} if said.startswith(ATTRIBUTION) else block
+
+
+def _gap(before: Block, after: Block) -> str:
+    """Return what joins two texts: nothing between the pieces of one that citations cut, else a paragraph."""
+    return "" if before.get("citations") or after.get("citations") else "\n\n"
+
+
+def _as_error(words: str) -> str:
+    if not words:
+        return "Error: the tool failed without a message"
+    return words if words.lstrip().lower().startswith(("error", "<tool_use_error>")) else f"Error: {words}"
+
+
+def _as_error_parts(parts: list[Part]) -> list[Part]:
+    if parts and is_text(parts[0]):
+        return [{**parts[0], "text": _as_error(parts[0]["text"])}, *parts[1:]]
+    return [text_part(_as_error("")), *parts]
+
+
+def _unmarked(part: Part) -> Part:
+    return {key: value for key, value in part.items() if key not in marker_in(part)}

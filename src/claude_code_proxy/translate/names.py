@@ -1,0 +1,31 @@
+"""Tool names a backend accepts.
+
+OpenAI takes `^[A-Za-z0-9_-]{1,64}$`; MCP names get longer and models invent worse ones. An alias is a pure function of the
+name, so that the same tool keeps its alias in the tool list, in tool_choice, in every later turn and on every worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_LEGAL = re.compile(r"[A-Za-z0-9_-]+")
+_ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
+_DIGEST = 8  # hex digits: 32 bits tell apart the few hundred tools of a request
+
+
+def legal_name(name: str, limit: int = 64) -> str:
+    """Return `name` when a backend takes it as it is, else an alias: its cleaned beginning, `_`, and a hash of all of it.
+
+    Laws: the result matches `^[A-Za-z0-9_-]{1,limit}$` (limit >= 1), equal names have equal aliases, names that share
+    any number of first characters have different ones, and an alias is its own alias.
+    """
+    if len(name) <= limit and _LEGAL.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    # Gemini wants a letter or an underscore first; an alias is ours to choose, so it has one.
+    prefix = _ILLEGAL.sub("_", name).strip("_-") or "tool"
+    if not prefix[0].isalpha():
+        prefix = f"t_{prefix}"
+    room = limit - _DIGEST - 1
+    return f"{prefix[:room]}_{digest}" if room > 0 else f"t{digest}"[:limit]

@@ -1,0 +1,194 @@
+"""What a translation changed or lost: the only way to drop something is to leave a note.
+
+A note has a code from `CODES`, the path of what it concerns, and a detail for the log. Codes go to the client in
+the `x-proxy-notes` header, notes to the log, and the table makes docs/compatibility.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """One row of docs/compatibility.md: the feature, what the proxy does with it, what is lost by that."""
+
+    feature: str
+    happens: str
+    lost: str
+
+
+class Note(NamedTuple):
+    """One thing changed or lost. path: where in the request or answer, Anthropic's form; detail: never content."""
+
+    code: str
+    path: str = ""
+    detail: str = ""
+
+
+CODES: Mapping[str, Meaning] = {
+    # request: history
+    "history-empty": Meaning("Empty content blocks and messages", "left out", "nothing: they carry nothing"),
+    "history-role": Meaning("Unknown message roles", "sent as user messages", "the role's name"),
+    "history-unanswered": Meaning(
+        "tool_use without a tool_result", "answered with a short 'no result' text", "nothing"
+    ),
+    "history-orphan": Meaning("tool_result without its tool_use", "sent as user text", "its place as a tool message"),
+    "history-duplicate": Meaning("Two results for one call", "the last one is sent", "the earlier result"),
+    "history-renamed": Meaning("Tool call ids used twice", "the later pair is renamed consistently", "nothing"),
+    "history-order": Meaning(
+        "Results split or after other content", "gathered right behind their calls", "the client's order"
+    ),
+    "history-prefill": Meaning(
+        "An assistant message at the end (prefill)",
+        "sent as an instruction to continue from it",
+        "the exact prefill on backends without the feature",
+    ),
+    "compaction-applied": Meaning(
+        "Messages before a compaction block", "left out, as the real API does", "nothing: the block sums them up"
+    ),
+    "system-inlined": Meaning(
+        "System messages between turns",
+        "sent as a <system-reminder> of the user turn",
+        "the system role, on backends that refuse it there",
+    ),
+    "attribution-dropped": Meaning(
+        "Claude Code's billing line in the system prompt",
+        "left out, so that prefix caches live",
+        "nothing a model needs",
+    ),
+    # request: thinking
+    "thinking-foreign": Meaning(
+        "Thinking blocks signed by another provider", "left out of the history", "that reasoning"
+    ),
+    "thinking-redacted": Meaning("redacted_thinking of another provider", "left out of the history", "that reasoning"),
+    "thinking-edited": Meaning(
+        "A thinking block whose text no longer fits its signature", "its state is left out", "that reasoning"
+    ),
+    "thinking-other-model": Meaning(
+        "Thinking of another model after a switch",
+        "its state is left out, its text kept where the backend wants one",
+        "that state",
+    ),
+    "thinking-lost": Meaning(
+        "Reasoning the backend requires and the client lost",
+        "the backend's own fallback (space, or thinking off)",
+        "that reasoning",
+    ),
+    "thinking-unsupported": Meaning(
+        "thinking / effort", "not sent: the backend has no such control", "the control, not the thinking"
+    ),
+    "effort-clamped": Meaning(
+        "output_config.effort beyond the backend's levels", "the nearest level the backend has", "the difference"
+    ),
+    "budget-as-effort": Meaning("thinking.budget_tokens", "sent as an effort level", "the exact number"),
+    # request: content
+    "citations-dropped": Meaning(
+        "Citations in the history and citation requests", "the text stays, the marks do not", "the marks"
+    ),
+    "document-text": Meaning(
+        "PDF documents on backends without file input", "sent as extracted text", "layout and pictures"
+    ),
+    "document-pages": Meaning("Scanned PDF documents", "sent as page images", "nothing readable"),
+    "document-unreadable": Meaning(
+        "Documents nothing can be read from", "a note to the model in their place", "the document"
+    ),
+    "image-omitted": Meaning("Images for a model without vision", "a note to the model in their place", "the image"),
+    "image-moved": Meaning("Images inside tool results", "sent in a user message right behind the results", "nothing"),
+    "file-unknown": Meaning(
+        "file_id sources and container_upload", "a note to the model in their place", "the file: the proxy keeps none"
+    ),
+    "block-unknown": Meaning("Content blocks of unknown type", "sent as their JSON text", "their meaning"),
+    "url-fetched": Meaning(
+        "URL sources on backends that take none", "fetched by the proxy and sent as data", "nothing"
+    ),
+    # request: tools
+    "tool-renamed": Meaning(
+        "Tool names over the backend's limit or charset", "sent under an alias, restored in the answer", "nothing"
+    ),
+    "tool-deferred": Meaning("defer_loading tools", "left out until a tool_reference names them", "nothing"),
+    "tool-placeholder": Meaning("Placeholder tools", "left out", "nothing"),
+    "tool-duplicate": Meaning("Two tools of one name", "the first one is sent", "the second"),
+    "tool-callers": Meaning("Tools only code execution may call (allowed_callers)", "left out", "the tool"),
+    "tool-removed": Meaning("tool_removal", "the tool is no longer sent", "nothing"),
+    "tool-limit": Meaning("More tools than the backend takes", "the first ones are sent", "the tools named in the log"),
+    "tool-shape": Meaning(
+        "Anthropic-defined client tools (bash, text editor, memory, computer)",
+        "sent as functions with their schema",
+        "the model's special training",
+    ),
+    "tool-server": Meaning(
+        "Server tools nothing serves (web_search, code_execution, ...)",
+        "left out; a forced call is answered with the tool's error block",
+        "the tool",
+    ),
+    "tool-choice": Meaning(
+        "tool_choice the backend does not know", "auto, and a sentence to the model", "the guarantee"
+    ),
+    "tool-strict": Meaning(
+        "strict tools", "strict is left out where the backend or schema does not fit it", "the guarantee"
+    ),
+    "tool-examples": Meaning("input_examples", "appended to the description", "nothing"),
+    "schema-cleaned": Meaning(
+        "JSON Schema keywords the backend refuses", "moved into descriptions", "the check by the backend"
+    ),
+    # request: parameters
+    "max-tokens-clamped": Meaning("max_tokens above the model's limit", "lowered to the limit", "the difference"),
+    "max-tokens-lifted": Meaning("max_tokens below MIN_TOKENS_LIMIT or the backend's minimum", "lifted", "nothing"),
+    "sampling-dropped": Meaning("temperature, top_p, top_k", "left out where the backend refuses them", "the control"),
+    "stops-local": Meaning(
+        "stop_sequences the backend can't take or report", "found by the proxy in the text", "nothing"
+    ),
+    "format-weakened": Meaning(
+        "output_config.format", "json_object, or an instruction, where schemas are not understood", "the guarantee"
+    ),
+    "parameter-ignored": Meaning(
+        "Parameters without a counterpart (context_management, container, speed, inference_geo, ...)",
+        "accepted, not sent",
+        "their effect",
+    ),
+    "prompt-compressed": Meaning(
+        "PROMPT_COMPRESSION", "sections of the system prompt are shortened", "what the log lists"
+    ),
+    # answer
+    "arguments-repaired": Meaning(
+        "Tool arguments that are not valid JSON", "repaired where only one reading fits", "nothing"
+    ),
+    "arguments-broken": Meaning(
+        "Tool arguments that can't be read",
+        "kept as text under `_raw`, so that the tool's own check answers the model",
+        "nothing",
+    ),
+    "call-dropped": Meaning("Tool calls without a name, or beyond disable_parallel_tool_use", "left out", "that call"),
+    "call-clipped": Meaning("Tool names no tool can have", "clipped to a legal name", "the rest of the name"),
+    "call-late": Meaning("Fragments of a tool call that is already complete", "left out", "that fragment"),
+    "thinking-hidden": Meaning("Reasoning although thinking is disabled", "left out", "that reasoning"),
+    "finish-missing": Meaning("An answer without a finish reason", "one is derived from its content", "nothing"),
+    "usage-estimated": Meaning("An answer without token counts", "counted by the proxy", "exactness"),
+    "stop-unknown": Meaning("Finish reasons nobody documented", "end_turn", "the word"),
+    "text-tool-call": Meaning("Tool calls written as text", "promoted to tool_use", "nothing"),
+    "chunk-ignored": Meaning("Parts of an answer nobody documented (audio, second choices)", "left out", "that part"),
+}
+
+
+class Notes:
+    """The notes of one exchange, each code and path once."""
+
+    def __init__(self) -> None:
+        self._notes: dict[tuple[str, str], Note] = {}
+
+    def add(self, code: str, path: str = "", detail: str = "") -> None:
+        """Remember a note. The code must stand in `CODES`: an undocumented loss is a bug."""
+        if code not in CODES:
+            raise KeyError(code)
+        self._notes.setdefault((code, path), Note(code, path, detail))
+
+    def __iter__(self) -> Iterator[Note]:
+        return iter(self._notes.values())
+
+    def __len__(self) -> int:
+        return len(self._notes)
+
+    def codes(self) -> list[str]:
+        """Return the distinct codes in the order they were first noted."""
+        return list(dict.fromkeys(note.code for note in self))

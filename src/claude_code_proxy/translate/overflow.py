@@ -1,0 +1,218 @@
+"""Context overflow: forty ways backends say it, read into numbers; one way Anthropic's clients understand, written.
+
+A client compacts its conversation on exactly one sentence (`prompt is too long: N tokens > M maximum`), lowers its
+output limit on two others, and is stuck with any other text. Patterns: translation reference, section 6.3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from ..errors import ContextOverflowError, Overflow
+
+Kind = Literal["prompt", "total", "output"]
+
+ASSUMED_WINDOW = 200_000
+"""Tokens that Anthropic's clients assume of an unknown model."""
+
+_LONGEST = 4_000  # characters looked at: an overflow says so at its beginning, and a body comes from outside
+
+# Texts that speak of tokens and limits and yet mean something else.
+_NEVER = re.compile(
+    r"rate.?limit|too many requests|tokens per (min|day|hour)|\bTP[MD]\b|throttl|stream options can only be defined"
+    r"|(metadata|user|name|safety_identifier)\S{0,80}: string too long",
+    re.IGNORECASE,
+)
+
+_MODEL_SAYS = r"maximum context length is (?P<m>\d+) tokens[.,] however,? "
+
+# Groups: n prompt, p a further part of it, o requested output, m window, c output cap, x tokens over the window.
+# The first match wins, so a sentence with more numbers stands before a shorter one that it contains.
+_PATTERNS: tuple[tuple[Kind, str], ...] = (
+    # Anthropic
+    ("prompt", r"prompt is too long: (?P<n>\d+) tokens > (?P<m>\d+) maximum"),
+    ("total", r"input length and `?max_tokens`? exceed context limit:\s+(?P<n>\d+)\s+\+\s+(?P<o>\d+)\s+>\s+(?P<m>\d+)"),
+    ("output", r"max_tokens: (?P<o>\d+) > (?P<c>\d+), which is the maximum allowed number of output tokens"),
+    # OpenAI, and everyone who copied its sentence: DeepSeek, OpenRouter, vLLM
+    ("prompt", _MODEL_SAYS + r"your messages resulted in (?P<n>\d+) tokens"),
+    (
+        "total",
+        _MODEL_SAYS + r"you requested (?:about )?\d+ tokens"
+        r" \((?P<n>\d+) (?:in the messages|in your prompt|of text input)(?:, (?P<p>\d+) of tool input)?"
+        r"(?:[,;] (?P<o>\d+) (?:in|for) the (?:completion|output))?",
+    ),
+    (
+        "total",
+        _MODEL_SAYS + r"you requested (?P<o>\d+) output tokens"
+        r" and your prompt contains (?:at least )?(?P<n>\d+) input tokens",
+    ),
+    (
+        "total",
+        (
+            r"max_tokens'? or '?max_completion_tokens'? is too large: (?P<o>\d+)\. "
+            r"This model's maximum context length is (?P<m>\d+) tokens and your request has (?P<n>\d+) input tokens"
+        ),
+    ),
+    ("prompt", _MODEL_SAYS + r"(?:your request has|you requested) (?P<n>\d+) (?:input )?tokens"),
+    ("prompt", r"configured limit of (?P<m>\d+) tokens\. Your messages resulted in (?P<n>\d+) tokens"),
+    ("output", r"max_(?:completion_)?tokens is too large: (?P<o>\d+)\.\s*This model supports at most (?P<c>\d+)"),
+    # vLLM, SGLang, llama.cpp, LM Studio, Ollama, TGI and other local servers
+    ("prompt", r"prompt \(length (?P<n>\d+)\).{0,80}?longer than the maximum model length of (?P<m>\d+)"),
+    ("output", r"max_(?:completion_)?tokens=(?P<o>\d+) cannot be greater than max_model_len=(?P<m>\d+)"),
+    (
+        "total",
+        (
+            r"maximum context length of (?P<m>\d+) tokens\. You requested a total of [\d.]+ tokens: "
+            r"(?P<n>\d+) tokens from the input messages and (?P<o>\d+) tokens for the completion"
+        ),
+    ),
+    ("prompt", r"input \((?P<n>\d+) tokens\) is longer than the model's context length \((?P<m>\d+) tokens\)"),
+    ("prompt", r"input length \((?P<n>\d+) tokens\) exceeds the maximum allowed length \((?P<m>\d+) tokens\)"),
+    ("prompt", r"request \((?P<n>\d+) tokens\) exceeds the available context size \((?P<m>\d+) tokens\)"),
+    ("prompt", r"input \((?P<n>\d+) tokens\) is larger than the max context size \((?P<m>\d+) tokens\)"),
+    ("prompt", r"keep the first (?P<n>\d+) tokens when context.{0,80}? context length of only (?P<m>\d+) tokens"),
+    ("prompt", r"prompt too long; exceeded (?:max )?context length(?: by (?P<x>\d+) tokens)?"),
+    (
+        "total",
+        (
+            r"`inputs` tokens \+ `max_new_tokens` must be <= (?P<m>\d+)\. "
+            r"Given: (?P<n>\d+) `inputs` tokens and (?P<o>\d+)"
+        ),
+    ),
+    ("prompt", r"`inputs` must have less than (?P<m>\d+) tokens\. Given: (?P<n>\d+)"),
+    ("prompt", r"prompt has (?P<n>[\d,]+) tokens?, but the configured context size is (?P<m>[\d,]+) tokens?"),
+    ("prompt", r"(?:prompt|requested) tokens \((?P<n>\d+)\) exceeds? context (?:size|window of) \(?(?P<m>\d+)"),
+    # hosted models
+    (
+        "prompt",
+        (
+            r"input token count (?:\(|is )(?P<n>\d+)\)? ?"
+            r"(?:but model only supports up to|exceeds the maximum number of tokens allowed) \(?(?P<m>\d+)"
+        ),
+    ),
+    ("prompt", r"maximum prompt length is (?P<m>\d+) but the request contains (?P<n>\d+) tokens"),
+    ("prompt", r"current length is (?P<n>\d+) while limit is (?P<m>\d+)"),
+    ("prompt", r"prompt contains (?P<n>\d+) tokens.{0,80}?too large for model with (?P<m>\d+) maximum context"),
+    ("prompt", r"exceeded model token limit: (?P<m>\d+)(?: \(requested: (?P<n>\d+)\))?"),
+    ("prompt", r"range of input length should be \[1, (?P<m>\d+)\]"),
+    ("output", r"(?:range of max_tokens should be|valid range of max_tokens is) \[1, (?P<c>\d+)\]"),
+    ("output", r"max_(?:completion_)?tokens`? must be less than or equal to `?(?P<c>\d+)"),
+    ("output", r"maximum tokens you requested exceeds the model limit of (?P<c>\d+)"),
+    ("prompt", r"prompt tokens \((?P<n>\d+)\) exceed model maximum \((?P<m>\d+)\)"),
+    ("prompt", r"prompt token count of (?P<n>\d+) exceeds the limit of (?P<m>\d+)"),
+    ("prompt", r"input too long: (?P<n>\d+) input tokens, limit is (?P<m>\d+)"),
+    # no numbers, but no doubt
+    ("prompt", r"tokens to keep from the initial prompt is greater than the context length"),
+    ("prompt", r"please reduce the length of the messages|total length of all messages is too long"),
+    ("prompt", r"exceeds? (?:the )?(?:available |maximum |model'?s? )?context (?:length|window|limit|size)"),
+    ("prompt", r"(?:longer|larger|greater) than the (?:model'?s? )?(?:maximum )?context (?:length|window|size)"),
+    ("prompt", r"context window exceeds limit|exceeds the maximum allowed input length|prompt exceeds max length"),
+    ("prompt", r"input is too long for requested model|prompt is longer than the context"),
+    ("prompt", r"messages\[\d+\]\.content\S{0,80}: string too long|'input': string too long"),
+)
+_COMPILED = tuple((kind, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for kind, pattern in _PATTERNS)
+
+# Machine-readable codes, types and `metadata.error_type`s.
+_CODES = frozenset(
+    {
+        "context_length_exceeded",
+        "context_window_exceeded",
+        "contextwindowexceedederror",
+        "exceed_context_size_error",
+        "context_exceeded",
+        "model_context_window_exceeded",
+        "too_many_prompt_tokens",
+        "token_limit_exceeded",
+        "1261",  # GLM
+    }
+)
+_CODE_WORDS = re.compile(r"context_length_exceeded|ContextWindowExceededError|exceed_context_size_error", re.IGNORECASE)
+
+# Sentences nobody wrote down yet: about the context, and about too much of it. Only where a request can be at fault.
+_ABOUT = re.compile(
+    r"context[ _-]?(?:length|window|size|limit|overflow)|(?:input|prompt|context) tokens?|token (?:limit|count)"
+    r"|(?:messages|conversation|input|prompt|request) (?:is |are )?too (?:long|large)|(?:input|prompt) length"
+    r"|too many tokens",
+    re.IGNORECASE,
+)
+_TOO_MUCH = re.compile(
+    r"exceed|too (?:long|large|many|big)|(?:long|larg|great)er than|overflow|reached|reduce|shorten|at most|> ?\d",
+    re.IGNORECASE,
+)
+_AT_FAULT = (None, 200, 400, 413, 422)
+_NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{3,9}(?![\w-])")
+
+
+def read_overflow(text: str, *, status: int | None = None, codes: Iterable[str] = ()) -> Overflow | None:
+    """Return what did not fit, when a backend's error says that something did not.
+
+    text: the message; status: the HTTP status, None inside a stream; codes: `code`, `type` and the like.
+    """
+    text = text[:_LONGEST]
+    if _NEVER.search(text):
+        return None
+    for kind, pattern in _COMPILED:
+        if found := pattern.search(text):
+            return _settled(_numbers(kind, found))
+    coded = any(code.lower() in _CODES for code in codes) or _CODE_WORDS.search(text)
+    unheard = status in _AT_FAULT and _ABOUT.search(text) and _TOO_MUCH.search(text)
+    return _guessed(text) if coded or unheard else None
+
+
+def _numbers(kind: Kind, found: re.Match[str]) -> Overflow:
+    said = {name: int(value.replace(",", "")) for name, value in found.groupdict().items() if value}
+    prompt = said.get("n", 0) + said.get("p", 0)
+    return Overflow(kind, prompt, said.get("o", 0), said.get("m", 0), said.get("c", 0), said.get("x", 0))
+
+
+def _settled(found: Overflow) -> Overflow:
+    """Call a prompt that fills the window alone too long, whatever output was asked for."""
+    fills = found.window and found.prompt >= found.window
+    return found._replace(kind="prompt") if found.kind == "total" and (fills or not found.output) else found
+
+
+def _guessed(text: str) -> Overflow:
+    """Of two numbers in a sentence nobody wrote down, the larger is the prompt and the smaller the window."""
+    numbers = sorted({int(number.replace(",", "")) for number in _NUMBER.findall(text)})
+    window, prompt = numbers if len(numbers) == 2 else (0, 0)  # noqa: PLR2004 - a window and a prompt
+    return Overflow("prompt", prompt=prompt, window=window)
+
+
+def overflow_error(
+    found: Overflow, *, counted: int = 0, window: int = 0, asked: int = 0, status: int | None = None
+) -> ContextOverflowError:
+    """Return the error with the sentence and the numbers Anthropic's clients act on.
+
+    counted: the prompt by the proxy's own count; window: as known beforehand; asked: the output limit that was sent;
+    status: what the backend answered. What the backend said wins over these.
+    """
+    known = found._replace(prompt=found.prompt or counted, output=found.output or asked, window=found.window or window)
+    say = {"prompt": _too_long, "total": _too_much, "output": _too_much_output}[known.kind]
+    return ContextOverflowError(say(known), known, upstream_status=status)
+
+
+def _too_much_output(known: Overflow) -> str:
+    limit = known.room or known.limit or known.window
+    output = max(known.output, limit + 1)
+    return f"max_tokens: {output} > {limit}, which is the maximum allowed number of output tokens for this model"
+
+
+def _too_much(known: Overflow) -> str:
+    output = max(known.output, known.window - known.prompt + 1)
+    return (
+        f"input length and `max_tokens` exceed context limit: {known.prompt} + {output} > {known.window}, "
+        "decrease input length or `max_tokens` and try again"
+    )
+
+
+def _too_long(known: Overflow) -> str:
+    """Clients read both numbers, and only believe the sentence when the first is larger."""
+    if known.excess:
+        window = known.window or max(1, known.prompt - known.excess) if known.prompt or known.window else ASSUMED_WINDOW
+        prompt = window + known.excess
+    else:
+        window = known.window or int(known.prompt * 0.95) or ASSUMED_WINDOW
+        prompt = max(known.prompt, window + 1)
+    return f"prompt is too long: {prompt} tokens > {window} maximum"

@@ -1,0 +1,211 @@
+"""Everything in a request that is neither conversation nor tools: limits, sampling, stop sequences, format, identity.
+
+What has no counterpart is accepted and noted, never sent: a backend would refuse it and a client may always send more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..wire.shapes import count, items, mapping, text
+from .dialect import Dialect
+from .effort import Intent, thinks
+from .notes import Notes
+from .response_format import translate_format
+
+if TYPE_CHECKING:
+    from .request import Target
+
+_ROOM = 1024  # tokens an answer gets even when the estimate says the window is full: the backend knows better
+_CONTEXT_SLACK = 256  # tokens of a chat template nobody counts
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+    """What `translate_parameters` found out.
+
+    fields: of the backend's body. stops: all stop sequences the client asked for; scan_stops: those the proxy looks for
+    itself. max_tokens: as sent, 0 when the client gave none (count_tokens). discard: the client wants no output.
+    json_output: it wants JSON text. sentence: an instruction for the model where the backend can't be told, or "".
+    """
+
+    fields: dict[str, Any] = {}
+    stops: tuple[str, ...] = ()
+    scan_stops: tuple[str, ...] = ()
+    max_tokens: int = 0
+    discard: bool = False
+    json_output: bool = False
+    sentence: str = ""
+
+
+def translate_parameters(
+    request: Mapping[str, Any], target: Target, intent: Intent, notes: Notes, prompt_tokens: int = 0
+) -> Parameters:
+    """Translate all parameters. prompt_tokens: the size of the prompt, 0 when nobody counted it."""
+    dialect = target.dialect
+    limit = _max_tokens(request, target, intent, notes, prompt_tokens)
+    stops, sent, scanned = _stops(request, dialect, notes)
+    response_format = translate_format(request, dialect, notes)
+    fields: dict[str, Any] = {
+        **({dialect.max_tokens_field: limit} if limit else {}),
+        **_sampling(request, dialect, intent, notes),
+        **({"stop": list(sent)} if sent else {}),
+        **response_format.fields,
+        **_identity(request, dialect),
+        **_service(request, dialect, notes),
+    }
+    _note_ignored(request, notes)
+    return Parameters(
+        fields=fields,
+        stops=stops,
+        scan_stops=scanned,
+        max_tokens=limit,
+        discard=request.get("max_tokens") == 0,
+        json_output=response_format.json_output,
+        sentence=response_format.sentence,
+    )
+
+
+# -- limits ---------------------------------------------------------------------------------------------------------
+
+
+def _max_tokens(request: Mapping[str, Any], target: Target, intent: Intent, notes: Notes, prompt_tokens: int) -> int:
+    if request.get("max_tokens") is None:
+        return 0
+    asked = count(request["max_tokens"])
+    wanted = max(_lifted(asked, target, intent), target.dialect.min_output)
+    ceiling = target.max_output or target.max_tokens_limit
+    limit = min(wanted, ceiling) if ceiling else wanted
+    limit = min(limit, _room(target, limit, prompt_tokens))
+    if limit > asked > 0:
+        notes.add("max-tokens-lifted", "max_tokens", f"{asked} -> {limit}")
+    if limit < asked:
+        notes.add("max-tokens-clamped", "max_tokens", f"{asked} -> {limit}")
+    return limit
+
+
+def _lifted(asked: int, target: Target, intent: Intent) -> int:
+    """MIN_TOKENS_LIMIT: as a setting it lifts every smaller value, by default only where a thought would eat the answer.
+
+    `max_tokens: 0` is no limit but a wish (warm the cache), and stays as small as can be.
+    """
+    if asked == 0:
+        return 1
+    if target.min_tokens_explicit or thinks(intent, target.dialect):
+        return max(asked, target.min_tokens)
+    return asked
+
+
+def _room(target: Target, limit: int, prompt_tokens: int) -> int:
+    """Return what the window leaves for the answer. Some backends refuse prompt + max_tokens > window (vLLM, SGLang).
+
+    The prompt is an estimate: a twentieth is held back, and an answer keeps `_ROOM`, so that a prompt that is really too
+    long gets the backend's own error, which the client knows how to act on.
+    """
+    if not target.window or not prompt_tokens:
+        return limit
+    left = target.window - prompt_tokens - prompt_tokens // 20 - _CONTEXT_SLACK
+    return max(left, min(limit, _ROOM))
+
+
+# -- sampling -------------------------------------------------------------------------------------------------------
+
+
+def _sampling(request: Mapping[str, Any], dialect: Dialect, intent: Intent, notes: Notes) -> dict[str, Any]:
+    fields = {}
+    for name in ("temperature", "top_p", "top_k"):
+        value = request.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        understood = dialect.top_k if name == "top_k" else dialect.sampling
+        # While it thinks Claude takes no temperature but 1, and reasoning models take none at all.
+        if understood and name not in dialect.drop and not intent.on:
+            fields[name] = value
+        elif not (name == "temperature" and value == 1):
+            notes.add("sampling-dropped", name)
+    return fields
+
+
+# -- stop sequences -------------------------------------------------------------------------------------------------
+
+
+def _stops(
+    request: Mapping[str, Any], dialect: Dialect, notes: Notes
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return all stop sequences, those the backend gets, and those the proxy looks for.
+
+    Law: a stop sequence that ends an answer is reported. A backend that cuts the text without saying which one matched
+    can't keep it, so such a backend is not told: the proxy looks for them all and ends the answer itself.
+    """
+    stops = tuple(dict.fromkeys(stop for stop in items(request.get("stop_sequences")) if isinstance(stop, str) and stop))
+    can = dialect.max_stops if dialect.stop_reported and "stop" not in dialect.drop else 0
+    sent, scanned = stops[:can], stops[can:]
+    if scanned:
+        notes.add("stops-local", "stop_sequences", str(len(scanned)))
+    return stops, sent, scanned
+
+
+# -- identity and service -------------------------------------------------------------------------------------------
+
+
+def _identity(request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Return hashes of who asks and in which session: the backend can tell sessions apart, not people."""
+    user = text(mapping(request.get("metadata")).get("user_id"))
+    if not user:
+        return {}
+    fields = {dialect.user_field: _hash(user), dialect.cache_key_field: _hash(_session(user))}
+    return {name: value for name, value in fields.items() if name}
+
+
+def _session(user: str) -> str:
+    """Return the session of Claude Code's user id, a JSON text or `user_..._session_ID`; else all of it."""
+    try:
+        session = text(mapping(msgspec.json.decode(user)).get("session_id"))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        session = user.rpartition("_session_")[2]
+    return session or user
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _service(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict[str, Any]:
+    fast, tier = request.get("speed") == "fast", text(request.get("service_tier"))
+    if dialect.service_tier:
+        word = "priority" if fast else {"standard_only": "default"}.get(tier, "")
+        return {"service_tier": word} if word else {}
+    if fast:
+        notes.add("parameter-ignored", "speed")
+    if tier not in {"", "auto"}:
+        notes.add("parameter-ignored", "service_tier")
+    return {}
+
+
+# -- what has no counterpart ----------------------------------------------------------------------------------------
+
+_TRANSLATED = frozenset(
+    "model messages system tools tool_choice max_tokens stream stop_sequences temperature top_p top_k metadata thinking "
+    "output_config output_format service_tier speed cache_control".split()
+)
+_SILENT = frozenset({"safeguards"})  # Claude Code's own check: a verdict is not ours to give, and its absence says so
+_MOST = 12  # names in the log
+
+
+def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
+    names = [name for name, value in request.items() if name not in _TRANSLATED | _SILENT and value is not None]
+    if not _edits(request):
+        names = [name for name in names if name != "context_management"]
+    if mapping(request.get("output_config")).get("task_budget") is not None:
+        names.append("output_config.task_budget")
+    if names:
+        notes.add("parameter-ignored", "", ", ".join(name[:40] for name in names[:_MOST]))
+
+
+def _edits(request: Mapping[str, Any]) -> bool:
+    """Whether context_management asks for an edit at all: Claude Code's `clear_thinking` with `keep: all` does not."""
+    edits = items(mapping(request.get("context_management")).get("edits"))
+    return any(not (text(mapping(edit).get("type")).startswith("clear_thinking") and mapping(edit).get("keep") == "all") for edit in edits)

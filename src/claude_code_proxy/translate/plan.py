@@ -1,0 +1,54 @@
+"""What the request side tells the answer side: how to give the client its own names, limits and wishes back.
+
+`translate.request` returns a `Plan` with the backend's body; `translate.stream` and `translate.fold` obey it. Both are
+pure, so that a plan and a recording replay an exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class ToolFacts(msgspec.Struct, frozen=True):
+    """A declared tool as the client knows it. schema: its input_schema, for the repair of arguments."""
+
+    name: str
+    schema: Mapping[str, Any]
+    toolset: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How to write the answer to one request.
+
+    model: echoed to the client; backend, upstream_model: written into the signature envelope; tools: by the name
+    the backend knows; stops: all stop sequences the client asked for; scan_stops: the ones the proxy must look for
+    itself; show_thinking: thinking text is visible (`display`), else only the signature goes out; hide_thinking:
+    no thinking block at all (the client switched thinking off); one_tool: only the first call counts;
+    discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
+    window: tokens, 0 unknown; prefill: text the answer must not repeat; input_estimate: tokens;
+    seal: key of the signature envelope; refused_tools: server tools that nothing serves, by name;
+    json_output: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
+    (the error blocks of server tools that nothing serves).
+    """
+
+    model: str
+    backend: str = "default"
+    upstream_model: str = ""
+    tools: Mapping[str, ToolFacts] = {}
+    stops: tuple[str, ...] = ()
+    scan_stops: tuple[str, ...] = ()
+    show_thinking: bool = True
+    hide_thinking: bool = False
+    one_tool: bool = False
+    discard: bool = False
+    max_tokens: int = 0
+    window: int = 0
+    prefill: str = ""
+    input_estimate: int = 0
+    seal: bytes = b""
+    server_tools: tuple[str, ...] = ()
+    json_output: bool = False
+    lead_blocks: tuple[dict[str, Any], ...] = ()

@@ -1,0 +1,152 @@
+"""An Anthropic Messages request as a chat-completions body: the table of contents of the way there.
+
+    history -> tools -> thinking -> messages -> parameters -> body, and a plan for the way back
+
+Nothing here reads a clock, a file or the network, and the same request gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import ClientError
+from ..wire.shapes import items
+from .dialect import Dialect
+from .effort import Intent, effort_fields, merge, read_intent
+from .history import heal_history
+from .messages import Chat, write_chat
+from .notes import Notes
+from .parameters import Parameters, translate_parameters
+from .parts import Context, Resource
+from .plan import Plan
+from .response_format import translate_format
+from .thinking import Reader
+from .tool_choice import one_tool_only, translate_tool_choice
+from .tools import translate_tools
+from .toolset import ToolSet
+
+Count = Callable[[Mapping[str, Any]], int]
+"""Tokens of a chat body."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request goes, and what is known of it.
+
+    seal: key of the signature envelope; window, max_output: tokens, 0 unknown; vision: whether the model takes images,
+    None unknown; min_tokens, min_tokens_explicit, max_tokens_limit: the settings; resources: what was fetched or read
+    for the request's documents, by key.
+    """
+
+    backend: str
+    model: str
+    dialect: Dialect
+    seal: bytes
+    window: int = 0
+    max_output: int = 0
+    vision: bool | None = None
+    min_tokens: int = 1024
+    min_tokens_explicit: bool = False
+    max_tokens_limit: int = 128000
+    resources: Mapping[str, Resource] = {}
+
+
+class Translated(msgspec.Struct, frozen=True):
+    """The backend's body, and how to write its answer."""
+
+    body: dict[str, Any]
+    plan: Plan
+
+
+def translate_request(
+    request: Mapping[str, Any], target: Target, notes: Notes, *, count: Count | None = None
+) -> Translated:
+    """Translate a request that `check_request` passed. count: measures the prompt, so that the answer fits the window.
+
+    Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
+    """
+    dialect = target.dialect
+    tools = translate_tools(request, dialect, notes)
+    choice, sentence = translate_tool_choice(request, tools, dialect, notes)
+    wish = translate_format(request, dialect, notes).sentence
+    intent = read_intent(request)
+    chat = _chat(request, target, tools, notes, thinking=intent.on is not False, sentences=[sentence, wish])
+    if chat.thinking_off:
+        intent = Intent(on=False, visible=intent.visible)
+    prompt: dict[str, Any] = {"model": target.model, "messages": chat.messages}
+    if tools.functions:
+        prompt["tools"] = tools.functions
+    estimate = count(prompt) if count else 0
+    parameters = translate_parameters(request, target, intent, notes, estimate)
+    fields = {**prompt, **choice, **parameters.fields, **chat.fields}
+    body = _finished(merge(fields, effort_fields(intent, dialect, notes)), request, dialect)
+    plan = _plan(request, target, tools=tools, intent=intent, parameters=parameters, chat=chat, estimate=estimate)
+    return Translated(body, plan)
+
+
+def _chat(
+    request: Mapping[str, Any],
+    target: Target,
+    tools: ToolSet,
+    notes: Notes,
+    *,
+    thinking: bool,
+    sentences: Sequence[str],
+) -> Chat:
+    history = heal_history(items(request.get("messages")), notes)
+    sees = target.dialect.images != "no" and target.vision is not False
+    chat = write_chat(
+        request,
+        history,
+        Context(dialect=target.dialect, notes=notes, sees=sees, resources=target.resources, alias=tools.alias_of),
+        Reader(backend=target.backend, model=target.model, seal=target.seal, dialect=target.dialect, notes=notes),
+        thinking=thinking,
+        sentences=[words for words in sentences if words],
+    )
+    if not history or not chat.messages:
+        raise ClientError("at least one message must have content", path="messages")
+    return chat
+
+
+def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Return the body with what every request to this backend has, and without what it refuses."""
+    if request.get("stream") is True:
+        body["stream"] = True
+        if dialect.stream_options:
+            off = {"include_obfuscation": False} if dialect.obfuscation_off else {}
+            body["stream_options"] = {"include_usage": True, **off}
+    body = merge(body, dialect.extra_body)
+    return {name: value for name, value in body.items() if name not in dialect.drop}
+
+
+def _plan(
+    request: Mapping[str, Any],
+    target: Target,
+    *,
+    tools: ToolSet,
+    intent: Intent,
+    parameters: Parameters,
+    chat: Chat,
+    estimate: int,
+) -> Plan:
+    return Plan(
+        model=str(request.get("model", "")),
+        backend=target.backend,
+        upstream_model=target.model,
+        tools=tools.facts,
+        stops=parameters.stops,
+        scan_stops=parameters.scan_stops,
+        show_thinking=intent.visible,
+        hide_thinking=intent.hidden,
+        one_tool=one_tool_only(request),
+        discard=parameters.discard,
+        max_tokens=parameters.max_tokens,
+        window=target.window,
+        prefill=chat.prefill,
+        input_estimate=estimate,
+        seal=target.seal,
+        server_tools=tools.server_tools,
+        json_output=parameters.json_output,
+    )

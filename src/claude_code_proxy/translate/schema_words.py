@@ -1,0 +1,264 @@
+"""What a dropped keyword meant: in words for the description, or as another keyword that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ..wire.shapes import items, mapping, text
+from .schema_merge import either, merge_all
+
+Node = dict[str, Any]
+Drop = frozenset[str]
+
+_LONGEST = 300  # characters a keyword's value may add to a description
+_NAMES = frozenset({"$schema", "$id", "$anchor", "cache_control"})  # names and marks no backend needs
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"})
+_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+
+_KNOWN = frozenset(
+    "type enum const properties required additionalProperties patternProperties propertyNames minProperties maxProperties "
+    "items prefixItems additionalItems contains minContains maxContains minItems maxItems uniqueItems minLength maxLength "
+    "pattern format minimum maximum exclusiveMinimum exclusiveMaximum multipleOf anyOf oneOf allOf not if then else "
+    "dependentRequired dependentSchemas dependencies unevaluatedProperties unevaluatedItems $ref $defs definitions title "
+    "description default examples deprecated readOnly writeOnly nullable contentEncoding contentMediaType $comment".split()
+)
+_QUIET = frozenset(  # without these the model knows as much as before
+    "additionalProperties additionalItems unevaluatedProperties unevaluatedItems title deprecated readOnly writeOnly $comment "
+    "$defs definitions minContains maxContains required properties items type description".split()
+)
+_WORDS: Mapping[str, str] = {
+    "pattern": "must match the regular expression {}",
+    "format": "format: {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "greater than {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "minProperties": "at least {} properties",
+    "maxProperties": "at most {} properties",
+    "const": "always {}",
+    "enum": "one of {}",
+    "default": "default: {}",
+    "examples": "examples: {}",
+    "contentEncoding": "encoded as {}",
+    "contentMediaType": "of type {}",
+    "propertyNames": "names of properties: {}",
+    "contains": "contains an item like {}",
+    "not": "not {}",
+}
+_FLAGS: Mapping[str, str] = {"uniqueItems": "no item twice", "nullable": "may be null"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+def describe(node: Mapping[str, Any], sentences: Iterable[str]) -> Node:
+    """Return `node` with sentences added to its description, each once."""
+    said = text(node.get("description"))
+    new = [sentence for sentence in dict.fromkeys(sentences) if sentence and sentence not in said]
+    if not new:
+        return dict(node)
+    words = "; ".join(new)
+    return {**node, "description": f"{said} ({words})" if said else words[:1].upper() + words[1:]}
+
+
+def as_words(keyword: str, value: object) -> str:
+    """Return what a keyword demands in a few words, "" when that tells a model nothing."""
+    if keyword in _QUIET:
+        return ""
+    if keyword in _FLAGS:
+        return _FLAGS[keyword] if value is True else ""
+    return _WORDS.get(keyword, keyword + ": {}").format(_short(value))
+
+
+def tidy(node: Node) -> Node:
+    """Return `node` without what no backend takes: names, values of a wrong type, tuples in the old spelling."""
+    kept = {key: value for key, value in node.items() if key not in _NAMES and _legal(key, value)}
+    if isinstance(kept.get("items"), list):
+        kept = _tuple(kept)
+    kind = kept.get("type")
+    if (kind == "array" or "array" in items(kind)) and "items" not in kept:
+        kept["items"] = {}  # OpenAI: "array schema missing items"
+    if "required" in kept:
+        kept["required"] = [name for name in kept["required"] if isinstance(name, str)]
+    return kept
+
+
+def reword(node: Node, drop: Drop, lost: set[str]) -> Node:
+    """Return `node` without the keywords in `drop`, their meaning kept; `lost` collects which ones there were."""
+    if not drop:
+        return node
+    sentences: list[str] = []
+    for keyword, rule in _RULES.items():
+        if keyword in drop and keyword in node:
+            lost.add(keyword)
+            sentences.append(rule(node, node.pop(keyword), drop))
+    sentences += _forms(node, drop, lost)
+    for keyword in [key for key in node if _dropped(key, drop)]:
+        lost.add(keyword)
+        value = node.pop(keyword)
+        sentences.append(as_words(keyword, value) if keyword in _KNOWN else "")
+    return describe(node, sentences)
+
+
+def _dropped(keyword: str, drop: Drop) -> bool:
+    return keyword in drop or ("unknown:*" in drop and keyword not in _KNOWN)
+
+
+def _legal(key: str, value: object) -> bool:
+    if key in _LISTS:
+        return isinstance(value, list) and (bool(value) or key == "required")
+    if key in _MAPS:
+        return isinstance(value, dict)
+    if key == "type":
+        return isinstance(value, str) or bool(items(value))
+    return not (key in {"description", "title", "format", "pattern", "$ref"} and not isinstance(value, str))
+
+
+def _tuple(node: Node) -> Node:
+    """`items: [A, B]` is `prefixItems` since 2020-12, and `additionalItems` is what `items` was."""
+    rest = node.get("additionalItems", {})
+    prefix = {"prefixItems": node["items"]} if node["items"] else {}
+    return {**{k: v for k, v in node.items() if k not in {"items", "additionalItems"}}, **prefix, "items": rest}
+
+
+# -- keywords that another keyword can stand for, in the order in which they may produce one another -----------------
+
+
+def _all_of(node: Node, value: Any, _: Drop) -> str:
+    merged = merge_all(node, [branch for branch in items(value) if isinstance(branch, dict)])
+    node.clear()
+    node.update(merged)
+    return ""
+
+
+def _one_of(node: Node, value: Any, drop: Drop) -> str:
+    if "anyOf" in node:
+        return as_words("oneOf", value)
+    return _any_of(node, value, drop) if "anyOf" in drop else node.update(anyOf=value) or ""
+
+
+def _any_of(node: Node, value: Any, _: Drop) -> str:
+    """Keep the first branch as the schema and name the others."""
+    branches = [branch for branch in items(value) if isinstance(branch, dict)]
+    nullable = [branch for branch in branches if branch.get("type") == "null"]
+    rest = [branch for branch in branches if branch.get("type") != "null"]
+    if nullable:
+        node["nullable"] = True
+    if not rest:
+        return ""
+    one = either(rest)
+    if "anyOf" not in one:
+        node.update({**one, **node})
+        return ""
+    node.update({**rest[0], **node})
+    return "or " + " or ".join(_short(branch) for branch in rest[1:4])
+
+
+def _prefix_items(node: Node, value: Any, _: Drop) -> str:
+    kinds = [item for item in items(value) if isinstance(item, dict)]
+    if node.get("items") is False:
+        node["minItems"] = node["maxItems"] = len(kinds)
+    if kinds:
+        node["items"] = either(kinds)
+    same = all(kind == kinds[0] for kind in kinds)
+    return "" if same else "in this order: " + ", ".join(_short(kind) for kind in kinds[:8])
+
+
+def _pattern_properties(node: Node, value: Any, drop: Drop) -> str:
+    patterns = mapping(value)
+    if len(patterns) == 1 and "additionalProperties" not in node and "additionalProperties" not in drop:
+        node["additionalProperties"] = next(iter(patterns.values()))
+    return "names of properties match " + " or ".join(str(pattern)[:100] for pattern in list(patterns)[:4])
+
+
+def _const(node: Node, value: Any, drop: Drop) -> str:
+    if "enum" in drop or ("enum:other" in drop and not (isinstance(value, str) and value)):
+        return as_words("const", value)
+    node["enum"] = [value]
+    return ""
+
+
+def _exclusive(bound: str, step: int, keyword: str) -> Callable[[Node, Any, Drop], str]:
+    def rule(node: Node, value: Any, drop: Drop) -> str:
+        whole = node.get("type") == "integer" and isinstance(value, int) and not isinstance(value, bool)
+        if whole and bound not in drop and bound not in node:
+            node[bound] = value + step
+            return ""
+        if isinstance(value, bool):  # draft 4: a mark on the bound beside it
+            return f"not {node.get(bound)} itself" if value and bound in node else ""
+        return as_words(keyword, value)
+
+    return rule
+
+
+_RULES: Mapping[str, Callable[[Node, Any, Drop], str]] = {
+    "allOf": _all_of,
+    "prefixItems": _prefix_items,
+    "patternProperties": _pattern_properties,
+    "oneOf": _one_of,
+    "anyOf": _any_of,
+    "const": _const,
+    "exclusiveMinimum": _exclusive("minimum", 1, "exclusiveMinimum"),
+    "exclusiveMaximum": _exclusive("maximum", -1, "exclusiveMaximum"),
+}
+
+
+def _forms(node: Node, drop: Drop, lost: set[str]) -> list[str]:
+    """Apply the three forms a dialect may name beside keywords."""
+    sentences = []
+    if "type:list" in drop:
+        sentences += _single_type(node, lost)
+    if "enum:other" in drop and "enum" in node:
+        sentences += _plain_enum(node, lost)
+    return sentences
+
+
+def _single_type(node: Node, lost: set[str]) -> list[str]:
+    branches = items(node.get("anyOf"))
+    plain = [branch for branch in branches if mapping(branch).get("type") != "null"]
+    if len(plain) < len(branches):
+        lost.add("type:list")
+        node["nullable"] = True
+        node["anyOf"] = plain
+        if len(plain) < 2:  # noqa: PLR2004 - one branch is no choice
+            del node["anyOf"]
+            node.update({**mapping(plain[0] if plain else {}), **node})
+    kinds = items(node.get("type"))
+    if not kinds:
+        return []
+    lost.add("type:list")
+    named = [kind for kind in kinds if kind != "null"] or ["string"]
+    if "null" in kinds:
+        node["nullable"] = True
+    node["type"] = named[0]
+    return ["or " + " or ".join(map(str, named[1:]))] if named[1:] else []
+
+
+def _plain_enum(node: Node, lost: set[str]) -> list[str]:
+    values = items(node["enum"])
+    plain = [value for value in values if isinstance(value, str) and value]
+    if len(plain) == len(values):
+        return []
+    lost.add("enum")
+    node["enum"] = plain
+    if plain:
+        return []
+    del node["enum"]
+    return [as_words("enum", list(values))]
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str):
+        return value[:_LONGEST]
+    try:
+        words = _encode(value).decode()
+    except (ValueError, TypeError, RecursionError):
+        return "..."
+    return words if len(words) <= _LONGEST else words[:_LONGEST] + "..."

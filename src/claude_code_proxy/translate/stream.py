@@ -1,0 +1,148 @@
+"""A backend's answer translated: bytes in, Anthropic's event stream out; or a whole answer in, a message out.
+
+    bytes -> payloads (wire.sse) -> deltas (chunks) -> filters -> events (writer) -> bytes
+
+Everything here is pure: the shell feeds what it reads, sends what it gets, and looks at `failure`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..errors import UpstreamError
+from ..wire.anthropic import Event, encode
+from ..wire.sse import Decoder
+from .chunks import read_answer, read_chunk
+from .deltas import Finish, Thinking
+from .dialect import Dialect
+from .fastpath import TokenPath
+from .filters import Filters
+from .fold import Fold
+from .notes import Notes
+from .plan import Plan
+from .writer import Writer
+
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+class StreamTranslator:
+    """Translates one streamed answer.
+
+    `feed` each read and `finish` at its end; both return frames for the client. `done`: nothing more is needed of
+    the backend. `failure`: the backend failed; frames returned with it are still good, and what follows them is the
+    caller's to say: a status before the first frame was sent, an `error` event after.
+    """
+
+    def __init__(self, dialect: Dialect, plan: Plan, *, message_id: str, notes: Notes | None = None) -> None:
+        self.notes = notes if notes is not None else Notes()
+        self._dialect = dialect
+        self._decoder = Decoder()
+        self._filters = Filters(dialect, plan, self.notes)
+        self.writer = Writer(plan, self.notes, message_id=message_id)
+        self._tokens = TokenPath()
+        self.done = False
+
+    @property
+    def failure(self) -> UpstreamError | None:
+        """What went wrong on the backend's side, None while all is well."""
+        return self.writer.failure
+
+    @property
+    def finishing(self) -> bool:
+        """The finish reason is known; only token counts may still come."""
+        return self.writer.ending is not None
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the frames for what `data` completes."""
+        frames: list[bytes] = []
+        for payload in self._payloads(data):
+            frame = self._tokens.frame(payload)
+            if frame is not None:
+                self._take_note(self._tokens)
+            else:
+                frame = encode(self._one(payload))
+            frames.append(frame)
+            if self.done:
+                break
+        return b"".join(frames)
+
+    def finish(self) -> bytes:
+        """Return the last frames: the backend's connection has ended."""
+        return encode(self.last_events())
+
+    def events(self, data: bytes) -> list[Event]:
+        """`feed`, before encoding."""
+        return self._write(self._payloads(data))
+
+    def last_events(self) -> list[Event]:
+        """`finish`, before encoding."""
+        if self.done:
+            return []
+        events = self._write(self._decoder.finish())
+        return events + self._end()
+
+    def whole_events(self, body: bytes) -> list[Event]:
+        """Return the events of an answer that came whole, whether or not a stream was asked for."""
+        events = self.writer.write(self._filters.feed(read_answer(body, self._dialect)))
+        return events + self._end()
+
+    def refuse(self, explanation: str) -> list[Event]:
+        """Return the events of an answer that a content filter of the backend took the place of."""
+        self.writer.refusal.append(explanation)
+        return self.writer.write([Finish("refusal", "content_filter")]) + self._end()
+
+    @property
+    def stop_reason(self) -> str:
+        """The stop reason sent, for the log."""
+        return self.writer.stop_reason
+
+    def _write(self, payloads: list[bytes]) -> list[Event]:
+        events: list[Event] = []
+        for payload in payloads:
+            events += self._one(payload)
+            if self.done:
+                break
+        return events
+
+    def _one(self, payload: bytes) -> list[Event]:
+        deltas = read_chunk(payload, self._dialect)
+        events = self.writer.write(self._filters.feed(deltas))
+        if self.writer.ended or self._filters.stopped or self.writer.failure is not None:
+            return events + self._end()
+        self._tokens.learn(payload, deltas if self._filters.inert else [], events)
+        return events
+
+    def _payloads(self, data: bytes) -> list[bytes]:
+        if self.done:
+            return []
+        try:
+            return self._decoder.feed(data)
+        except UpstreamError as error:
+            self.writer.failure, self.done = error, True
+            return []
+
+    def _take_note(self, tokens: TokenPath) -> None:
+        """What the writer must know of a frame it did not write."""
+        self.writer.characters += len(tokens.text)
+        if tokens.kind is Thinking:
+            self.writer.thinking.remember(_decode_text(b'"' + tokens.text + b'"'))
+
+    def _end(self) -> list[Event]:
+        if self.done:
+            return []
+        self.done = True
+        return self.writer.write(self._filters.flush()) + self.writer.finish()
+
+
+def read_whole(
+    body: bytes, dialect: Dialect, plan: Plan, *, message_id: str, notes: Notes | None = None
+) -> dict[str, Any]:
+    """Return the message in a backend's whole answer. Raises UpstreamError for an answer that failed or is none."""
+    translator = StreamTranslator(dialect, plan, message_id=message_id, notes=notes)
+    fold = Fold()
+    fold.add(translator.whole_events(body))
+    if translator.failure is not None:
+        raise translator.failure
+    return fold.message

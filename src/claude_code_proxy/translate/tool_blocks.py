@@ -1,0 +1,142 @@
+"""tool_use blocks of an answer: one call at a time, in the order they appeared, arguments passed on as they come.
+
+The first call that is not finished is live; fragments of later ones wait. A call whose arguments come in one piece is
+checked and repaired as a whole; of one that is streamed only what is certainly JSON is passed on, and one that breaks
+off can't end as if it were complete.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..errors import RetryableError
+from ..wire.anthropic import InputJsonDelta
+from . import tool_ids
+from .arguments import read_arguments
+from .calls import Call, Calls
+from .deltas import ToolFragment
+from .grammar import State
+from .plan import ToolFacts
+
+if TYPE_CHECKING:
+    from .writer import Writer
+
+_LONGEST_NAME = 200  # what a model hallucinates beyond that is no name (case HI-14)
+
+
+class ToolBlocks:
+    """The writer's part for tool calls."""
+
+    def __init__(self, writer: Writer, calls: Calls) -> None:
+        self.called = False
+        self._writer = writer
+        self._calls = calls
+        self._live = 0
+        self._sent = 0
+        self._ids: set[str] = set()
+
+    def fragment(self, fragment: ToolFragment) -> None:
+        """Take in a piece of a call and send what can be sent."""
+        if self._writer.plan.discard:
+            return
+        call = self._calls.add(fragment)
+        self._writer.characters += len(fragment.arguments)
+        if call.closed:
+            self._writer.notes.add("call-late")
+            return
+        while self._live < len(self._calls.all):
+            live = self._calls.all[self._live]
+            self._stream(live)
+            if live is self._calls.all[-1] or not live.scan.complete:
+                return
+            self._close(live, cut=False)
+
+    def finish(self, *, cut: bool) -> None:
+        """Send what is left of every call. cut: the answer ended at its token limit."""
+        while self._live < len(self._calls.all) and self._writer.failure is None:
+            self._close(self._calls.all[self._live], cut=cut)
+
+    def _stream(self, call: Call) -> None:
+        """Pass on what is certain of the live call, from its second piece on."""
+        if len(call.pieces) < 2 and (call.scan.complete or (self._sent == 0 and call.scan.broken)):  # noqa: PLR2004
+            return
+        certain = call.arguments[: call.scan.passed]
+        if not call.name or self._skipped(call) or certain.strip() in ("", "{", "{}"):
+            return
+        if self._sent == 0:
+            if call.scan.broken or call.scan.complete:
+                return
+            self._open(call)
+        if len(certain) > self._sent:
+            self._writer.delta(InputJsonDelta(certain[self._sent :]))
+            self._sent = len(certain)
+
+    def _close(self, call: Call, *, cut: bool) -> None:
+        call.closed = True
+        if self._skipped(call) or not self._named(call):
+            self._writer.notes.add("call-dropped")
+        elif self._sent == 0:
+            self._write_whole(call, cut=cut)
+        elif call.scan.complete:
+            if call.arguments[call.scan.passed :].strip():
+                self._writer.notes.add("arguments-repaired", "", "text after the arguments")
+        elif not cut:
+            self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
+        self._live += 1
+        self._sent = 0
+
+    def _write_whole(self, call: Call, *, cut: bool) -> None:
+        text = call.arguments
+        if cut and text.strip() and not call.scan.complete:
+            self._writer.notes.add("call-dropped", "", "cut at the token limit")
+            return
+        facts = self._facts(call)
+        arguments, code = read_arguments(text, facts.schema)
+        if code:
+            self._writer.notes.add(code)
+        self._open(call)
+        if arguments:
+            self._writer.delta(InputJsonDelta(msgspec.json.encode(arguments).decode()))
+
+    def _open(self, call: Call) -> None:
+        facts = self._facts(call)
+        call_id = self._unique(tool_ids.to_client(call.id) if call.id else self._minted())
+        if call.state:
+            self._writer.carry(call_id, call.state)
+        if self._writer.state is not State.THINKING:
+            self._writer.flush_state()
+        block = {"type": "tool_use", "id": call_id, "name": facts.name, "input": {}}
+        if facts.toolset:
+            block["toolset_name"] = facts.toolset
+        self._writer.open(block)
+        self._writer.delta(InputJsonDelta(""))
+        self.called = True
+
+    def _facts(self, call: Call) -> ToolFacts:
+        known = self._writer.plan.tools.get(call.name)
+        if known is not None:
+            return known
+        if len(call.name) > _LONGEST_NAME:
+            self._writer.notes.add("call-clipped")
+        return ToolFacts(name=call.name[:_LONGEST_NAME], schema={})
+
+    def _named(self, call: Call) -> bool:
+        """A call that never got a name belongs to the only tool there is, or to none."""
+        if not call.name and len(self._writer.plan.tools) == 1:
+            call.name = next(iter(self._writer.plan.tools))
+        return bool(call.name)
+
+    def _skipped(self, call: Call) -> bool:
+        return self._writer.plan.one_tool and call is not self._calls.all[0]
+
+    def _unique(self, call_id: str) -> str:
+        while call_id in self._ids:
+            call_id += "_"
+        self._ids.add(call_id)
+        return call_id
+
+    def _minted(self) -> str:
+        """An id for a call without one: the same each time the same answer is read."""
+        return f"toolu_{self._writer.message_id.removeprefix('msg_')}_{self._live}"

@@ -1,0 +1,73 @@
+"""What a conversation says about its tools: loaded by reference, added and taken away between turns.
+
+A deferred tool is sent once a `tool_reference` names it, or once it was called. `tool_addition` and `tool_removal` of system
+messages are walked in order; a compaction block carries the changes it swallowed (`tool_changes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..wire.shapes import items, mapping, text
+
+
+class ToolChanges(msgspec.Struct, frozen=True):
+    """referenced: names loaded or called; added: whole definitions, in order; removed: names taken away at the end."""
+
+    referenced: frozenset[str] = frozenset()
+    added: tuple[Mapping[str, Any], ...] = ()
+    removed: frozenset[str] = frozenset()
+    history: bool = False
+
+
+def read_tool_changes(request: Mapping[str, Any]) -> ToolChanges:
+    """Read the messages of `request` once. history: there are calls or results of client tools in them."""
+    referenced: set[str] = set()
+    removed: set[str] = set()
+    added: dict[str, Mapping[str, Any]] = {}
+    history = False
+    for block in _blocks(request):
+        kind = block.get("type")
+        if kind == "tool_reference":
+            referenced.add(text(block.get("tool_name")))
+        elif kind == "tool_use":
+            history = True
+            referenced |= {text(block.get("name")), text(block.get("toolset_name"))}
+        elif kind == "tool_result":
+            history = True
+        elif kind in {"tool_addition", "tool_removal"}:
+            _change(block, kind == "tool_addition", referenced, removed, added)
+    return ToolChanges(frozenset(referenced - {""}), tuple(added.values()), frozenset(removed), history)
+
+
+def _change(
+    block: Mapping[str, Any],
+    adds: bool,
+    referenced: set[str],
+    removed: set[str],
+    added: dict[str, Mapping[str, Any]],
+) -> None:
+    tool = mapping(block.get("tool"))
+    definition = mapping(tool.get("definition"))
+    name = text(definition.get("name")) or text(tool.get("name"))
+    if not adds:
+        removed.add(name)
+        return
+    removed.discard(name)
+    referenced.add(name)
+    if definition:
+        added[name or text(definition.get("type"))] = definition
+
+
+def _blocks(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield every block that can say something about tools, those inside results and compactions too."""
+    for message in items(request.get("messages")):
+        for item in items(mapping(message).get("content")):
+            block = mapping(item)
+            yield block
+            content = block.get("content")
+            inner = (*items(content), *items(mapping(content).get("tool_references")), *items(block.get("tool_changes")))
+            yield from (mapping(part) for part in inner)

@@ -1,0 +1,70 @@
+"""Anthropic's tool_choice as OpenAI's, and a sentence to the model where the backend can't be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import ClientError
+from ..wire.shapes import mapping, text
+from .dialect import Dialect
+from .notes import Notes
+from .toolset import ToolSet
+
+_MUST_CALL = "Call at least one of your tools now; do not answer with text alone."
+_MUST_NOT_CALL = "Do not call any tool now; answer with text."
+
+
+def translate_tool_choice(
+    request: Mapping[str, Any], toolset: ToolSet, dialect: Dialect, notes: Notes
+) -> tuple[dict[str, Any], str]:
+    """Return the body fields that say `tool_choice` (`parallel_tool_calls` among them) and a sentence for the model, or "".
+
+    A choice of a tool that was never declared is the client's mistake. `forced_server_tool` tells when one was chosen that
+    only Anthropic's servers run.
+    """
+    choice = mapping(request.get("tool_choice"))
+    kind, name = text(choice.get("type")), text(choice.get("name"))
+    if kind == "tool":
+        _check_named(name, toolset)
+    if not toolset.functions or not kind:
+        return {}, ""
+    fields: dict[str, Any] = {}
+    if one_tool_only(request) and dialect.parallel_flag:
+        fields["parallel_tool_calls"] = False
+    value, sentence = _choice(kind, toolset.aliases.get(name, ""), dialect)
+    if sentence:
+        notes.add("tool-choice", "tool_choice", kind[:16])
+    return ({"tool_choice": value, **fields} if value else fields), sentence
+
+
+def one_tool_only(request: Mapping[str, Any]) -> bool:
+    """Whether only the first call of an answer counts (`disable_parallel_tool_use`), whatever the backend does."""
+    return mapping(request.get("tool_choice")).get("disable_parallel_tool_use") is True
+
+
+def forced_server_tool(request: Mapping[str, Any], toolset: ToolSet) -> str:
+    """Return the server tool that tool_choice forces, "" when it forces none."""
+    choice = mapping(request.get("tool_choice"))
+    name = text(choice.get("name"))
+    return name if choice.get("type") == "tool" and name in toolset.server_tools else ""
+
+
+def _check_named(name: str, toolset: ToolSet) -> None:
+    if name not in toolset.aliases and name not in toolset.server_tools and name not in toolset.left_out:
+        raise ClientError(f"Tool '{name[:64]}' not found in provided tools", path="tool_choice.name")
+
+
+def _choice(kind: str, alias: str, dialect: Dialect) -> tuple[Any, str]:
+    """Return the strongest form the backend understands, and in words what it can't be told."""
+    known = dialect.tool_choices
+    auto = "auto" if "auto" in known else None
+    if kind == "none":
+        return ("none", "") if "none" in known else (auto, _MUST_NOT_CALL)
+    if kind == "tool" and alias:
+        if "named" in known:
+            return {"type": "function", "function": {"name": alias}}, ""
+        return "required" if "required" in known else auto, f"Call the tool {alias} now; do not answer with text alone."
+    if kind == "any":
+        return ("required", "") if "required" in known else (auto, _MUST_CALL)
+    return auto, ""

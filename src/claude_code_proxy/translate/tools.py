@@ -1,0 +1,203 @@
+"""The client's tools as OpenAI functions.
+
+What can't be a function is left out and noted: server tools nothing serves, deferred tools nobody asked for yet,
+placeholders, tools only code execution may call. The order is the client's, so that prefix caches live.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..errors import ClientError
+from ..wire.shapes import items, mapping, text
+from .builtin_tools import Function, builtin_functions
+from .dialect import Dialect
+from .names import legal_name
+from .notes import Notes
+from .plan import ToolFacts
+from .schemas import clean_schema, fits_strict
+from .tool_changes import ToolChanges, read_tool_changes
+from .tool_choice import forced_server_tool, one_tool_only, translate_tool_choice
+from .toolset import ToolSet, flat, key_of
+
+__all__ = [
+    "ToolSet",
+    "forced_server_tool",
+    "one_tool_only",
+    "translate_tool_choice",
+    "translate_tools",
+]
+
+_SERVER = re.compile(r"(web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset)(_|$)")
+_PLACEHOLDER = "deferredtoolplaceholder"  # Claude Code's, always deferred, never to be called
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Tool(NamedTuple):
+    """One declared tool that may be sent."""
+
+    function: Function
+    declared: Mapping[str, Any]
+    path: str
+
+
+def translate_tools(
+    request: Mapping[str, Any], dialect: Dialect, notes: Notes, referenced: frozenset[str] = frozenset()
+) -> ToolSet:
+    """Return the tools of `request`. A deferred one is sent once the conversation, `referenced` or tool_choice names it."""
+    changes = read_tool_changes(request)
+    wanted = changes.referenced | referenced | {_forced(request)}
+    selection = _Selection(changes, wanted, notes)
+    for path, declared in _declared(request, changes):
+        selection.add(path, declared)
+    tools = _limited(selection.tools, dialect.tool_limit, wanted, notes)
+    if _forbidden(request, dialect, changes):
+        notes.add("tool-choice", "tool_choice", "none: the tools are left out")
+        tools = []
+    left_out = frozenset(selection.left_out | ({tool.function.name for tool in selection.tools} - {tool.function.name for tool in tools}))
+    return _tool_set(tools, selection, left_out, dialect, notes, history=changes.history)
+
+
+def _declared(request: Mapping[str, Any], changes: ToolChanges) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for index, tool in enumerate(items(request.get("tools"))):
+        yield f"tools.{index}", mapping(tool)
+    for tool in changes.added:
+        yield "messages.tool_addition", tool
+
+
+def _forced(request: Mapping[str, Any]) -> str:
+    choice = mapping(request.get("tool_choice"))
+    return text(choice.get("name")) if choice.get("type") == "tool" else ""
+
+
+def _forbidden(request: Mapping[str, Any], dialect: Dialect, changes: ToolChanges) -> bool:
+    """tool_choice none on a backend without it: no tools at all, unless the history has calls that need them declared."""
+    kind = mapping(request.get("tool_choice")).get("type")
+    return kind == "none" and "none" not in dialect.tool_choices and not changes.history
+
+
+class _Selection:
+    """Which of the declared tools are sent."""
+
+    def __init__(self, changes: ToolChanges, wanted: frozenset[str], notes: Notes) -> None:
+        self.tools: list[_Tool] = []
+        self.server_tools: list[str] = []
+        self.left_out: set[str] = set()
+        self._changes = changes
+        self._wanted = wanted
+        self._notes = notes
+        self._keys: set[str] = set()
+
+    def add(self, path: str, declared: Mapping[str, Any]) -> None:
+        kind = text(declared.get("type"))
+        functions = builtin_functions(declared)
+        if functions is not None:
+            self._notes.add("tool-shape", path, kind)
+        elif kind in {"", "custom"} or "input_schema" in declared:
+            functions = [_custom(declared, path)]
+        else:
+            self._serve(path, declared, kind)
+            return
+        for function in functions:
+            code = self._obstacle(function, declared)
+            if code:
+                self._notes.add(code, path)
+                self.left_out.add(function.name)
+            else:
+                self._keys.add(key_of(function.name, function.toolset))
+                self.tools.append(_Tool(function, declared, path))
+
+    def _serve(self, path: str, declared: Mapping[str, Any], kind: str) -> None:
+        name = text(declared.get("name")) or (_SERVER.match(kind) or [kind])[0].rstrip("_")
+        self._notes.add("tool-server", path, kind[:64])
+        self.server_tools.append(name)
+
+    def _obstacle(self, function: Function, declared: Mapping[str, Any]) -> str:
+        """Return the note code of why a function is not sent, "" when it is."""
+        callers = items(declared.get("allowed_callers"))
+        if function.name.replace("_", "").lower() == _PLACEHOLDER:
+            return "tool-placeholder"
+        if callers and "direct" not in callers:
+            return "tool-callers"
+        if {function.name, function.toolset} & self._changes.removed - {""}:
+            return "tool-removed"
+        if function.deferred and self._wanted.isdisjoint({function.name, function.toolset} - {""}):
+            return "tool-deferred"
+        return "tool-duplicate" if key_of(function.name, function.toolset) in self._keys else ""
+
+
+def _custom(declared: Mapping[str, Any], path: str) -> Function:
+    name = text(declared.get("name"))
+    if not name:
+        raise ClientError("Field required", path=f"{path}.name")
+    deferred = declared.get("defer_loading") is True
+    return Function(name, text(declared.get("description")), mapping(declared.get("input_schema")), deferred=deferred)
+
+
+def _limited(tools: list[_Tool], limit: int, wanted: frozenset[str], notes: Notes) -> list[_Tool]:
+    """Keep the tools the conversation already uses and the first of the others, in the client's order."""
+    if not limit or len(tools) <= limit:
+        return tools
+    used = [index for index, tool in enumerate(tools) if not wanted.isdisjoint({tool.function.name, tool.function.toolset})]
+    rest = [index for index in range(len(tools)) if index not in set(used)]
+    kept = set([*used, *rest][:limit])
+    dropped = [tool.function.name[:64] for index, tool in enumerate(tools) if index not in kept]
+    notes.add("tool-limit", "tools", f"{len(tools)} > {limit}: {', '.join(dropped[:40])}")
+    return [tool for index, tool in enumerate(tools) if index in kept]
+
+
+def _tool_set(
+    tools: list[_Tool], selection: _Selection, left_out: frozenset[str], dialect: Dialect, notes: Notes, *, history: bool
+) -> ToolSet:
+    functions, facts, aliases = [], {}, {}
+    names = {tool.function.name for tool in tools}
+    for tool in tools:
+        alias = _alias(tool.function, dialect.name_length, facts, names)
+        if alias != tool.function.name and not tool.function.toolset:
+            notes.add("tool-renamed", tool.path, alias)
+        functions.append(_function(tool, alias, dialect, notes))
+        schema = tool.function.schema
+        facts[alias] = ToolFacts(name=tool.function.name, schema=schema, toolset=tool.function.toolset)
+        aliases[key_of(tool.function.name, tool.function.toolset)] = alias
+    server_tools = tuple(name for name in dict.fromkeys(selection.server_tools) if name not in names)
+    return ToolSet(functions, facts, aliases, server_tools, left_out, dialect.name_length, history)
+
+
+def _alias(function: Function, limit: int, taken: Mapping[str, Any], declared: set[str]) -> str:
+    """Return a backend name no other tool of the request has: a name that is legal as it stands goes first."""
+    flat = flat(function.name, function.toolset)
+    alias = legal_name(flat, limit)
+    own = alias == function.name and not function.toolset
+    while not own and (alias in taken or alias in declared):
+        flat += "\0"
+        alias = legal_name(flat, limit)
+    return alias
+
+
+def _function(tool: _Tool, alias: str, dialect: Dialect, notes: Notes) -> dict[str, Any]:
+    path = f"{tool.path}.input_schema"
+    function: dict[str, Any] = {"name": alias}
+    description = _description(tool, notes)
+    if description:
+        function["description"] = description
+    function["parameters"] = clean_schema(tool.function.schema, dialect, notes, path)
+    if tool.declared.get("strict") is True:
+        if dialect.strict_flag and fits_strict(function["parameters"]):
+            function["strict"] = True
+        else:
+            notes.add("tool-strict", tool.path)
+    return {"type": "function", "function": function}
+
+
+def _description(tool: _Tool, notes: Notes) -> str:
+    examples = [example for example in items(tool.declared.get("input_examples")) if isinstance(example, dict)]
+    if not examples:
+        return tool.function.description
+    notes.add("tool-examples", tool.path)
+    lines = "\n".join(_encode(example).decode() for example in examples)
+    return f"{tool.function.description}\n\nExamples of input:\n{lines}".lstrip()

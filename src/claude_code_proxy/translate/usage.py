@@ -1,0 +1,75 @@
+"""Token counts: the many shapes backends report them in, and the one shape clients read.
+
+Anthropic's `input_tokens` excludes cached tokens, OpenAI's `prompt_tokens` includes them: the law here is
+input + cache_read + cache_creation == prompt tokens (translation reference, 4.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..wire.shapes import count, mapping
+from .deltas import Usage
+
+
+def read_usage(usage: object, timings: object = None) -> Usage | None:
+    """Return the counts of a backend's `usage` (and llama.cpp's `timings`), None when there are none."""
+    given = mapping(usage)
+    prompt = count(given.get("prompt_tokens")) or count(given.get("input_tokens"))
+    completion = count(given.get("completion_tokens")) or count(given.get("output_tokens"))
+    if not (prompt or completion):
+        return _from_timings(mapping(timings))
+    prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
+    output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
+    cached, written = _cached(given, prompt_details), _written(given, prompt_details)
+    apart = cached + written > prompt  # a server that already counts them apart
+    thinking = count(output_details.get("reasoning_tokens")) or count(given.get("reasoning_tokens"))
+    return Usage(
+        input_tokens=prompt if apart else prompt - cached - written,
+        # reasoning that is not part of completion_tokens shows in the total (xAI, Gemini)
+        output_tokens=max(completion, count(given.get("total_tokens")) - prompt),
+        cache_read=cached,
+        cache_write=written,
+        thinking=thinking or None,
+        cost=_cost(given.get("cost")),
+    )
+
+
+def anthropic_usage(usage: Usage) -> dict[str, Any]:
+    """Return the counts as a client reads them, in `message_delta` and in whole messages."""
+    shown: dict[str, Any] = {
+        "input_tokens": usage.input_tokens,
+        "cache_creation_input_tokens": usage.cache_write,
+        "cache_read_input_tokens": usage.cache_read,
+        "output_tokens": usage.output_tokens,
+    }
+    if usage.thinking is not None:
+        shown["output_tokens_details"] = {"thinking_tokens": usage.thinking}
+    return shown
+
+
+def _cached(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:
+    return (
+        count(details.get("cached_tokens"))
+        or count(given.get("prompt_cache_hit_tokens"))  # DeepSeek
+        or count(given.get("cached_tokens"))  # Kimi
+        or count(given.get("num_cached_tokens"))  # Mistral
+        or count(given.get("cache_read_input_tokens"))
+    )
+
+
+def _written(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:
+    return count(details.get("cache_write_tokens")) or count(given.get("cache_creation_input_tokens"))
+
+
+def _from_timings(timings: Mapping[str, Any]) -> Usage | None:
+    """llama.cpp says with `timings` alone how much it read and wrote."""
+    cached, read, written = (count(timings.get(key)) for key in ("cache_n", "prompt_n", "predicted_n"))
+    if not (cached or read or written):
+        return None
+    return Usage(input_tokens=read, output_tokens=written, cache_read=cached)
+
+
+def _cost(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

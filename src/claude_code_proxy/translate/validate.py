@@ -1,0 +1,219 @@
+"""Is this a Messages request? Malformed ones are refused with the path of the field, everything new is accepted.
+
+Lenient where clients run ahead of us (unknown fields, block types, roles and betas pass, a null is an absent field),
+clear where a request can't be understood. What passes here may still be odd; the later steps read it through total
+accessors and heal it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, NamedTuple, NoReturn
+
+from ..errors import ClientError
+
+MAX_DEPTH = 128
+"""Deepest nesting read: far beyond any real schema or tool input, far below what recursion can bear."""
+
+REQUIRED = "Field required"
+
+
+class _Kind(NamedTuple):
+    fits: Callable[[Any], bool]
+    message: str
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and isfinite(value)))
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and value == int(value)
+
+
+_STRING = _Kind(lambda value: isinstance(value, str), "Input should be a valid string")
+_NAME = _Kind(lambda value: isinstance(value, str) and value != "", "Input should be a string that is not empty")
+_BOOLEAN = _Kind(lambda value: isinstance(value, bool), "Input should be a valid boolean")
+_OBJECT = _Kind(lambda value: isinstance(value, dict), "Input should be an object")
+_LIST = _Kind(lambda value: isinstance(value, list), "Input should be a valid list")
+_INTEGER = _Kind(_is_whole, "Input should be a valid integer")
+_LIMIT = _Kind(lambda value: _is_whole(value) and value >= 0, "Input should be an integer of at least 0")
+_NUMBER = _Kind(_is_number, "Input should be a valid number")
+_CONTENT = _Kind(lambda value: isinstance(value, str | list), "Input should be a string or a list of blocks")
+
+_FIELDS: Mapping[str, _Kind] = {
+    "model": _NAME,
+    "max_tokens": _LIMIT,
+    "messages": _LIST,
+    "system": _CONTENT,
+    "tools": _LIST,
+    "tool_choice": _OBJECT,
+    "stop_sequences": _LIST,
+    "stream": _BOOLEAN,
+    "temperature": _NUMBER,
+    "top_p": _NUMBER,
+    "top_k": _INTEGER,
+    "metadata": _OBJECT,
+    "thinking": _OBJECT,
+    "output_config": _OBJECT,
+    "service_tier": _STRING,
+}
+
+_NESTED: Mapping[str, Mapping[str, _Kind]] = {
+    "tool_choice": {"type": _STRING, "name": _NAME, "disable_parallel_tool_use": _BOOLEAN},
+    "thinking": {"type": _STRING, "budget_tokens": _INTEGER, "display": _STRING},
+    "output_config": {"effort": _STRING, "format": _OBJECT},
+    "metadata": {"user_id": _STRING},
+}
+
+_BLOCKS: Mapping[str, Mapping[str, _Kind]] = {
+    "text": {"text": _STRING},
+    "image": {"source": _OBJECT},
+    "document": {"source": _OBJECT},
+    "tool_use": {"id": _STRING, "name": _STRING},
+    "server_tool_use": {"id": _STRING, "name": _STRING},
+    "mcp_tool_use": {"id": _STRING, "name": _STRING},
+    "tool_result": {"tool_use_id": _STRING},
+    "mcp_tool_result": {"tool_use_id": _STRING},
+    "tool_reference": {"tool_name": _STRING},
+}
+
+_SOURCES: Mapping[str, Mapping[str, _Kind]] = {
+    "base64": {"data": _STRING},
+    "text": {"data": _STRING},
+    "url": {"url": _STRING},
+    "file": {"file_id": _STRING},
+    "content": {"content": _CONTENT},
+}
+
+_RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
+
+
+def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
+    """Return the request with its null fields left out; raise ClientError with the field's path if it is malformed.
+
+    counting: the request of `count_tokens`, which has no `max_tokens`.
+    """
+    if not isinstance(body, dict):
+        _refuse("body", "Input should be an object")
+    _check_depth(body)
+    request = {key: value for key, value in body.items() if value is not None}
+    for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
+        if name not in request:
+            _refuse(name, REQUIRED)
+    _check_fields(request, _FIELDS, "")
+    for name, fields in _NESTED.items():
+        _check_fields(request.get(name, {}), fields, f"{name}.")
+    _check_strings(request)
+    _check_messages(request["messages"])
+    _check_content(request.get("system", ""), "system")
+    _check_tools(request)
+    return request
+
+
+def _refuse(path: str, message: str) -> NoReturn:
+    raise ClientError(message, path=path)
+
+
+def _check_depth(body: dict[str, Any]) -> None:
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for value in level
+            for child in (value.values() if isinstance(value, dict) else value)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    _refuse("body", f"Input is nested deeper than {MAX_DEPTH} levels")
+
+
+def _check_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
+    for name, kind in fields.items():
+        if value.get(name) is not None and not kind.fits(value[name]):
+            _refuse(f"{prefix}{name}", kind.message)
+
+
+def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
+    for name in fields:
+        if value.get(name) is None:
+            _refuse(f"{prefix}{name}", REQUIRED)
+    _check_fields(value, fields, prefix)
+
+
+def _check_strings(request: Mapping[str, Any]) -> None:
+    for number, stop in enumerate(request.get("stop_sequences", ())):
+        if not isinstance(stop, str):
+            _refuse(f"stop_sequences.{number}", _STRING.message)
+
+
+# -- messages -------------------------------------------------------------------------------------------------------
+
+
+def _check_messages(messages: list[Any]) -> None:
+    if not messages:
+        _refuse("messages", "at least one message is required")
+    for number, message in enumerate(messages):
+        _check_message(message, f"messages.{number}")
+
+
+def _check_message(message: object, path: str) -> None:
+    if not isinstance(message, dict):
+        _refuse(path, _OBJECT.message)
+    _require_fields(message, {"role": _STRING}, f"{path}.")
+    if message["role"] == "system" and message.get("content") is None:
+        return  # only output_config: the session's settings change here
+    if "content" not in message:
+        _refuse(f"{path}.content", REQUIRED)
+    _check_content(message["content"], f"{path}.content")
+
+
+def _check_content(content: object, path: str) -> None:
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        _refuse(path, _CONTENT.message)
+    for number, block in enumerate(content):
+        _check_block(block, f"{path}.{number}")
+
+
+def _check_block(block: object, path: str) -> None:
+    if not isinstance(block, dict):
+        _refuse(path, _OBJECT.message)
+    _require_fields(block, {"type": _STRING}, f"{path}.")
+    kind = block["type"]
+    _require_fields(block, _BLOCKS.get(kind, {}), f"{path}.")
+    if kind in {"image", "document"}:
+        _check_source(block["source"], f"{path}.source")
+    if kind in _RESULTS_WITH_BLOCKS and block.get("content") is not None:
+        _check_content(block["content"], f"{path}.content")
+
+
+def _check_source(source: Mapping[str, Any], path: str) -> None:
+    _require_fields(source, {"type": _STRING}, f"{path}.")
+    _require_fields(source, _SOURCES.get(source["type"], {}), f"{path}.")
+    if source["type"] == "content":
+        _check_content(source["content"], f"{path}.content")
+
+
+# -- tools ----------------------------------------------------------------------------------------------------------
+
+
+def _check_tools(request: Mapping[str, Any]) -> None:
+    for number, tool in enumerate(request.get("tools", ())):
+        _check_tool(tool, f"tools.{number}")
+    choice = request.get("tool_choice", {})
+    if "tool_choice" in request and choice.get("type") is None:
+        _refuse("tool_choice.type", REQUIRED)
+    if choice.get("type") == "tool" and choice.get("name") is None:
+        _refuse("tool_choice.name", REQUIRED)
+
+
+def _check_tool(tool: object, path: str) -> None:
+    if not isinstance(tool, dict):
+        _refuse(path, _OBJECT.message)
+    _check_fields(tool, {"type": _STRING, "name": _NAME, "description": _STRING, "input_schema": _OBJECT}, f"{path}.")
+    if tool.get("type") in {None, "custom"} and tool.get("name") is None:
+        _refuse(f"{path}.name", REQUIRED)  # toolsets have none

@@ -1,0 +1,214 @@
+"""Deltas in, Anthropic events out: the one place with state, and it knows no backend.
+
+State is which block is open (`grammar.State`), the calls that wait for their turn, and what the end needs to know. One
+block is open at a time and indices are dense; every event passes the table in `grammar.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import RetryableError, UpstreamError
+from ..wire.anthropic import (
+    AnyDelta,
+    CitationsDelta,
+    ContentBlockDelta,
+    ContentBlockStart,
+    ContentBlockStop,
+    Event,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    TextDelta,
+)
+from . import ending
+from .calls import Calls
+from .deltas import (
+    Citation,
+    Delta,
+    Ended,
+    Failed,
+    Finish,
+    Refusal,
+    Text,
+    Thinking,
+    ThinkingState,
+    ToolFragment,
+    Usage,
+)
+from .grammar import State, advance
+from .notes import Notes
+from .plan import Plan
+from .thinking_blocks import ThinkingBlocks
+from .tool_blocks import ToolBlocks
+from .usage import anthropic_usage
+
+
+class Writer:
+    """Writes one answer. `write` deltas as they come, then `finish`; look at `failure` after each."""
+
+    def __init__(self, plan: Plan, notes: Notes, *, message_id: str) -> None:
+        self.plan = plan
+        self.notes = notes
+        self.message_id = message_id
+        self.state = State.BEFORE
+        self.index = -1
+        self.failure: UpstreamError | None = None
+        self.usage: Usage | None = None
+        self.ending: Finish | None = None
+        self.ended = False
+        self.refusal: list[str] = []
+        self.characters = 0
+        self.stop_reason = ""
+        self._events: list[Event] = []
+        self.thinking = ThinkingBlocks(self)
+        self.tools = ToolBlocks(self, Calls(plan.tools))
+        self._take: dict[type[Delta], Callable[[Any], None]] = {
+            Text: self._text,
+            Thinking: self.thinking.text,
+            ThinkingState: self.thinking.state,
+            ToolFragment: self.tools.fragment,
+            Refusal: self._refusal,
+            Citation: self._citation,
+            Usage: self._usage,
+            Finish: self._finish,
+            Failed: self._failed,
+            Ended: self._ended,
+        }
+
+    def write(self, deltas: Iterable[Delta]) -> list[Event]:
+        """Return the events that `deltas` lead to."""
+        for delta in deltas:
+            if self.failure is None:
+                self._take[type(delta)](delta)
+        return self._flush()
+
+    def finish(self) -> list[Event]:
+        """Return the last events. An answer that did not end, or said nothing, sets `failure` and has no last event."""
+        if self.failure is None and self.state is not State.ENDED:
+            self._conclude()
+        return self._flush()
+
+    # -- what the parts of the writer share ---------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        """Send an event, through the grammar."""
+        self.state = advance(self.state, event)
+        self._events.append(event)
+
+    def delta(self, delta: AnyDelta) -> None:
+        """Send a delta of the open block."""
+        self.emit(ContentBlockDelta(self.index, delta))
+
+    def open(self, block: dict[str, Any]) -> None:
+        """Close what is open and open a block; the first one starts the message."""
+        self.close()
+        self.index += 1
+        self.emit(ContentBlockStart(self.index, block))
+
+    def close(self) -> None:
+        """Close the open block, if any; a thinking block gets its signature first."""
+        self.start()
+        if self.state is State.THINKING:
+            self.thinking.sign()
+        if self.state is not State.BETWEEN:
+            self.emit(ContentBlockStop(self.index))
+
+    def start(self) -> None:
+        """Start the message, once."""
+        if self.state is not State.BEFORE:
+            return
+        usage = self.usage or Usage(self.plan.input_estimate, 1)
+        message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage)}
+        self.emit(MessageStart(message))
+        for block in self.plan.lead_blocks:
+            self.open(dict(block))
+
+    def carry(self, call_id: str, signature: str) -> None:
+        """Put a call's own signature into the next envelope."""
+        self.thinking.calls[call_id] = signature
+
+    def flush_state(self) -> None:
+        """Send reasoning state that has no block yet, before a block that belongs after it."""
+        self.thinking.flush()
+
+    # -- deltas -------------------------------------------------------------------------------------------------
+
+    def _text(self, delta: Text) -> None:
+        if self.plan.discard:
+            return
+        if self.state is not State.TEXT:
+            self.flush_state()
+            self.open({"type": "text", "text": ""})
+        self.characters += len(delta.text)
+        self.delta(TextDelta(delta.text))
+
+    def _refusal(self, delta: Refusal) -> None:
+        self.refusal.append(delta.text)
+        if delta.text:
+            self._text(Text(delta.text))
+
+    def _citation(self, delta: Citation) -> None:
+        if self.state is not State.TEXT:
+            self.notes.add("chunk-ignored", "", "citation outside of text")
+            return
+        self.delta(
+            CitationsDelta(
+                {
+                    "type": "web_search_result_location",
+                    "url": delta.url,
+                    "title": delta.title or None,
+                    "cited_text": delta.cited_text,
+                    "encrypted_index": "",
+                }
+            )
+        )
+
+    def _usage(self, delta: Usage) -> None:
+        self.usage = delta
+
+    def _finish(self, delta: Finish) -> None:
+        if self.ending is None or self.ending.reason != "stop_sequence":
+            self.ending = delta
+
+    def _failed(self, delta: Failed) -> None:
+        self.failure = delta.error
+
+    def _ended(self, _delta: Ended) -> None:
+        self.ended = True
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def _conclude(self) -> None:
+        if self.ending is None and not self.ended:
+            self.failure = RetryableError("The backend's answer ended early, without a finish reason.")
+            return
+        if self.ending is not None and self.ending.reason == "error":
+            self.failure = RetryableError("The backend reported an error in the middle of its answer.")
+            return
+        self.tools.finish(cut=self.ending is not None and self.ending.reason == "max_tokens")
+        if self.failure is not None:
+            return
+        self.flush_state()
+        if self.state is State.BEFORE and ending.is_empty(self.ending, self.plan, self.usage):
+            self.failure = RetryableError("The backend's answer was empty: no text, no reasoning, no tool call.")
+            return
+        self.close()
+        self.emit(self._message_delta())
+        self.emit(MessageStop())
+
+    def _message_delta(self) -> MessageDelta:
+        usage = self.usage
+        if usage is None:
+            self.notes.add("usage-estimated")
+            usage = ending.estimate(self.plan, self.characters)
+        stop = ending.stop(
+            self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
+        )
+        self.stop_reason = stop["stop_reason"]
+        return MessageDelta(stop, anthropic_usage(usage))
+
+    def _flush(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events

@@ -1,0 +1,38 @@
+"""Shared by the tests that talk to a real proxy process: one process and one scripted backend per module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from tests.backend import Backend
+from tests.proxy_process import ProxyProcess, proxy_for
+
+
+@pytest.fixture(scope="module")
+def module_backend() -> Iterator[Backend]:
+    with Backend() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def proxy(module_backend: Backend) -> Iterator[ProxyProcess]:
+    """A proxy in front of `backend`; ended, and its end judged, after the module's last test."""
+    with proxy_for(module_backend) as running:
+        yield running
+
+
+@pytest.fixture
+def backend(module_backend: Backend) -> Backend:
+    """The scripted backend, with no memory of earlier tests and no script."""
+    module_backend.requests.clear()
+    module_backend.play([])
+    return module_backend
+
+
+@pytest.fixture
+def http(proxy: ProxyProcess) -> Iterator[httpx2.Client]:
+    """A plain HTTP client of the proxy."""
+    with httpx2.Client(base_url=proxy.url, timeout=30, trust_env=False) as client:
+        yield client
