@@ -42,7 +42,7 @@ class Container:
         self.command: list[str] = []
         self.healthcheck: list[str] = []
         self.user: int | None = None
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+        subprocess.run([_python(), "-m", "venv", str(folder / "venv")], check=True)
 
     def build(self, text: str) -> None:
         """Carry out every instruction, in order."""
@@ -132,3 +132,12 @@ class Container:
         except (OSError, subprocess.CalledProcessError):
             return {}
         return identity
+
+
+def _python() -> str:
+    """Return a Python for the image: the system's, which every user reaches, else the one that runs the tests."""
+    probe = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))"
+    with contextlib.suppress(OSError):
+        if subprocess.run(["/usr/bin/python3", "-c", probe], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return "/usr/bin/python3"
+    return sys.executable

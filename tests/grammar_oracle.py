@@ -21,7 +21,7 @@ STOP_REASONS = {
     "model_context_window_exceeded",
     "compaction",
 }
-CUT = {"max_tokens", "model_context_window_exceeded"}
+CUT = {"max_tokens", "model_context_window_exceeded", "refusal"}
 ERRORS = {
     "invalid_request_error",
     "authentication_error",

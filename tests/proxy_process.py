@@ -51,8 +51,8 @@ class ProxyProcess:
             log = self.log()
         finally:
             self.kill()
-        assert code == 0, f"the proxy ended with {code}:\n{log[-4000:]}"
-        assert "Traceback" not in log, log[-8000:]
+        assert code == 0, f"the proxy ended with {code}:\n{log[-2000:]}"
+        assert not _traceback(log), _traceback(log)
 
     def __enter__(self) -> Self:
         return self
@@ -121,3 +121,9 @@ def _healthy(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
+
+
+def _traceback(log: str) -> str:
+    """Return where a log's first traceback begins, and the log's end; nothing when there is no traceback."""
+    before, found, behind = log.partition("Traceback (most recent call last)")
+    return f"{before[-300:]}{found}{behind[:1000]}\n...\n{behind[1000:][-2000:]}" if found else ""

@@ -62,13 +62,14 @@ def _unpack(archive: Path) -> Path:
     return folder / "recorded" if (folder / "recorded").is_dir() else folder
 
 
-def chat_exchanges() -> Iterator[Exchange]:
-    """Yield every chat-completions exchange: rig's cassettes, then vercel's fixtures."""
+@functools.cache
+def chat_exchanges() -> tuple[Exchange, ...]:
+    """Return every chat-completions exchange: rig's cassettes, then vercel's fixtures."""
     root = corpus_root()
-    if root is not None:
-        yield from _cassettes(root / "rig" / "chat")
-        yield from _vercel_chunks(root / "vercel-ai")
-        yield from _vercel_answers(root / "vercel-ai")
+    if root is None:
+        return ()
+    vercel = root / "vercel-ai"
+    return (*_cassettes(root / "rig" / "chat"), *_vercel_chunks(vercel), *_vercel_answers(vercel))
 
 
 def streams() -> list[Exchange]:
@@ -84,6 +85,14 @@ def whole_answers() -> list[Exchange]:
 def refused_answers() -> list[Exchange]:
     """Return the exchanges the backend answered with an error status."""
     return [exchange for exchange in chat_exchanges() if exchange.status >= 400]
+
+
+def error_bodies() -> list[tuple[str, int | None, str]]:
+    """Return backend, status (200: inside a stream, None: not recorded) and error object of real errors, some cut off."""
+    place = Path(os.environ.get("CCP_RECORDED") or _BESIDE)
+    beside = (place if place.is_dir() else place.parent) / "errors.json"
+    found = json.loads(beside.read_bytes()) if beside.is_file() else {}
+    return [(backend, status, body) for backend, errors in found.items() for status, body in errors]
 
 
 def message_requests() -> Iterator[Exchange]:

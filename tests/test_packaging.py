@@ -26,7 +26,7 @@ from claude_code_proxy import settings
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-GENERATED = {"node_modules", "build", "dist", ".git", ".installed"}
+GENERATED = {"__pycache__", "node_modules", "build", "dist", ".git", ".installed"}
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-demo.txt")
 SHA256 = 64
 
@@ -182,7 +182,7 @@ def test_the_dockerfile_s_steps_give_a_proxy_its_health_check_calls_healthy(open
     before = container.files()
     port = str(free_port())
     backend = f"http://127.0.0.1:{free_port()}/v1"
-    with container.run(OPENAI_API_KEY="none", OPENAI_BASE_URL=backend, PORT=port, HOST="127.0.0.1") as process:
+    with container.run(OPENAI_API_KEY="none", OPENAI_BASE_URL=backend, PORT=port) as process:
         deadline = time.monotonic() + 60
         while not container.healthy(PORT=port):
             assert process.poll() is None, process.stdout and process.stdout.read()

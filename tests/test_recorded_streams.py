@@ -23,9 +23,8 @@ GENERIC = Dialect(name="generic")
 THINKS_ALOUD = Dialect(name="generic", think_tags=True)
 MESSAGE_ID = "msg_recorded"
 
-EXCHANGES = list(recorded.chat_exchanges())
-STREAMS = [exchange for exchange in EXCHANGES if exchange.streamed]
-ANSWERS = [exchange for exchange in EXCHANGES if not exchange.streamed and exchange.status == 200]
+EXCHANGES = recorded.chat_exchanges()
+STREAMS = recorded.streams()
 # Mutations are tried on a few answers of each kind; whole streams of 100 kB would only cost time.
 SEEDS = sorted(
     {
@@ -109,7 +108,7 @@ def test_a_recorded_stream_says_the_same_at_any_cuts(exchange: recorded.Exchange
     assert events(feed(body, plan, sorted(dice.sample(range(len(body)), min(40, len(body)))))[0]) == whole
 
 
-@recorded.each(ANSWERS)
+@recorded.each(recorded.whole_answers())
 def test_a_recorded_whole_answer_says_what_its_body_says(exchange: recorded.Exchange) -> None:
     plan = plan_of(exchange)
     expected = oracle.read_answer(exchange.body)

@@ -54,6 +54,7 @@ CONTRACT = {
     "LOG_FORMAT": "text",
     "DIALECT": "",
     "SIGNATURE_KEY": "",
+    "COMPACTION_REMINDER": "on",
     "MAX_BODY_MB": 64,
     "CONFIG_FILE": "",
 }

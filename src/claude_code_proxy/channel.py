@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from .errors import ProxyError
 from .wire.anthropic import error_body, error_event
@@ -17,7 +17,7 @@ _json = msgspec.json.Encoder().encode
 
 
 class Channel:
-    """Sends one response. `started`: the status is out; `ended`: the last byte too; `stalled`: the client reads slowly."""
+    """Sends one response. `started`: the status is out; `ended`: all is out; `stalled`: the client reads slowly."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self.request_id = request_id
@@ -58,6 +58,22 @@ class Channel:
         self.status = status
         raw = [(name.encode("latin-1"), _latin(value)) for name, value in (self.headers | dict(headers)).items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+class Captive(Channel):
+    """A channel nobody listens to: keeps the answer of a request the proxy makes for itself."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(self._keep, request_id)
+        self._parts: list[bytes] = []
+
+    @property
+    def answer(self) -> Any:
+        """The decoded answer."""
+        return msgspec.json.decode(b"".join(self._parts))
+
+    async def _keep(self, message: Message) -> None:
+        self._parts.append(message.get("body", b""))
 
 
 _UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}

@@ -62,6 +62,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 64 * 1024 * 1024
     prompt_compression: str = "none"
     prompt_max_system_tokens: int = 4096
+    compaction_reminder: bool = True
     signature_key: bytes = b""
     sources: Mapping[str, str] = {}
     shown: Mapping[str, str] = {}
@@ -124,6 +125,7 @@ def load(
         max_body=value["MAX_BODY_MB"] * 1024 * 1024,
         prompt_compression=value["PROMPT_COMPRESSION"],
         prompt_max_system_tokens=value["PROMPT_MAX_SYSTEM_TOKENS"],
+        compaction_reminder=value["COMPACTION_REMINDER"] == "on",
         signature_key=_signature_key(value["SIGNATURE_KEY"], next(iter(backends.values())).key),
         sources=reading.sources,
         shown=reading.shown,

@@ -1,9 +1,9 @@
 """What documents and addresses hold: PDFs are read, addresses fetched, outside the event loop and under limits.
 
-A PDF is read in a process of its own (`pdf_reader.py`): PDFium is native code, not safe in threads, and what it is given
-comes from strangers, so it gets a time limit, a memory limit and nothing else. An address is fetched only from public
-hosts: every address a name resolves to is checked, that of every redirect too, and the connection goes to the checked
-one, so that no name can point elsewhere a moment later.
+A PDF is read in a process of its own (`pdf_reader.py`): PDFium is native code, not safe in threads, and what it is
+given comes from strangers, so it gets a time limit, a memory limit and nothing else. An address is fetched only from
+public hosts: every address a name resolves to is checked, that of every redirect too, and the connection goes to the
+checked one, so that no name can point elsewhere a moment later.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from urllib.parse import urljoin, urlsplit
+from weakref import WeakKeyDictionary
 
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from .translate.documents import PDF, Want, is_pdf
-from .translate.parts import Page, Resource
+from .translate.parts import Resource
 
 MAX_BYTES = 32 * 1024 * 1024
 """Of one fetched file or one PDF: what the real API takes."""
@@ -47,11 +48,11 @@ async def gather_resources(
 
     session: one made by `guarded_session`; any other could reach private hosts and is not used.
     """
-    missing = [want for want in wants if _CACHE.get(want.key) is None]
-    if missing:
-        await _fill(missing, session)
     found = {want.key: _CACHE.get(want.key) for want in wants}
-    return {key: resource or Resource(error="it was too large to keep") for key, resource in found.items()}
+    missing = {want.key: want for want in wants if found[want.key] is None}
+    if missing:
+        found.update(await _gathered(list(missing.values()), session))
+    return {key: resource for key, resource in found.items() if resource is not None}
 
 
 def guarded_session(is_allowed: Callable[[Address], bool] | None = None) -> aiohttp.ClientSession:
@@ -130,20 +131,15 @@ def _embedded(address: Address) -> ipaddress.IPv4Address | None:
 # -- fetching -----------------------------------------------------------------------------------------------------
 
 
-async def _fill(wants: Sequence[Want], session: aiohttp.ClientSession | None) -> None:
-    fetches = any(want.url for want in wants)
+async def _gathered(wants: Sequence[Want], session: aiohttp.ClientSession | None) -> dict[str, Resource]:
     guarded = session is not None and isinstance(session.connector, GuardedConnector)
-    if guarded or not fetches:
-        await _gather(wants, session)
-        return
-    async with guarded_session() as own:
-        await _gather(wants, own)
-
-
-async def _gather(wants: Sequence[Want], session: aiohttp.ClientSession | None) -> None:
+    if not guarded and any(want.url for want in wants):
+        async with guarded_session() as own:
+            return await _gathered(wants, own)
     resources = await asyncio.gather(*(_resource(want, session) for want in wants))
     for want, resource in zip(wants, resources, strict=True):
         _CACHE.put(want.key, resource)
+    return {want.key: resource for want, resource in zip(wants, resources, strict=True)}
 
 
 async def _resource(want: Want, session: aiohttp.ClientSession | None) -> Resource:
@@ -215,11 +211,12 @@ async def _read(data: str) -> Resource:
     if len(data) > MAX_BYTES * 4 // 3:
         return Resource(error=f"it is larger than {MAX_BYTES // 2**20} MB")
     pdf = await asyncio.to_thread(base64.b64decode, data)
-    async with _TURNS.get():
+    async with _turns():
         answer = await _run_reader(pdf)
-    if not answer:
-        return Resource(error="it could not be read in time")
-    return msgspec.json.decode(answer, type=Resource)
+    try:
+        return _decode(answer)
+    except msgspec.DecodeError:
+        return Resource(error="it could not be read")
 
 
 async def _run_reader(pdf: bytes) -> bytes:
@@ -233,10 +230,64 @@ async def _run_reader(pdf: bytes) -> bytes:
     )
     try:
         answer, _ = await asyncio.wait_for(process.communicate(pdf), READ_SECONDS)
-    except TimeoutError:
-        return b""
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     return answer
+
+
+def _turns() -> asyncio.Semaphore:
+    """Return this event loop's turnstile: so many PDFs are read at once."""
+    loop = asyncio.get_running_loop()
+    return _TURNS.setdefault(loop, asyncio.Semaphore(_AT_ONCE))
+
+
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_decode = msgspec.json.Decoder(Resource).decode
+
+
+# -- what was read already ----------------------------------------------------------------------------------------
+
+
+class Cache:
+    """The last resources, by key, within a number of bytes; errors only for a while.
+
+    A conversation sends its documents again in every turn. Without the cache the answer is the same, only later.
+    """
+
+    def __init__(self, limit: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
+        self._now = now
+        self._size = 0
+        self._kept: OrderedDict[str, tuple[Resource, int, float]] = OrderedDict()
+
+    def get(self, key: str) -> Resource | None:
+        """Return what is kept under `key`, None when there is nothing or only an error of long ago."""
+        if key not in self._kept:
+            return None
+        resource, size, since = self._kept[key]
+        if resource.error and self._now() - since > _FAILURE_LIFE:
+            del self._kept[key]
+            self._size -= size
+            return None
+        self._kept.move_to_end(key)
+        return resource
+
+    def put(self, key: str, resource: Resource) -> None:
+        """Keep `resource`, and let the ones unused for longest go."""
+        if key in self._kept:
+            self._size -= self._kept.pop(key)[1]
+        size = _size(resource)
+        self._kept[key] = (resource, size, self._now())
+        self._size += size
+        while self._size > self._limit and self._kept:
+            self._size -= self._kept.popitem(last=False)[1][1]
+
+
+def _size(resource: Resource) -> int:
+    pages = sum(len(page.text) + len(page.image) + 100 for page in resource.pages)
+    return len(resource.data) + len(resource.text) + pages + 500
+
+
+_CACHE = Cache(_CACHE_BYTES)

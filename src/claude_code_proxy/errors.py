@@ -80,7 +80,10 @@ class ClientError(ProxyError):
 
 
 class UpstreamError(ProxyError):
-    """The backend is the cause. `upstream_status` is what it answered, None when it could not be asked."""
+    """The backend is the cause. `upstream_status` is what it answered, None when it could not be asked.
+
+    words, param: its own text, and the parameter it named, for the repair of what it refused.
+    """
 
     default_status = 502
 
@@ -95,6 +98,8 @@ class UpstreamError(ProxyError):
     ) -> None:
         super().__init__(message, status=status, retry_after=retry_after, should_retry=should_retry)
         self.upstream_status = upstream_status
+        self.words = ""
+        self.param = ""
 
 
 class RetryableError(UpstreamError):

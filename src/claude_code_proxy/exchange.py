@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,78 +15,28 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from .backends.catalogue import Catalogue
-from .backends.client import Client
-from .channel import Channel
-from .config import Config
-from .dialects import recognise
-from .documents_io import gather_resources
+from .channel import Captive, Channel
 from .errors import ContextOverflowError, FilteredError, RetryableError, UpstreamError
 from .observe import Record
-from .pulse import Pulse, SilenceError, Watch
-from .routing import Route, resolve
+from .prepare import Prepared, prepare
+from .prompt.summarize import Ask
+from .pulse import SilenceError, Watch
+from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink
-from .tokens.count import Counter
-from .translate.dialect import Dialect
-from .translate.documents import wanted
 from .translate.failure import Asked
 from .translate.notes import Notes
-from .translate.request import Target, Translated, translate_request
+from .translate.repairs import Refusal, read_repair
 from .translate.stream import StreamTranslator
+from .wire.shapes import items, mapping, text
 
 _MAX_ANSWER = 64 * 1024 * 1024  # bytes of a whole answer
+_MOST_REPAIRS = 3  # different ones, for one request
+_REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 _MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 _REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again
-_ID_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Services(msgspec.Struct, frozen=True):
-    """What all exchanges share."""
-
-    config: Config
-    client: Client
-    catalogue: Catalogue
-    counter: Counter
-    pulse: Pulse
-
-
-class Prepared(msgspec.Struct, frozen=True):
-    """A request ready to be sent."""
-
-    route: Route
-    dialect: Dialect
-    translated: Translated
-
-
-def new_id(prefix: str) -> str:
-    """Return an id in Anthropic's form: the prefix and 24 letters and digits."""
-    return prefix + "".join(secrets.choice(_ID_ALPHABET) for _ in range(24))
-
-
-async def prepare(services: Services, request: Mapping[str, Any], notes: Notes) -> Prepared:
-    """Route and translate a checked request; what only the network can tell of its documents is fetched first."""
-    config = services.config
-    route = resolve(str(request["model"]), config)
-    dialect = recognise(route.backend, route.model)
-    facts = services.catalogue.facts(route.backend, route.model)
-    wants = wanted(request, dialect)
-    target = Target(
-        backend=route.backend.name,
-        model=route.model,
-        dialect=dialect,
-        seal=config.signature_key,
-        window=config.model_window or facts.window,
-        max_output=facts.max_output,
-        vision=facts.vision,
-        min_tokens=config.min_tokens_limit,
-        min_tokens_explicit=config.min_tokens_explicit,
-        max_tokens_limit=config.max_tokens_limit,
-        resources=await gather_resources(wants, session=services.client.session) if wants else {},
-    )
-    return Prepared(route, dialect, translate_request(request, target, notes, count=services.counter.body))
 
 
 class Exchange:
@@ -104,7 +53,7 @@ class Exchange:
     async def run(self, request: Mapping[str, Any]) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal."""
         config, record = self._services.config, self.record
-        prepared = await prepare(self._services, request, self.notes)
+        prepared = await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
         record.stream = request.get("stream") is True
         record.backend, record.upstream_model = prepared.route.backend.name, prepared.route.model
         self._announce()
@@ -115,26 +64,59 @@ class Exchange:
         )
         sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
         with self._services.pulse.watching(watch):
-            await self._insist(prepared, watch, sink)
+            await self._insist(request, prepared, watch, sink)
 
-    async def _insist(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
+    def _asker(self, model: str) -> Ask:
+        """Return a way for the proxy to ask `model` something itself."""
+
+        async def ask(own: dict[str, Any]) -> str:
+            channel = Captive(new_id("req_"))
+            exchange = Exchange(self._services, channel, Record(id=channel.request_id))
+            await exchange.run({**own, "model": model})
+            return "".join(text(block.get("text")) for block in items(mapping(channel.answer).get("content")))
+
+        return ask
+
+    async def _insist(self, request: Mapping[str, Any], prepared: Prepared, watch: Watch, sink: Sink) -> None:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
         last = self._services.config.max_retries
+        repairs: list[Mapping[str, Any]] = []
         while True:
             try:
-                await self._ask(prepared, watch, sink)
-                return
+                return await self._ask(prepared, watch, sink)
             except RetryableError as error:
                 wait = _backoff(self.record.retries, error.retry_after)
                 if sink.spoken or self.record.retries >= last or wait > _MAX_WAIT:
                     raise
-            except ContextOverflowError as error:
-                if sink.spoken or not _lower_output(prepared, error):
+            except UpstreamError as error:
+                repair = {} if sink.spoken or len(repairs) >= _MOST_REPAIRS else self._repair(prepared, error)
+                if not repair or repair in repairs:
                     raise
-                self.notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
+                repairs.append(repair)
+                prepared = await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
+                if "room" in repair:
+                    _lower_output(prepared, repair["room"])
                 wait = 0.0
             self.record.retries += 1
             await asyncio.sleep(wait)
+
+    def _repair(self, prepared: Prepared, error: UpstreamError) -> Mapping[str, Any]:
+        """Learn from a refusal; returns what is different now, empty when asking again would not help."""
+        route, body = prepared.route, prepared.translated.body
+        if isinstance(error, ContextOverflowError):
+            overflow = error.overflow
+            if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
+                return {}
+            self.notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
+            facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else {"room": overflow.room}
+        elif error.upstream_status in _REFUSED:
+            facts = read_repair(Refusal(text=error.words, param=error.param, body=body), prepared.dialect)
+        else:
+            return {}
+        if facts and "room" not in facts:
+            self._services.learned.add(route.backend, route.model, facts)
+            self.notes.add("backend-learned", "", ", ".join(facts))
+        return facts
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
@@ -219,13 +201,9 @@ class Exchange:
             record.cache_read, record.output_tokens, record.cost = usage.cache_read, usage.output_tokens, usage.cost
 
 
-def _lower_output(prepared: Prepared, error: ContextOverflowError) -> bool:
-    """Lower the output limit to what the backend says fits; False when that can't help, or was done already."""
-    body, field, room = prepared.translated.body, prepared.dialect.max_tokens_field, error.overflow.room
-    if not 0 < room < body.get(field, 0):
-        return False
-    body[field] = room
-    return True
+def _lower_output(prepared: Prepared, room: int) -> None:
+    """Lower the output limit to what fits this prompt."""
+    prepared.translated.body[prepared.dialect.max_tokens_field] = room
 
 
 def _asked(prepared: Prepared) -> Asked:
@@ -265,4 +243,4 @@ def _backoff(retries: int, asked: float | None) -> float:
     """Return seconds to wait: what the backend asked for, else 0.5 s doubling, with jitter against herds."""
     if asked is not None:
         return max(0.0, asked)
-    return min(_MAX_WAIT, 0.5 * 2**retries) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+    return float(min(_MAX_WAIT, 0.5 * 2**retries) * random.uniform(0.75, 1.25))  # noqa: S311 - no secret

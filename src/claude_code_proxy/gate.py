@@ -30,7 +30,7 @@ class Gate:
             )
         if self._key and not is_open and not self._has_key(headers):
             raise ClientError(
-                "The client key is missing or wrong: send the proxy's ANTHROPIC_API_KEY as x-api-key or as a Bearer token.",
+                "Wrong or missing client key: send the proxy's ANTHROPIC_API_KEY as x-api-key or Bearer token.",
                 status=401,
             )
 

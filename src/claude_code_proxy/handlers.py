@@ -14,13 +14,15 @@ from starlette.types import Receive, Scope
 
 from . import __version__
 from .body import ClientGoneError, read_json
-from .channel import Channel
+from .channel import Captive, Channel
 from .config import Config
 from .errors import ClientError, ProxyError
-from .exchange import Exchange, Services, prepare
+from .exchange import Exchange
 from .models import list_models
 from .observe import Record, log_exchange
+from .prepare import prepare
 from .routing import resolve
+from .services import Services
 from .translate.notes import Notes
 from .translate.validate import check_request
 
@@ -71,6 +73,9 @@ async def messages(call: Call) -> None:
         await call.channel.fail(error)
     except ClientGoneError:
         record.outcome = "cancelled"
+    except BaseException:
+        record.outcome = "broke"
+        raise
     finally:
         record.status, record.duration, record.notes = (
             call.channel.status,
@@ -180,8 +185,8 @@ async def test_connection(call: Call) -> None:
         "messages": [{"role": "user", "content": "Say hello."}],
     }
     told = {"model": route.model, "backend": route.backend.name, "base_url": _public_url(route.backend.base_url)}
-    silent = _Silent(call.channel.request_id)
-    exchange = Exchange(call.services, silent, Record(id=call.channel.request_id))
+    request_id = call.channel.request_id
+    exchange = Exchange(call.services, Captive(request_id), Record(id=request_id))
     begun = time.monotonic()
     try:
         await _unless_gone(call, exchange.run(asked))
@@ -192,17 +197,6 @@ async def test_connection(call: Call) -> None:
     took = round(time.monotonic() - begun, 3)
     succeeded = {"status": "success", "message": "The backend answered.", **told, "seconds": took}
     await call.channel.json(200, succeeded)
-
-
-class _Silent(Channel):
-    """A channel nobody listens to."""
-
-    def __init__(self, request_id: str) -> None:
-        super().__init__(_nowhere, request_id)
-
-
-async def _nowhere(_message: object) -> None:
-    pass
 
 
 def _query(call: Call) -> Mapping[str, str]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from .backends.catalogue import Catalogue, ModelFacts
 from .config import Config
-from .routing import alias_for
+from .routing import alias_for, resolve
 
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
+_FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not break the list
 
 
 def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) -> dict[str, Any]:
@@ -33,24 +34,23 @@ def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) 
 
 
 def _entries(config: Config, catalogue: Catalogue) -> list[dict[str, Any]]:
-    """The three tiers first, then every model a backend lists, by id."""
+    """The three tiers first, then every model a backend lists, by id; the id names the backend where there are several."""
+    several = len(config.backends) > 1
+    routes = dict.fromkeys(
+        (route.backend.name, route.model)
+        for route in (resolve(name, config) for name in (config.big_model, config.middle_model, config.small_model))
+    )
     known = {(backend, facts.id): facts for backend, facts in catalogue.all()}
-    tiers = dict.fromkeys((config.big_model, config.middle_model, config.small_model))
-    facts = [_of_name(name, known) for name in tiers]
-    rest = [one for _, one in sorted(known.items()) if one.id not in tiers]
-    return [_entry(one) for one in [*facts, *rest]]
+    order = [*routes, *(key for key in sorted(known) if key not in routes)]
+    return [_entry(known.get(key, ModelFacts(id=key[1])), key[0] if several else "") for key in order]
 
 
-def _of_name(name: str, known: Mapping[tuple[str, str], ModelFacts]) -> ModelFacts:
-    return next((facts for (_, model), facts in known.items() if model == name), ModelFacts(id=name))
-
-
-def _entry(facts: ModelFacts) -> dict[str, Any]:
+def _entry(facts: ModelFacts, backend: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "type": "model",
-        "id": alias_for(facts.id),
+        "id": alias_for(facts.id, backend),
         "display_name": facts.name or facts.id,
-        "created_at": datetime.fromtimestamp(min(facts.created, 4_102_444_800), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at": datetime.fromtimestamp(min(facts.created, _FAR), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "lifecycle": "active",
     }
     if facts.window:

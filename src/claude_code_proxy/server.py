@@ -9,17 +9,21 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import handlers
 from .backends.catalogue import Catalogue
 from .backends.client import Client
+from .backends.learned import Learned
 from .channel import Channel
 from .config import Config
+from .documents_io import guarded_session
 from .errors import ClientError, ProxyError
-from .exchange import Services, new_id
 from .gate import Gate
 from .pulse import Pulse
+from .services import Services, new_id
+from .shaping import Shaper
 from .tokens.count import Counter
 
 Handler = Callable[[handlers.Call], Awaitable[None]]
@@ -46,15 +50,16 @@ def normal_path(path: str) -> str:
     return path
 
 
-def create_app(config: Config) -> ASGIApp:
-    """Return the application for a configuration."""
-    return _App(config)
+def create_app(config: Config, learned: Learned) -> ASGIApp:
+    """Return the application for a configuration, and what was learned of its backends."""
+    return _App(config, learned)
 
 
 class _App:
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, learned: Learned) -> None:
         self._config = config
         self._gate = Gate(config)
+        self._learned = learned
         self._services: Services | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,10 +77,11 @@ class _App:
 
     @contextlib.asynccontextmanager
     async def _started(self) -> AsyncIterator[None]:
-        async with Client() as client:
+        async with Client() as client, guarded_session() as fetcher:
             catalogue = Catalogue(client.session)
-            pulse = Pulse()
-            self._services = Services(self._config, client, catalogue, Counter(), pulse)
+            pulse, counter = Pulse(), Counter()
+            shaper = Shaper(self._config, counter)
+            self._services = Services(self._config, client, catalogue, counter, pulse, shaper, fetcher, self._learned)
             fresh = asyncio.create_task(catalogue.keep_fresh(self._config.backends, self._config.models_refresh))
             background = [fresh, asyncio.create_task(pulse.run())]
             await asyncio.wait((asyncio.create_task(catalogue.first_read.wait()),), timeout=_FIRST_LIST)
@@ -97,6 +103,9 @@ class _App:
             await channel.fail(error)
         except handlers.ClientGoneError:
             pass
+        except Exception:  # noqa: BLE001 - a bug of ours: the log gets it whole, the client a sentence
+            structlog.get_logger().exception("bug", id=channel.request_id)
+            await channel.fail(ProxyError("The proxy failed inside; its log says where.", status=500))
 
     def _handler(self, call: handlers.Call) -> Handler:
         path = normal_path(call.scope["path"])

@@ -140,6 +140,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Prompt", "PROMPT_MAX_SYSTEM_TOKENS", 4096,
             "The budget of the shortened system prompt.",
             low=1, high=_MOST_TOKENS, unit="tokens"),
+    Setting("Prompt", "COMPACTION_REMINDER", "on",
+            "Whether a request to summarize the conversation gets a reminder of the form Claude Code reads.",
+            choices=("on", "off")),
     Setting("Logs", "LOG_LEVEL", "INFO",
             "What is logged.",
             choices=("DEBUG", "INFO", "WARNING", "ERROR")),
@@ -174,7 +177,7 @@ def _squeeze(name: str) -> str:
 _SQUEEZED = {_squeeze(name): name for name in BY_NAME}
 _GUESSED = 7  # letters
 _SHOWN = 80  # characters
-_KEYLIKE = re.compile(r"\b(sk|xai|gsk|pk|rk)[-_]\w|\bAIza|\bBearer |(?<![\w/.-])[\w-]{32,}")
+_KEYLIKE = re.compile(r"\b(sk|xai|gsk|pk|rk)[-_]\w|\bAIza|\bBearer |//[^/]*@|(?<![\w/.-])[\w-]{32,}")
 
 
 def accepts(setting: Setting) -> str:

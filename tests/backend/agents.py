@@ -68,7 +68,6 @@ def coder(folder: Path) -> Agent:
     return Agent(
         move(
             Call("Write", {"file_path": program, "content": 'print("hello")\n'}),
-            thought="A file first.",
             text="I write the program.",
         ),
         move(Call("Read", {"file_path": program})),

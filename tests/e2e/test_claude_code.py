@@ -62,7 +62,7 @@ def test_the_pixels_of_a_picture_reach_the_model(claude: Claude) -> None:
 def test_resumes_a_session_with_its_whole_history(claude: Claude) -> None:
     note = claude.folder / "note.txt"
     agent = Agent(
-        move(Call("Write", {"file_path": str(note), "content": "remember 17\n"}), thought="Keep it."),
+        move(Call("Write", {"file_path": str(note), "content": "remember 17\n"})),
         say("Noted."),
         move(Call("Read", {"file_path": str(note)})),
         say("It was 17."),

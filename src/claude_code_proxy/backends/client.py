@@ -60,7 +60,9 @@ class Client:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a chat request and give the backend's 200 answer; leaving closes it, finished or not.
 
-        asked: what the request was, for the words of a failure. Raises UpstreamError when it can't be reached or answers anything but success.
+        asked: what the request was, for the words of a failure.
+
+        Raises UpstreamError when it can't be reached or answers anything but success.
         """
         response = await self._post(backend, dialect, asked.model, body, stream=stream)
         try:

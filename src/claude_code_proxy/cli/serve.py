@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
+from ..backends.learned import Learned, state_dir
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
@@ -38,7 +39,7 @@ def serve(overrides: Mapping[str, str]) -> int:
     _banner(config, listener)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(config),
+            create_app(config, Learned(state_dir(os.environ) / "learned.json")),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -1,21 +1,36 @@
-"""OpenRouter. Source: @openrouter/sdk 1.3.19 types and its documents (2026-11-22)."""
+"""OpenRouter: one API for the models of all. Its own mechanisms win over what a model needs elsewhere.
+
+Sources: types of @openrouter/sdk 1.3.19 and its documents, translation reference 3.2 (2026-11-22); recorded streams of
+11 models (2026-08): `reasoning` and `reasoning_details` together, `cost` in the usage without being asked.
+"""
 
 from ..translate.dialect import Dialect
+from .row import Models
 
 OPENROUTER = Dialect(
     name="openrouter",
     max_tokens_field="max_tokens",
+    min_output=16,  # of some providers behind it
+    system_in_place=False,  # many of its models have templates that refuse it
     efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     effort_path=("reasoning", "effort"),
     budget_path=("reasoning", "max_tokens"),
+    thinking_on={"reasoning": {"enabled": True}},
     replay="reasoning_details",
     tool_content="parts",
+    tool_limit=0,  # the provider's, not its own
     documents="file",
     cache_markers="cache_control",
     top_k=True,
+    service_tier=True,
     user_field="user",
     cache_key_field="session_id",
     # middle-out would cut a long prompt in silence; an overflow the client sees is one it can compact
     extra_body={"plugins": [{"id": "context-compression", "enabled": False}]},
     source="@openrouter/sdk 1.3.19, 2026-11-22",
+)
+
+OPENROUTER_MODELS = (
+    Models("openai/(?!gpt-oss)", {"system_in_place": True, "tool_limit": 128}, "openai SDK 3.54.0, 2026-11-22"),
+    Models("anthropic/", {"system_in_place": True}, "anthropic SDK 2.12.0, 2026-11-22"),
 )

@@ -1,4 +1,4 @@
-"""PROMPT_COMPRESSION=compact: Claude Code's boilerplate goes, facts and instructions stay. The same prompt, the same bytes."""
+"""PROMPT_COMPRESSION=compact: Claude Code's boilerplate goes, facts and instructions stay. Same prompt, same bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Compacted(NamedTuple):
 
 
 def compact(system: object, budget: int, count: CountText) -> Compacted:
-    """Return `system` (a string or text blocks) within `budget` tokens, if that needs no more than Claude Code's own text."""
+    """Return `system` (a string or text blocks) within `budget` tokens, if Claude Code's own text suffices."""
     blocks = [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
     before = sum(count(block) for block in blocks)
     if not any(is_claude_codes(block) for block in blocks):

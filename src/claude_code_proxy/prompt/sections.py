@@ -67,7 +67,8 @@ def is_claude_codes(text: str) -> bool:
 def split(text: str) -> list[Section]:
     """Return the sections of a prompt; joined, their texts are the prompt."""
     sections: list[Section] = []
-    title, lines = "", []
+    title = ""
+    lines: list[str] = []
     for line, start in _lines(text):
         if start and lines:
             sections.append(_section(title, "".join(lines)))

@@ -18,10 +18,11 @@ from .compact import Compacted, CountText, compact
 from .sections import is_claude_codes, split
 
 _KEPT = 64  # summaries
+_SHORTEST = 20  # a summary of less than a twentieth is none
 _LEAST = 200  # tokens: a shorter text is not worth a call
 _ORDER = (
-    "Condense the following instructions of a coding assistant to at most {budget} tokens. Keep every rule, name, path, "
-    "tag and format; leave out explanations, examples and repetitions. Answer with the condensed instructions only."
+    "Condense the following instructions of a coding assistant to at most {budget} tokens. Keep every rule, name, "
+    "path, tag and format; leave out explanations, examples and repetitions. Answer with the condensed instructions only."
 )
 
 Ask = Callable[[dict[str, Any]], Awaitable[str]]
@@ -33,10 +34,10 @@ class Summaries:
     def __init__(self) -> None:
         self._made: OrderedDict[str, asyncio.Task[str]] = OrderedDict()
 
-    async def summarize(self, system: object, budget: int, count: CountText, ask: Ask) -> tuple[Compacted, str]:
+    async def summarize(self, system: object, budget: int, count: CountText, ask: Ask | None) -> tuple[Compacted, str]:
         """Return the compressed prompt, and why it could not be condensed (then it is compacted), or an empty string.
 
-        ask: puts a Messages request to the backend and returns the text of its answer.
+        ask: puts a Messages request to the backend and returns the text of its answer; None: use what is known.
         """
         short = compact(system, 1 << 30, count)  # boilerplate only: what is spare is to be condensed
         spare = _spare(short.system)
@@ -47,16 +48,18 @@ class Summaries:
             condensed = await self._once(spare, allowed, ask)
         except ProxyError as error:
             return compact(system, budget, count), error.message
-        if not condensed.strip() or count(condensed) >= count(spare):
-            return compact(system, budget, count), "the summary was empty or no shorter"
+        if not count(spare) // _SHORTEST < count(condensed) < count(spare):
+            return compact(system, budget, count), "the summary was too short to be one, or no shorter"
         shorter = _replaced(short.system, condensed)
         after = sum(count(block) for block in _texts(shorter))
         return Compacted(shorter, (*short.removed, "condensed the rest"), short.before, after, budget), ""
 
-    async def _once(self, spare: str, budget: int, ask: Ask) -> str:
+    async def _once(self, spare: str, budget: int, ask: Ask | None) -> str:
         key = hashlib.sha256(f"{budget}\n{spare}".encode("utf-8", "replace")).hexdigest()
         task = self._made.get(key)
         if task is None:
+            if ask is None:
+                return ""
             request = {
                 "max_tokens": budget * 2,
                 "system": _ORDER.format(budget=budget),

@@ -1,21 +1,107 @@
-"""first version"""
+"""The arguments of a tool call, as a backend wrote them, as the input object a client can use.
+
+A repair is made only where one reading fits: of the text (`relaxed_json`), and of a value by the tool's own schema.
+Text that was cut off is never completed. What can't be read stays as it is under `_raw`, so that the tool's own check
+tells the model. (translation reference, section 5.7)
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from .argument_types import fit_object, only_property
+from .relaxed_json import NoValueError, read_value
+
+REPAIRED, BROKEN = "arguments-repaired", "arguments-broken"
+
+_LONGEST = 4_000_000  # characters that are repaired: beyond that a call is not a call
+_MOST_OBJECTS = 64  # one behind the other
+_FENCE = re.compile(r"\s*```[\w-]*[ \t]*\r?\n?(.*?)\s*```\s*", re.DOTALL)
+
+_decode = msgspec.json.Decoder().decode
+
 
 def read_arguments(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return the input object and a note code or ""."""
+    """Return the input object, and the code of a note: "", `arguments-repaired` or `arguments-broken`.
+
+    Laws: never raises; the object can be written as JSON; valid JSON that fits the schema comes back unchanged.
+    """
     if not text.strip():
         return {}, ""
     try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return {"_raw": text}, "arguments-broken"
+        value, repaired = _decode(text), False
+    except (ValueError, RecursionError):
+        try:
+            value, repaired = _read(text), True
+        except (NoValueError, RecursionError):
+            return {"_raw": _writable(text)}, BROKEN
+    arguments, shaped = _as_object(value, schema)
+    arguments, fitted = fit_object(arguments, schema, schema)
+    return arguments, REPAIRED if repaired or shaped or fitted else ""
+
+
+def _as_object(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A tool's input is an object: text that holds one is read again, any other value becomes a property."""
+    shaped = False
+    for _ in range(2):
+        if not (isinstance(value, str) and value.lstrip()[:1] in {"{", "["}):
+            break
+        try:
+            value, shaped = _decode(value), True
+        except (ValueError, RecursionError):
+            break
     if value is None:
-        return {}, ""
-    return (value, "") if isinstance(value, dict) else ({"value": value}, "arguments-repaired")
+        return {}, shaped
+    if isinstance(value, dict):
+        return value, shaped
+    return {only_property(value, schema) or "value": value}, True
+
+
+def _read(text: str) -> Any:
+    """Return the value in text that is not JSON: in a fence, behind a few words, twice over, loosely written."""
+    if len(text) > _LONGEST:
+        raise NoValueError
+    fenced = _FENCE.fullmatch(text) if "```" in text else None
+    body = fenced.group(1) if fenced else text
+    start = body.find("{")
+    if start < 0 or body.lstrip()[:1] in {"[", '"', "'"}:
+        value, end = read_value(body)
+        if body[end:].strip():
+            raise NoValueError
+        return value
+    return _last_of(_objects(body, start))
+
+
+def _objects(text: str, start: int) -> list[dict[str, Any]]:
+    """Return the objects that stand one behind the other from `start` on; words may follow the last."""
+    objects: list[dict[str, Any]] = []
+    while True:
+        value, end = read_value(text, start)
+        objects.append(value)
+        rest = text[end : end + 64].lstrip()
+        if not rest.startswith("{"):
+            break
+        if len(objects) == _MOST_OBJECTS:
+            raise NoValueError
+        start = text.index("{", end)
+    if "{" in text[end:]:  # words with another object in them: which one is meant?
+        raise NoValueError
+    return objects
+
+
+def _last_of(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several objects are one call only when the last repeats all the others: `{}{"a": 1}`, the same one twice."""
+    last = objects[-1]
+    for earlier in objects:
+        if any(key not in last or last[key] != value for key, value in earlier.items()):
+            raise NoValueError
+    return last
+
+
+def _writable(text: str) -> str:
+    """Half a surrogate pair can't be written as UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

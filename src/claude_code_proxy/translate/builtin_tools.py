@@ -20,7 +20,7 @@ class Function(NamedTuple):
 
     name: str
     description: str
-    schema: Schema
+    schema: Mapping[str, Any]
     toolset: str = ""
     deferred: bool = False
 
@@ -62,7 +62,11 @@ def _bash(tool: Mapping[str, Any], _: str) -> list[Function]:
 
 def _text_editor(tool: Mapping[str, Any], version: str) -> list[Function]:
     modern = version >= "20250429"  # since then: another name, no undo_edit, the inserted text has its own parameter
-    commands = ("view", "create", "str_replace", "insert") if modern else ("view", "create", "str_replace", "insert", "undo_edit")
+    commands = (
+        ("view", "create", "str_replace", "insert")
+        if modern
+        else ("view", "create", "str_replace", "insert", "undo_edit")
+    )
     inserted = {"insert_text": _string("insert: the text to put in.")} if modern else {}
     replaced = "str_replace: the text to put in its place; empty or left out deletes old_str."
     schema = _object(
@@ -110,9 +114,18 @@ def _lines(description: str) -> Schema:
 # -- computer -------------------------------------------------------------------------------------------------------
 
 _FIRST_ACTIONS = (
-    "key type mouse_move left_click left_click_drag right_click middle_click double_click screenshot cursor_position"
-).split()
-_LATER_ACTIONS = "left_mouse_down left_mouse_up scroll hold_key wait triple_click".split()
+    "key",
+    "type",
+    "mouse_move",
+    "left_click",
+    "left_click_drag",
+    "right_click",
+    "middle_click",
+    "double_click",
+    "screenshot",
+    "cursor_position",
+)
+_LATER_ACTIONS = ("left_mouse_down", "left_mouse_up", "scroll", "hold_key", "wait", "triple_click")
 
 
 def _computer(tool: Mapping[str, Any], version: str) -> list[Function]:
@@ -122,7 +135,9 @@ def _computer(tool: Mapping[str, Any], version: str) -> list[Function]:
     properties: dict[str, Schema] = {
         "action": _string("What to do.", enum=actions),
         "coordinate": _point("[x, y] in pixels from the top left: where a pointer action takes place or a drag ends."),
-        "text": _string("type: the text; key, hold_key: the key or combination (`ctrl+s`, `Return`); clicks, scroll: keys held."),
+        "text": _string(
+            "type: the text; key, hold_key: the key or combination (`ctrl+s`, `Return`); clicks, scroll: keys held."
+        ),
     }
     if later:
         properties |= {
@@ -142,7 +157,7 @@ def _screen(tool: Mapping[str, Any]) -> str:
     size = f" The screen is {width} x {height} pixels." if width and height else ""
     number = tool.get("display_number")
     display = f" It is display {number}." if isinstance(number, int) else ""
-    words = "Use a computer's screen, mouse and keyboard. Take a screenshot to see what an action did; click in the middle of things."
+    words = "Use a computer's screen, mouse and keyboard. Take a screenshot to see what an action did."
     return f"{words}{size}{display}"
 
 
@@ -161,7 +176,9 @@ def _toolset(family: str, members: Mapping[str, Member]) -> Callable[[Mapping[st
     def build(tool: Mapping[str, Any], _: str) -> list[Function]:
         configs = mapping(tool.get("configs"))
         return [
-            Function(name, member.description, member.schema, family, mapping(configs.get(name)).get("defer_loading") is True)
+            Function(
+                name, member.description, member.schema, family, mapping(configs.get(name)).get("defer_loading") is True
+            )
             for name, member in members.items()
             if _enabled(configs.get(name), member)
         ]

@@ -13,7 +13,7 @@ from .deltas import ToolFragment
 
 
 class Call:
-    """One tool call as far as it is known."""
+    """One tool call as far as it is known. certain: what is proven to be JSON and was not taken yet."""
 
     def __init__(self, key: object) -> None:
         self.key = key
@@ -21,8 +21,10 @@ class Call:
         self.name = ""
         self.state: str | None = None
         self.pieces: list[str] = []
+        self.certain: list[str] = []
         self.scan = JsonScan()
         self.closed = False
+        self._size = 0
 
     @property
     def arguments(self) -> str:
@@ -35,9 +37,13 @@ class Call:
         self.state = self.state or fragment.state
         self._name(fragment.name)
         piece = fragment.arguments
-        if piece and not (self.scan.complete and piece == self.arguments):  # all of it again, in a last chunk
-            self.pieces.append(piece)
-            self.scan.feed(piece)
+        if not piece or (self.scan.complete and len(piece) == self._size and piece == self.arguments):
+            return  # a last chunk may say all of it again
+        passed = self.scan.passed
+        self.scan.feed(piece)
+        self.pieces.append(piece)
+        self.certain.append(piece[: self.scan.passed - passed])
+        self._size += len(piece)
 
     def _name(self, name: str) -> None:
         if not self.name:

@@ -8,7 +8,7 @@ at run time (a learned repair) is the same record with a field replaced.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -76,7 +76,7 @@ class Dialect:
 
     # -- reasoning ----------------------------------------------------------------------------------------------
     efforts: tuple[str, ...] = ("minimal", "low", "medium", "high", "xhigh")
-    """The effort words accepted, ascending; empty: effort is never sent. `none` listed: reasoning can be switched off by it."""
+    """The effort words accepted, ascending; empty: effort is never sent. `none` listed: it switches reasoning off."""
     effort_path: tuple[str, ...] = ("reasoning_effort",)
     """Where the effort goes: a path of keys into the body."""
     thinking_on: Mapping[str, Any] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Dialect:
     replay: Literal[
         "none", "own", "reasoning_content", "reasoning", "reasoning_details", "think_tag", "thinking_parts"
     ] = "none"
-    """Where the model's earlier reasoning goes back; `own`: in the field it came in, and only if this backend sent it."""
+    """Where the model's earlier reasoning goes back; `own`: in the field it came in, if this very backend sent it."""
     replay_required: Literal["never", "with_tools", "always"] = "never"
     """On which assistant turns the backend refuses a history without its reasoning."""
     replay_fallback: Literal["omit", "space", "disable"] = "omit"
@@ -104,7 +104,7 @@ class Dialect:
     max_stops: int = 4
     """How many stop sequences may be sent; 0: the proxy looks for them itself."""
     stop_reported: bool = False
-    """The backend names the stop that matched (`choices[].stop_reason`, `matched_stop`); else the proxy looks itself."""
+    """The backend names the stop that matched (`choices[].stop_reason`, `matched_stop`); else the proxy looks."""
     json_schema: Literal["json_schema", "json_object", "none"] = "json_schema"
     """The strongest response_format understood."""
     stream_options: bool = True
@@ -131,7 +131,22 @@ class Dialect:
     """temperature and top_p are understood (reasoning models refuse them)."""
     service_tier: bool = False
     """`service_tier` is understood."""
+    with_tools: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of this record that differ when a request declares tools (OpenAI's gpt-5.4 then takes no effort)."""
+    with_forced_tool: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of this record that differ when tool_choice forces a call (DeepSeek refuses that while it thinks)."""
     auth_header: Literal["authorization", "api-key"] = "authorization"
     """Header of the backend's key."""
     source: str = ""
     """Where the facts were read, and when."""
+
+    def but(self, fields: Mapping[str, Any]) -> Dialect:
+        """Return the record with fields replaced; `extra_body` is added to, since its keys are facts of their own."""
+        if "extra_body" in fields:
+            fields = {**fields, "extra_body": {**self.extra_body, **fields["extra_body"]}}
+        return replace(self, **fields) if fields else self
+
+    def for_request(self, *, tools: bool, forced: bool) -> Dialect:
+        """Return what the backend speaks for one request. forced: its tool_choice is `any` or `tool`."""
+        dialect = self.but(self.with_tools) if tools else self
+        return dialect.but(self.with_forced_tool) if tools and forced else dialect

@@ -122,7 +122,7 @@ def _want(block: Block, dialect: Dialect) -> Want | None:
     pages = dialect.documents == "text"
     if remote:
         return Want(key=key_of(source), url=text(source.get("url")), pages=pages)
-    if pages and source.get("type") == "base64" and _is_pdf(text(source.get("media_type")), text(source.get("data"))):
+    if pages and source.get("type") == "base64" and is_pdf(text(source.get("media_type")), text(source.get("data"))):
         return Want(key=key_of(source), data=text(source.get("data")), pages=True)
     return None
 
@@ -131,7 +131,8 @@ def _is_web(url: str) -> bool:
     return url.lower().startswith(("http://", "https://"))
 
 
-def _is_pdf(media_type: str, data: str) -> bool:
+def is_pdf(media_type: str, data: str) -> bool:
+    """Whether base64 data is a PDF, by its declared type or its first bytes."""
     return media_type == PDF or data.lstrip().startswith("JVBERi")
 
 
@@ -183,7 +184,7 @@ def _document_from(
     """Return the parts of a document whose bytes are `data`."""
     if media_type.startswith("image/"):
         return image_parts({"source": {"type": "base64", "media_type": media_type, "data": data}}, context, path)
-    if not _is_pdf(media_type, data):
+    if not is_pdf(media_type, data):
         said = _decoded(data) if media_type.startswith("text/") else ""
         return _wrapped(block, [text_part(said)]) if said else _unreadable(block, "unknown format", context, path)
     if context.dialect.documents == "file":
@@ -202,7 +203,7 @@ def _file(block: Block, data: str) -> list[Part]:
 def _paged(block: Block, read: Resource, context: Context, path: str) -> list[Part]:
     if not any(page.text or page.image for page in read.pages):
         return _unreadable(block, read.error or "it has no text", context, path)
-    pictures = any(page.image and not page.text for page in read.pages)
+    pictures = any(page.image for page in read.pages)
     context.notes.add("document-pages" if pictures else "document-text", path)
     parts = [part for page in read.pages for part in _page(page, context, path)]
     if read.unread:
@@ -211,12 +212,12 @@ def _paged(block: Block, read: Resource, context: Context, path: str) -> list[Pa
 
 
 def _page(page: Page, context: Context, path: str) -> list[Part]:
-    heading = text_part(f"[page {page.number}]")
+    parts = [text_part(f"[page {page.number}]")]
     if page.text:
-        return [heading, text_part(page.text)]
-    if not page.image:
-        return [heading, text_part("[this page could not be read]")]
-    return [heading, *([_picture(page.image)] if context.sees else _unseen("the model has no vision", context, path))]
+        parts.append(text_part(page.text))
+    if page.image:
+        parts += [_picture(page.image)] if context.sees else _unseen("the model has no vision", context, path)
+    return parts if len(parts) > 1 else [*parts, text_part("[this page could not be read]")]
 
 
 def _wrapped(block: Block, parts: list[Part]) -> list[Part]:

@@ -1,5 +1,6 @@
-"""How much the model should think: Anthropic's `thinking` and `output_config.effort` as one intent, and the intent as
-the backend's own fields (translation reference, section 4.5).
+"""How much the model should think, as one intent, and the intent in the backend's own fields.
+
+Translation reference, section 4.5:
 
     effort  >  budget_tokens  >  nothing          what the client says most exactly wins
     thinking disabled         =>  no effort       backends answer 400 to the two together
@@ -104,7 +105,7 @@ def _off_fields(intent: Intent, dialect: Dialect, notes: Notes) -> dict[str, Any
 
 
 def _budget(intent: Intent, dialect: Dialect) -> int | None:
-    """Return the tokens for `budget_path`: the client's own, or those an effort stands for where no word is understood."""
+    """Return the tokens for `budget_path`: the client's, or what its effort stands for where no word is understood."""
     if not dialect.budget_path:
         return None
     if intent.effort is None:
@@ -138,7 +139,7 @@ def _nearest(wanted: str, offered: tuple[str, ...]) -> str | None:
     known = [word for word in EFFORTS if word in offered and word != "none"]
     if wanted not in EFFORTS or not known:
         return None
-    rank = EFFORTS.index(wanted)  # type: ignore[arg-type]
+    rank = EFFORTS.index(wanted)
     below = [word for word in known if EFFORTS.index(word) <= rank]
     return below[-1] if below else known[0]
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ..errors import FilteredError, RetryableError, UpstreamError
-from ..wire.shapes import count
+from ..wire.shapes import count, text
 from .complaint import Complaint, complaint_of, read_complaint
 from .failure_kinds import Kind, is_filtered, kind_of
 from .overflow import overflow_error, read_overflow
@@ -93,6 +93,12 @@ def failure_of(error: object, *, status: int | None = None, asked: Asked = NOTHI
 
 
 def _failure(said: Complaint, status: int | None, headers: Mapping[str, str], asked: Asked) -> UpstreamError:
+    error = _error(said, status, headers, asked)
+    error.words, error.param = said.text, text(said.data.get("param"))
+    return error
+
+
+def _error(said: Complaint, status: int | None, headers: Mapping[str, str], asked: Asked) -> UpstreamError:
     told = status if status is not None and status >= 300 else said.status  # noqa: PLR2004 - 200 says nothing here
     overflow = _overflow(said, told, asked)
     if overflow is not None:
@@ -118,11 +124,11 @@ def _overflow(said: Complaint, status: int | None, asked: Asked) -> UpstreamErro
 
 def _told(kind: Kind, said: Complaint, status: int | None, wait: float | None, asked: Asked) -> UpstreamError:
     outcome = _OUTCOMES[kind]
-    text = said.text or outcome.silent.format(status=status or "unknown")
-    if outcome.sentence != "{text}" and text[-1] not in ".!?":
-        text += "."
-    model = "" if asked.model in text else f"{asked.model}."
-    message = outcome.sentence.format(text=text, model=model, key_name=asked.key_name, url_name=asked.url_name)
+    words = said.text or outcome.silent.format(status=status or "unknown")
+    if outcome.sentence != "{text}" and words[-1] not in ".!?":
+        words += "."
+    model = "" if asked.model in words else f"{asked.model}."
+    message = outcome.sentence.format(text=words, model=model, key_name=asked.key_name, url_name=asked.url_name)
     error = RetryableError if outcome.again else UpstreamError
     return error(
         " ".join(message.split()),

@@ -1,7 +1,8 @@
 """Tool names a backend accepts.
 
-OpenAI takes `^[A-Za-z0-9_-]{1,64}$`; MCP names get longer and models invent worse ones. An alias is a pure function of the
-name, so that the same tool keeps its alias in the tool list, in tool_choice, in every later turn and on every worker.
+OpenAI takes `^[A-Za-z0-9_-]{1,64}$`; MCP names get longer and models invent worse ones. An alias is a pure function
+of the name, so that the same tool keeps its alias in the tool list, in tool_choice, in every later turn and on every
+worker.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _DIGEST = 8  # hex digits: 32 bits tell apart the few hundred tools of a request
 
 
 def legal_name(name: str, limit: int = 64) -> str:
-    """Return `name` when a backend takes it as it is, else an alias: its cleaned beginning, `_`, and a hash of all of it.
+    """Return `name` when a backend takes it as it is, else an alias: its cleaned beginning and a hash of all of it.
 
     Laws: the result matches `^[A-Za-z0-9_-]{1,limit}$` (limit >= 1), equal names have equal aliases, names that share
     any number of first characters have different ones, and an alias is its own alias.

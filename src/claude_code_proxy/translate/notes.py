@@ -147,8 +147,14 @@ CODES: Mapping[str, Meaning] = {
         "accepted, not sent",
         "their effect",
     ),
+    "compaction-reminded": Meaning(
+        "Claude Code's request to summarize the conversation", "gets a reminder of its form at its end", "nothing"
+    ),
     "prompt-compressed": Meaning(
         "PROMPT_COMPRESSION", "sections of the system prompt are shortened", "what the log lists"
+    ),
+    "backend-learned": Meaning(
+        "A field the backend refuses", "sent as the backend takes it, now and from now on (doctor shows it)", "nothing"
     ),
     # answer
     "arguments-repaired": Meaning(

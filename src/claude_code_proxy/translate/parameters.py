@@ -88,7 +88,7 @@ def _max_tokens(request: Mapping[str, Any], target: Target, intent: Intent, note
 
 
 def _lifted(asked: int, target: Target, intent: Intent) -> int:
-    """MIN_TOKENS_LIMIT: as a setting it lifts every smaller value, by default only where a thought would eat the answer.
+    """Apply MIN_TOKENS_LIMIT: set, it lifts every smaller value; by default only where a thought would eat the answer.
 
     `max_tokens: 0` is no limit but a wish (warm the cache), and stays as small as can be.
     """
@@ -102,8 +102,8 @@ def _lifted(asked: int, target: Target, intent: Intent) -> int:
 def _room(target: Target, limit: int, prompt_tokens: int) -> int:
     """Return what the window leaves for the answer. Some backends refuse prompt + max_tokens > window (vLLM, SGLang).
 
-    The prompt is an estimate: a twentieth is held back, and an answer keeps `_ROOM`, so that a prompt that is really too
-    long gets the backend's own error, which the client knows how to act on.
+    The prompt is an estimate: a twentieth is held back, and an answer keeps `_ROOM`, so that a prompt that is really
+    too long gets the backend's own error, which the client knows how to act on.
     """
     if not target.window or not prompt_tokens:
         return limit
@@ -140,7 +140,9 @@ def _stops(
     Law: a stop sequence that ends an answer is reported. A backend that cuts the text without saying which one matched
     can't keep it, so such a backend is not told: the proxy looks for them all and ends the answer itself.
     """
-    stops = tuple(dict.fromkeys(stop for stop in items(request.get("stop_sequences")) if isinstance(stop, str) and stop))
+    stops = tuple(
+        dict.fromkeys(stop for stop in items(request.get("stop_sequences")) if isinstance(stop, str) and stop)
+    )
     can = dialect.max_stops if dialect.stop_reported and "stop" not in dialect.drop else 0
     sent, scanned = stops[:can], stops[can:]
     if scanned:
@@ -187,10 +189,10 @@ def _service(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict
 
 # -- what has no counterpart ----------------------------------------------------------------------------------------
 
-_TRANSLATED = frozenset(
-    "model messages system tools tool_choice max_tokens stream stop_sequences temperature top_p top_k metadata thinking "
-    "output_config output_format service_tier speed cache_control".split()
-)
+_TRANSLATED = frozenset({"model", "messages", "system", "tools", "tool_choice", "max_tokens", "stream", "metadata"}) | {
+    *("stop_sequences", "temperature", "top_p", "top_k", "thinking", "output_config", "output_format", "service_tier"),
+    *("speed", "cache_control"),
+}
 _SILENT = frozenset({"safeguards"})  # Claude Code's own check: a verdict is not ours to give, and its absence says so
 _MOST = 12  # names in the log
 
@@ -208,4 +210,7 @@ def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
 def _edits(request: Mapping[str, Any]) -> bool:
     """Whether context_management asks for an edit at all: Claude Code's `clear_thinking` with `keep: all` does not."""
     edits = items(mapping(request.get("context_management")).get("edits"))
-    return any(not (text(mapping(edit).get("type")).startswith("clear_thinking") and mapping(edit).get("keep") == "all") for edit in edits)
+    return any(
+        not (text(mapping(edit).get("type")).startswith("clear_thinking") and mapping(edit).get("keep") == "all")
+        for edit in edits
+    )

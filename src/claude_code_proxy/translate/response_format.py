@@ -1,4 +1,4 @@
-"""`output_config.format` (once `output_format`) as response_format, or as an instruction where that is not understood."""
+"""`output_config.format` (once `output_format`) as response_format, or as an instruction where there is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def translate_format(request: Mapping[str, Any], dialect: Dialect, notes: Notes)
     if wanted.get("type") != "json_schema" or not isinstance(schema, dict):
         return ResponseFormat()
     if dialect.json_schema == "json_schema" and "response_format" not in dialect.drop:
-        return ResponseFormat(fields={"response_format": _schema_format(wanted, dialect, notes, path)}, json_output=True)
+        return ResponseFormat(
+            fields={"response_format": _schema_format(wanted, dialect, notes, path)}, json_output=True
+        )
     notes.add("format-weakened", path, dialect.json_schema)
     object_only = dialect.json_schema == "json_object" and "response_format" not in dialect.drop
     fields = {"response_format": {"type": "json_object"}} if object_only else {}

@@ -12,7 +12,7 @@ _SCALAR = frozenset({"type", "enum", "const", "description", "title"})
 
 
 def merge_all(node: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> Node:
-    """Return `node` and all `branches` in one (allOf): properties and required together, the first word wins elsewhere."""
+    """Return `node` and all `branches` in one (allOf): properties and required together, else the first word wins."""
     merged = dict(node)
     for branch in branches:
         properties = dict(mapping(merged.get("properties")))
@@ -29,7 +29,7 @@ def merge_all(node: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) ->
 
 
 def merge_any(node: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> Node:
-    """Return an object schema that every branch (anyOf, oneOf) of objects fits: all properties, required where all agree."""
+    """Return an object schema that every branch (anyOf, oneOf) fits: all properties, required where all agree."""
     objects = [branch for branch in branches if _may_be_object(branch)]
     variants: dict[str, list[Any]] = {}
     for branch in objects:
@@ -51,7 +51,11 @@ def either(schemas: Sequence[Any]) -> dict[str, Any]:
     if not all(values):
         return {"anyOf": variants} if variants else {}
     kinds = {text(schema.get("type")) for schema in variants}
-    first = {key: variants[0][key] for key in ("type", "description") if key in variants[0] and (key != "type" or len(kinds) == 1)}
+    first = {
+        key: variants[0][key]
+        for key in ("type", "description")
+        if key in variants[0] and (key != "type" or len(kinds) == 1)
+    }
     return {**first, "enum": distinct([value for known in values for value in known or ()])}
 
 
@@ -76,4 +80,6 @@ def _shared(branches: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _may_be_object(branch: Mapping[str, Any]) -> bool:
     kind = branch.get("type")
-    return kind == "object" or "object" in items(kind) or (kind is None and "enum" not in branch and "const" not in branch)
+    return (
+        kind == "object" or "object" in items(kind) or (kind is None and "enum" not in branch and "const" not in branch)
+    )

@@ -1,5 +1,7 @@
-"""The root of a tool's schema: backends take an object there and nothing beside it (OpenAI: "schema must have type
-'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level")."""
+"""The root of a tool's schema: backends take an object there and nothing beside it.
+
+OpenAI: "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level".
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def _shape(branch: Mapping[str, Any]) -> str:
     parts = []
     for name in names[:20]:
         schema = mapping(properties.get(name))
-        fixed = schema.get("const", next(iter(items(schema.get("enum"))), None) if len(items(schema.get("enum"))) == 1 else None)
+        fixed = schema.get(
+            "const", next(iter(items(schema.get("enum"))), None) if len(items(schema.get("enum"))) == 1 else None
+        )
         parts.append(f"{name}={fixed}" if isinstance(fixed, str | int) else str(name))
     title = text(branch.get("title"))
     return f"{title} {{{', '.join(parts)}}}".strip() if parts else title or text(branch.get("type"))
@@ -89,4 +93,8 @@ def _typed(node: dict[str, Any], folded: set[str]) -> dict[str, Any]:
         return {"type": "object", "properties": {"value": node}, "required": ["value"], **kept}
     if kind != "object" and kind is not None:
         folded.add("type")
-    return {**node, "type": "object", "properties": mapping(node.get("properties"))} if node else {"type": "object", "properties": {}}
+    return (
+        {**node, "type": "object", "properties": mapping(node.get("properties"))}
+        if node
+        else {"type": "object", "properties": {}}
+    )

@@ -18,15 +18,13 @@ from .schema_words import describe, reword, tidy
 _DEPTH = 48  # nested schemas; a tool people use has below ten
 _NODES = 20_000  # schemas in one tool after inlining: references to references multiply
 
-_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_ONES = frozenset(
-    "items additionalProperties additionalItems unevaluatedItems unevaluatedProperties contains propertyNames not if then "
-    "else".split()
-)
-_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
-_LOCAL = ("#/$defs/", "#/definitions/")
 _DEFS = frozenset({"$defs", "definitions"})
-_REFS = frozenset({"$ref", *_DEFS})
+_MAPS = _DEFS | {"properties", "patternProperties", "dependentSchemas"}
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_ONES = frozenset({"items", "additionalItems", "contains", "additionalProperties", "propertyNames"}) | {
+    *("unevaluatedItems", "unevaluatedProperties", "not", "if", "then", "else")
+}
+_LOCAL = ("#/$defs/", "#/definitions/")  # where every validator finds a reference
 
 
 class Walk:
@@ -37,7 +35,7 @@ class Walk:
         self._root = root
         self._drop = dialect.drop_schema_keywords
         self._object_root = dialect.object_root
-        self._inline = dialect.inline_refs or not self._drop.isdisjoint(_REFS)
+        self._inline = dialect.inline_refs or not self._drop.isdisjoint({"$ref", *_DEFS})
         self._rewritten = False
         self._nodes = 0
 
@@ -45,9 +43,9 @@ class Walk:
         """Return the whole schema, cleaned."""
         node = self._root
         if self._object_root:
-            node, merged = as_object(self._root, self._target)
-            self._rewritten = bool(merged)
-            self.lost |= merged
+            node, folded = as_object(self._root, self._target)
+            self._rewritten = bool(folded)
+            self.lost |= folded
         return self._schema(node, 0, ("#",))
 
     def _schema(self, node: object, depth: int, trail: tuple[str, ...]) -> dict[str, Any]:
@@ -59,20 +57,19 @@ class Walk:
             return describe({}, ["anything: the schema is nested too deeply to be said"])
         reference = node.get("$ref")
         if isinstance(reference, str) and not self._stays(reference):
-            return self._inlined(node, reference, depth, trail)
-        gone = _DEFS if self._inline else frozenset()
-        copy = {key: self._value(key, value, depth, trail) for key, value in node.items() if key not in gone}
+            self.lost.add("$ref")
+            return self._schema(self._named(node, reference, trail), depth + 1, (*trail, reference))
+        gone = _DEFS if self._inline else ()
+        copy = {key: self._value(key, value, depth + 1, trail) for key, value in node.items() if key not in gone}
         return reword(tidy(copy), self._drop, self.lost)
 
     def _value(self, key: str, value: Any, depth: int, trail: tuple[str, ...]) -> Any:
         if key in _MAPS and isinstance(value, dict):
-            return {name: self._schema(child, depth + 1, trail) for name, child in value.items() if child is not False}
-        if key in _LISTS and isinstance(value, list):
-            return [self._schema(child, depth + 1, trail) for child in value]
-        if key == "items" and isinstance(value, list):
-            return [self._schema(child, depth + 1, trail) for child in value]
+            return {name: self._schema(child, depth, trail) for name, child in value.items() if child is not False}
+        if isinstance(value, list) and (key in _LISTS or key == "items"):
+            return [self._schema(child, depth, trail) for child in value]
         if key in _ONES and not isinstance(value, bool):
-            return self._schema(value, depth + 1, trail)
+            return self._schema(value, depth, trail)
         return value
 
     # -- references -------------------------------------------------------------------------------------------------
@@ -82,36 +79,33 @@ class Walk:
             return False
         if reference == "#":
             return not self._rewritten
-        return reference.startswith(_LOCAL) and reference.count("/") == _LOCAL[0].count("/") and self._target(reference) is not None
+        simple = reference.startswith(_LOCAL) and reference.count("/") == 2  # noqa: PLR2004 - #/$defs/name
+        return simple and self._target(reference) is not None
 
-    def _inlined(self, node: Mapping[str, Any], reference: str, depth: int, trail: tuple[str, ...]) -> dict[str, Any]:
-        """Return what a reference names, with the keywords beside it laid over."""
+    def _named(self, node: Mapping[str, Any], reference: str, trail: tuple[str, ...]) -> dict[str, Any]:
+        """Return what a reference names, what stands beside it laid over; a recursion ends in words."""
         beside = {key: value for key, value in node.items() if key != "$ref"}
         target = self._target(reference)
-        if "$ref" in self._drop or not self._inline:
-            self.lost.add("$ref")
         if target is None:
-            return self._schema(describe(beside, [f"see {reference[:100]}"]), depth + 1, trail)
-        if reference in trail:
-            kind = {"type": target["type"]} if isinstance(target.get("type"), str) else {}
-            name = reference.rsplit("/", 1)[-1]
-            return self._schema(describe({**kind, **beside}, [f"again a {name}" if name != "#" else "again the whole"]), depth + 1, trail)
-        return self._schema({**target, **beside}, depth + 1, (*trail, reference))
+            return describe(beside, [f"see {reference[:100]}"])
+        if reference not in trail:
+            return {**target, **beside}
+        kind = {"type": target["type"]} if isinstance(target.get("type"), str) else {}
+        return describe({**kind, **beside}, [f"the same shape again: {reference.rpartition('/')[2][:100]}"])
 
     def _target(self, reference: str) -> Mapping[str, Any] | None:
         """Return what a local reference (JSON Pointer) names, None when it names nothing here."""
-        path, hash_, pointer = reference.partition("#")
-        if path or not hash_ or (pointer and not pointer.startswith("/")):
+        document, _, pointer = reference.partition("#")
+        if document or "#" not in reference or (pointer and not pointer.startswith("/")):
             return None
         node: Any = self._root
         for part in pointer.split("/")[1:]:
-            key = unquote(part).replace("~1", "/").replace("~0", "~")
-            node = _child(node, key)
+            node = _child(node, unquote(part).replace("~1", "/").replace("~0", "~"))
         return node if isinstance(node, dict) else None
 
 
 def _child(node: object, key: str) -> Any:
-    if isinstance(node, list) and key.isascii() and key.isdigit():
-        return node[int(key)] if int(key[:6]) < len(node) and len(key) < 6 else None  # noqa: PLR2004
-    return mapping(node).get(key)
-
+    if not isinstance(node, list):
+        return mapping(node).get(key)
+    index = int(key) if key.isascii() and key.isdigit() and len(key) < 6 else len(node)  # noqa: PLR2004
+    return node[index] if index < len(node) else None

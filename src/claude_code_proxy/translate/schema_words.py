@@ -14,21 +14,7 @@ Node = dict[str, Any]
 Drop = frozenset[str]
 
 _LONGEST = 300  # characters a keyword's value may add to a description
-_NAMES = frozenset({"$schema", "$id", "$anchor", "cache_control"})  # names and marks no backend needs
-_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"})
-_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 
-_KNOWN = frozenset(
-    "type enum const properties required additionalProperties patternProperties propertyNames minProperties maxProperties "
-    "items prefixItems additionalItems contains minContains maxContains minItems maxItems uniqueItems minLength maxLength "
-    "pattern format minimum maximum exclusiveMinimum exclusiveMaximum multipleOf anyOf oneOf allOf not if then else "
-    "dependentRequired dependentSchemas dependencies unevaluatedProperties unevaluatedItems $ref $defs definitions title "
-    "description default examples deprecated readOnly writeOnly nullable contentEncoding contentMediaType $comment".split()
-)
-_QUIET = frozenset(  # without these the model knows as much as before
-    "additionalProperties additionalItems unevaluatedProperties unevaluatedItems title deprecated readOnly writeOnly $comment "
-    "$defs definitions minContains maxContains required properties items type description".split()
-)
 _WORDS: Mapping[str, str] = {
     "pattern": "must match the regular expression {}",
     "format": "format: {}",
@@ -52,8 +38,30 @@ _WORDS: Mapping[str, str] = {
     "propertyNames": "names of properties: {}",
     "contains": "contains an item like {}",
     "not": "not {}",
+    "if": "if {}",
+    "then": "then {}",
+    "else": "otherwise {}",
+    "dependentRequired": "what needs what: {}",
+    "dependentSchemas": "what demands what: {}",
+    "dependencies": "what needs what: {}",
+    "allOf": "all of {}",
+    "anyOf": "any of {}",
+    "oneOf": "one of {}",
+    "prefixItems": "in this order: {}",
+    "patternProperties": "properties by name: {}",
 }
 _FLAGS: Mapping[str, str] = {"uniqueItems": "no item twice", "nullable": "may be null"}
+_QUIET = frozenset({"additionalProperties", "additionalItems", "unevaluatedProperties", "unevaluatedItems"}) | {
+    *("title", "deprecated", "readOnly", "writeOnly", "$comment", "$defs", "definitions", "minContains", "maxContains"),
+    *("required", "properties", "items", "type", "description", "$ref"),
+}
+"""Without these the model knows as much as before."""
+_KNOWN = frozenset(_WORDS) | frozenset(_FLAGS) | _QUIET
+
+_NAMES = frozenset({"$schema", "$id", "$anchor", "cache_control"})  # names and marks no backend needs
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"})
+_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+_TEXTS = frozenset({"description", "title", "format", "pattern", "$ref"})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -70,11 +78,11 @@ def describe(node: Mapping[str, Any], sentences: Iterable[str]) -> Node:
 
 def as_words(keyword: str, value: object) -> str:
     """Return what a keyword demands in a few words, "" when that tells a model nothing."""
-    if keyword in _QUIET:
+    if keyword in _QUIET or keyword not in _KNOWN:
         return ""
     if keyword in _FLAGS:
         return _FLAGS[keyword] if value is True else ""
-    return _WORDS.get(keyword, keyword + ": {}").format(_short(value))
+    return _WORDS[keyword].format(_short(value))
 
 
 def tidy(node: Node) -> Node:
@@ -100,15 +108,10 @@ def reword(node: Node, drop: Drop, lost: set[str]) -> Node:
             lost.add(keyword)
             sentences.append(rule(node, node.pop(keyword), drop))
     sentences += _forms(node, drop, lost)
-    for keyword in [key for key in node if _dropped(key, drop)]:
-        lost.add(keyword)
-        value = node.pop(keyword)
-        sentences.append(as_words(keyword, value) if keyword in _KNOWN else "")
+    for keyword in [key for key in node if key in drop or ("unknown:*" in drop and key not in _KNOWN)]:
+        lost.add(keyword[:40])
+        sentences.append(as_words(keyword, node.pop(keyword)))
     return describe(node, sentences)
-
-
-def _dropped(keyword: str, drop: Drop) -> bool:
-    return keyword in drop or ("unknown:*" in drop and keyword not in _KNOWN)
 
 
 def _legal(key: str, value: object) -> bool:
@@ -118,7 +121,7 @@ def _legal(key: str, value: object) -> bool:
         return isinstance(value, dict)
     if key == "type":
         return isinstance(value, str) or bool(items(value))
-    return not (key in {"description", "title", "format", "pattern", "$ref"} and not isinstance(value, str))
+    return key not in _TEXTS or isinstance(value, str)
 
 
 def _tuple(node: Node) -> Node:
@@ -128,7 +131,7 @@ def _tuple(node: Node) -> Node:
     return {**{k: v for k, v in node.items() if k not in {"items", "additionalItems"}}, **prefix, "items": rest}
 
 
-# -- keywords that another keyword can stand for, in the order in which they may produce one another -----------------
+# -- keywords another keyword can stand for, in the order in which they may produce one another ----------------------
 
 
 def _all_of(node: Node, value: Any, _: Drop) -> str:
@@ -141,32 +144,32 @@ def _all_of(node: Node, value: Any, _: Drop) -> str:
 def _one_of(node: Node, value: Any, drop: Drop) -> str:
     if "anyOf" in node:
         return as_words("oneOf", value)
-    return _any_of(node, value, drop) if "anyOf" in drop else node.update(anyOf=value) or ""
+    if "anyOf" in drop:
+        return _any_of(node, value, drop)
+    node["anyOf"] = value
+    return ""
 
 
 def _any_of(node: Node, value: Any, _: Drop) -> str:
     """Keep the first branch as the schema and name the others."""
     branches = [branch for branch in items(value) if isinstance(branch, dict)]
-    nullable = [branch for branch in branches if branch.get("type") == "null"]
     rest = [branch for branch in branches if branch.get("type") != "null"]
-    if nullable:
+    if len(rest) < len(branches):
         node["nullable"] = True
     if not rest:
         return ""
     one = either(rest)
-    if "anyOf" not in one:
-        node.update({**one, **node})
-        return ""
-    node.update({**rest[0], **node})
-    return "or " + " or ".join(_short(branch) for branch in rest[1:4])
+    node.update({**(rest[0] if "anyOf" in one else one), **node})
+    return "or " + " or ".join(_short(branch) for branch in rest[1:4]) if "anyOf" in one else ""
 
 
 def _prefix_items(node: Node, value: Any, _: Drop) -> str:
     kinds = [item for item in items(value) if isinstance(item, dict)]
     if node.get("items") is False:
         node["minItems"] = node["maxItems"] = len(kinds)
-    if kinds:
-        node["items"] = either(kinds)
+    if not kinds:
+        return ""
+    node["items"] = either(kinds)
     same = all(kind == kinds[0] for kind in kinds)
     return "" if same else "in this order: " + ", ".join(_short(kind) for kind in kinds[:8])
 
@@ -175,7 +178,7 @@ def _pattern_properties(node: Node, value: Any, drop: Drop) -> str:
     patterns = mapping(value)
     if len(patterns) == 1 and "additionalProperties" not in node and "additionalProperties" not in drop:
         node["additionalProperties"] = next(iter(patterns.values()))
-    return "names of properties match " + " or ".join(str(pattern)[:100] for pattern in list(patterns)[:4])
+    return "names of properties match " + " or ".join(pattern[:100] for pattern in list(patterns)[:4])
 
 
 def _const(node: Node, value: Any, drop: Drop) -> str:
@@ -185,14 +188,13 @@ def _const(node: Node, value: Any, drop: Drop) -> str:
     return ""
 
 
-def _exclusive(bound: str, step: int, keyword: str) -> Callable[[Node, Any, Drop], str]:
+def _exclusive(keyword: str, bound: str, step: int) -> Callable[[Node, Any, Drop], str]:
     def rule(node: Node, value: Any, drop: Drop) -> str:
-        whole = node.get("type") == "integer" and isinstance(value, int) and not isinstance(value, bool)
-        if whole and bound not in drop and bound not in node:
+        if isinstance(value, bool):  # draft 4: a mark on the bound beside it
+            return f"not {_short(node[bound])} itself" if value and bound in node else ""
+        if node.get("type") == "integer" and isinstance(value, int) and bound not in drop and bound not in node:
             node[bound] = value + step
             return ""
-        if isinstance(value, bool):  # draft 4: a mark on the bound beside it
-            return f"not {node.get(bound)} itself" if value and bound in node else ""
         return as_words(keyword, value)
 
     return rule
@@ -205,40 +207,49 @@ _RULES: Mapping[str, Callable[[Node, Any, Drop], str]] = {
     "oneOf": _one_of,
     "anyOf": _any_of,
     "const": _const,
-    "exclusiveMinimum": _exclusive("minimum", 1, "exclusiveMinimum"),
-    "exclusiveMaximum": _exclusive("maximum", -1, "exclusiveMaximum"),
+    "exclusiveMinimum": _exclusive("exclusiveMinimum", "minimum", 1),
+    "exclusiveMaximum": _exclusive("exclusiveMaximum", "maximum", -1),
 }
 
 
+# -- the forms of keywords a dialect may name ------------------------------------------------------------------------
+
+
 def _forms(node: Node, drop: Drop, lost: set[str]) -> list[str]:
-    """Apply the three forms a dialect may name beside keywords."""
     sentences = []
     if "type:list" in drop:
+        _null_branch(node, lost)
         sentences += _single_type(node, lost)
     if "enum:other" in drop and "enum" in node:
         sentences += _plain_enum(node, lost)
     return sentences
 
 
-def _single_type(node: Node, lost: set[str]) -> list[str]:
-    branches = items(node.get("anyOf"))
-    plain = [branch for branch in branches if mapping(branch).get("type") != "null"]
-    if len(plain) < len(branches):
-        lost.add("type:list")
-        node["nullable"] = True
+def _null_branch(node: Node, lost: set[str]) -> None:
+    """`anyOf: [X, null]` is X that may be null."""
+    branches = [branch for branch in items(node.get("anyOf")) if isinstance(branch, dict)]
+    plain = [branch for branch in branches if branch.get("type") != "null"]
+    if len(plain) == len(branches):
+        return
+    lost.add("type:list")
+    node["nullable"] = True
+    if len(plain) > 1:
         node["anyOf"] = plain
-        if len(plain) < 2:  # noqa: PLR2004 - one branch is no choice
-            del node["anyOf"]
-            node.update({**mapping(plain[0] if plain else {}), **node})
+        return
+    del node["anyOf"]
+    node.update({**(plain[0] if plain else {}), **node})
+
+
+def _single_type(node: Node, lost: set[str]) -> list[str]:
     kinds = items(node.get("type"))
     if not kinds:
         return []
     lost.add("type:list")
-    named = [kind for kind in kinds if kind != "null"] or ["string"]
+    named = [str(kind) for kind in kinds if kind != "null"] or ["string"]
     if "null" in kinds:
         node["nullable"] = True
     node["type"] = named[0]
-    return ["or " + " or ".join(map(str, named[1:]))] if named[1:] else []
+    return ["or " + " or ".join(named[1:])] if named[1:] else []
 
 
 def _plain_enum(node: Node, lost: set[str]) -> list[str]:
@@ -246,9 +257,9 @@ def _plain_enum(node: Node, lost: set[str]) -> list[str]:
     plain = [value for value in values if isinstance(value, str) and value]
     if len(plain) == len(values):
         return []
-    lost.add("enum")
-    node["enum"] = plain
+    lost.add("enum:other")
     if plain:
+        node["enum"] = plain
         return []
     del node["enum"]
     return [as_words("enum", list(values))]

@@ -76,10 +76,10 @@ def _clean(schema: object, dialect: Dialect) -> _Clean:
 # -- strict ---------------------------------------------------------------------------------------------------------
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 
-_STRICT_KEYWORDS = frozenset(
-    "type properties required additionalProperties items enum const anyOf $ref $defs definitions description title "
-    "pattern format minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems".split()
-)
+_STRICT_KEYWORDS = frozenset({"type", "properties", "required", "additionalProperties", "items", "enum", "const"}) | {
+    *("anyOf", "$ref", "$defs", "definitions", "description", "title", "pattern", "format", "minimum", "maximum"),
+    *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems"),
+}
 _STRICT_DEPTH = 10
 
 
@@ -98,7 +98,9 @@ def _is_object(node: Mapping[str, Any]) -> bool:
 
 def _closed(node: Mapping[str, Any]) -> bool:
     required = items(node.get("required"))
-    return node.get("additionalProperties") is False and all(name in required for name in mapping(node.get("properties")))
+    return node.get("additionalProperties") is False and all(
+        name in required for name in mapping(node.get("properties"))
+    )
 
 
 def _children(node: Mapping[str, Any]) -> list[Any]:

@@ -53,6 +53,16 @@ class ToolBlocks:
                 return
             self._close(live, cut=False)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a block of arguments is open and not complete: nothing else can be sent."""
+        return self._sent > 0 and not self._calls.all[self._live].scan.complete
+
+    def settle(self) -> None:
+        """End the open block, if its arguments are complete."""
+        if self._sent > 0:
+            self._close(self._calls.all[self._live], cut=False)
+
     def finish(self, *, cut: bool) -> None:
         """Send what is left of every call. cut: the answer ended at its token limit."""
         while self._live < len(self._calls.all) and self._writer.failure is None:
@@ -62,16 +72,17 @@ class ToolBlocks:
         """Pass on what is certain of the live call, from its second piece on."""
         if len(call.pieces) < 2 and (call.scan.complete or (self._sent == 0 and call.scan.broken)):  # noqa: PLR2004
             return
-        certain = call.arguments[: call.scan.passed]
-        if not call.name or self._skipped(call) or certain.strip() in ("", "{", "{}"):
+        if not call.name or self._skipped(call):
             return
+        certain = "".join(call.certain)
         if self._sent == 0:
-            if call.scan.broken or call.scan.complete:
+            if call.scan.broken or call.scan.complete or certain.strip() in ("", "{"):
                 return
             self._open(call)
-        if len(certain) > self._sent:
-            self._writer.delta(InputJsonDelta(certain[self._sent :]))
-            self._sent = len(certain)
+        call.certain.clear()
+        if certain:
+            self._writer.delta(InputJsonDelta(certain))
+            self._sent += len(certain)
 
     def _close(self, call: Call, *, cut: bool) -> None:
         call.closed = True

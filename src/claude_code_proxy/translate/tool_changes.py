@@ -1,7 +1,7 @@
 """What a conversation says about its tools: loaded by reference, added and taken away between turns.
 
-A deferred tool is sent once a `tool_reference` names it, or once it was called. `tool_addition` and `tool_removal` of system
-messages are walked in order; a compaction block carries the changes it swallowed (`tool_changes`).
+A deferred tool is sent once a `tool_reference` names it, or once it was called. `tool_addition` and `tool_removal` of
+system messages are walked in order; a compaction block carries the changes it swallowed (`tool_changes`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_tool_changes(request: Mapping[str, Any]) -> ToolChanges:
             history = True
         elif kind in {"tool_addition", "tool_removal"}:
             _change(block, kind == "tool_addition", referenced, removed, added)
-    return ToolChanges(frozenset(referenced - {""}), tuple(added.values()), frozenset(removed), history)
+    return ToolChanges(frozenset(referenced - {""}), tuple(added.values()), frozenset(removed - {""}), history)
 
 
 def _change(
@@ -69,5 +69,9 @@ def _blocks(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             block = mapping(item)
             yield block
             content = block.get("content")
-            inner = (*items(content), *items(mapping(content).get("tool_references")), *items(block.get("tool_changes")))
+            inner = (
+                *items(content),
+                *items(mapping(content).get("tool_references")),
+                *items(block.get("tool_changes")),
+            )
             yield from (mapping(part) for part in inner)

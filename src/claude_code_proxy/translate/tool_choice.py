@@ -18,10 +18,10 @@ _MUST_NOT_CALL = "Do not call any tool now; answer with text."
 def translate_tool_choice(
     request: Mapping[str, Any], toolset: ToolSet, dialect: Dialect, notes: Notes
 ) -> tuple[dict[str, Any], str]:
-    """Return the body fields that say `tool_choice` (`parallel_tool_calls` among them) and a sentence for the model, or "".
+    """Return the body fields for `tool_choice` (`parallel_tool_calls` among them) and a sentence for the model, or "".
 
-    A choice of a tool that was never declared is the client's mistake. `forced_server_tool` tells when one was chosen that
-    only Anthropic's servers run.
+    A choice of a tool that was never declared is the client's mistake. `forced_server_tool` tells when one was chosen
+    that only Anthropic's servers run.
     """
     choice = mapping(request.get("tool_choice"))
     kind, name = text(choice.get("type")), text(choice.get("name"))

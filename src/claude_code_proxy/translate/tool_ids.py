@@ -1,7 +1,7 @@
 """Ids of tool calls, both ways: a client sees a legal Anthropic id, the backend gets its own id back.
 
-Anthropic's pattern is `^[a-zA-Z0-9_-]+$`. Backends use more (`functions.Bash:0` of Kimi, whose template reads the number), so an
-id that does not fit travels as text: nothing is stored, any worker can read it.
+Anthropic's pattern is `^[a-zA-Z0-9_-]+$`. Backends use more (`functions.Bash:0` of Kimi, whose template reads the
+number), so an id that does not fit travels as text: nothing is stored, any worker can read it.
 
     to_backend(to_client(id)) == id        for every string
     to_client(id) matches ^[a-zA-Z0-9_-]+$ for every string; it is 64 characters at most whenever the backend's id is

@@ -49,9 +49,9 @@ class _Tool(NamedTuple):
 def translate_tools(
     request: Mapping[str, Any], dialect: Dialect, notes: Notes, referenced: frozenset[str] = frozenset()
 ) -> ToolSet:
-    """Return the tools of `request`. A deferred one is sent once the conversation, `referenced` or tool_choice names it."""
+    """Return the tools of `request`; a deferred one is sent once the messages, `referenced` or a choice name it."""
     changes = read_tool_changes(request)
-    wanted = changes.referenced | referenced | {_forced(request)}
+    wanted = (changes.referenced | referenced | {_forced(request)}) - {""}
     selection = _Selection(changes, wanted, notes)
     for path, declared in _declared(request, changes):
         selection.add(path, declared)
@@ -59,8 +59,7 @@ def translate_tools(
     if _forbidden(request, dialect, changes):
         notes.add("tool-choice", "tool_choice", "none: the tools are left out")
         tools = []
-    left_out = frozenset(selection.left_out | ({tool.function.name for tool in selection.tools} - {tool.function.name for tool in tools}))
-    return _tool_set(tools, selection, left_out, dialect, notes, history=changes.history)
+    return _tool_set(tools, selection, dialect, notes, history=changes.history)
 
 
 def _declared(request: Mapping[str, Any], changes: ToolChanges) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -76,7 +75,7 @@ def _forced(request: Mapping[str, Any]) -> str:
 
 
 def _forbidden(request: Mapping[str, Any], dialect: Dialect, changes: ToolChanges) -> bool:
-    """tool_choice none on a backend without it: no tools at all, unless the history has calls that need them declared."""
+    """A choice of none on a backend without it: no tools at all, unless the history has calls of declared tools."""
     kind = mapping(request.get("tool_choice")).get("type")
     return kind == "none" and "none" not in dialect.tool_choices and not changes.history
 
@@ -124,9 +123,10 @@ class _Selection:
             return "tool-placeholder"
         if callers and "direct" not in callers:
             return "tool-callers"
-        if {function.name, function.toolset} & self._changes.removed - {""}:
+        if not self._changes.removed.isdisjoint({function.name, function.toolset}):
             return "tool-removed"
-        if function.deferred and self._wanted.isdisjoint({function.name, function.toolset} - {""}):
+        deferred = function.deferred or declared.get("defer_loading") is True
+        if deferred and self._wanted.isdisjoint({function.name, function.toolset}):
             return "tool-deferred"
         return "tool-duplicate" if key_of(function.name, function.toolset) in self._keys else ""
 
@@ -135,15 +135,16 @@ def _custom(declared: Mapping[str, Any], path: str) -> Function:
     name = text(declared.get("name"))
     if not name:
         raise ClientError("Field required", path=f"{path}.name")
-    deferred = declared.get("defer_loading") is True
-    return Function(name, text(declared.get("description")), mapping(declared.get("input_schema")), deferred=deferred)
+    return Function(name, text(declared.get("description")), mapping(declared.get("input_schema")))
 
 
 def _limited(tools: list[_Tool], limit: int, wanted: frozenset[str], notes: Notes) -> list[_Tool]:
     """Keep the tools the conversation already uses and the first of the others, in the client's order."""
     if not limit or len(tools) <= limit:
         return tools
-    used = [index for index, tool in enumerate(tools) if not wanted.isdisjoint({tool.function.name, tool.function.toolset})]
+    used = [
+        index for index, tool in enumerate(tools) if not wanted.isdisjoint({tool.function.name, tool.function.toolset})
+    ]
     rest = [index for index in range(len(tools)) if index not in set(used)]
     kept = set([*used, *rest][:limit])
     dropped = [tool.function.name[:64] for index, tool in enumerate(tools) if index not in kept]
@@ -151,31 +152,38 @@ def _limited(tools: list[_Tool], limit: int, wanted: frozenset[str], notes: Note
     return [tool for index, tool in enumerate(tools) if index in kept]
 
 
-def _tool_set(
-    tools: list[_Tool], selection: _Selection, left_out: frozenset[str], dialect: Dialect, notes: Notes, *, history: bool
-) -> ToolSet:
-    functions, facts, aliases = [], {}, {}
-    names = {tool.function.name for tool in tools}
+def _tool_set(tools: list[_Tool], selection: _Selection, dialect: Dialect, notes: Notes, *, history: bool) -> ToolSet:
+    functions: list[dict[str, Any]] = []
+    facts: dict[str, ToolFacts] = {}
+    aliases: dict[str, str] = {}
+    sent = {tool.function.name for tool in tools}
     for tool in tools:
-        alias = _alias(tool.function, dialect.name_length, facts, names)
-        if alias != tool.function.name and not tool.function.toolset:
+        function = tool.function
+        alias = _alias(function, dialect.name_length, facts, sent)
+        if alias != function.name and not function.toolset:
             notes.add("tool-renamed", tool.path, alias)
         functions.append(_function(tool, alias, dialect, notes))
-        schema = tool.function.schema
-        facts[alias] = ToolFacts(name=tool.function.name, schema=schema, toolset=tool.function.toolset)
-        aliases[key_of(tool.function.name, tool.function.toolset)] = alias
-    server_tools = tuple(name for name in dict.fromkeys(selection.server_tools) if name not in names)
-    return ToolSet(functions, facts, aliases, server_tools, left_out, dialect.name_length, history)
+        facts[alias] = ToolFacts(name=function.name, schema=function.schema, toolset=function.toolset)
+        aliases[key_of(function.name, function.toolset)] = alias
+    return ToolSet(
+        functions=functions,
+        facts=facts,
+        aliases=aliases,
+        server_tools=tuple(name for name in dict.fromkeys(selection.server_tools) if name not in sent),
+        left_out=frozenset(selection.left_out | {tool.function.name for tool in selection.tools}) - sent,
+        limit=dialect.name_length,
+        history=history,
+    )
 
 
 def _alias(function: Function, limit: int, taken: Mapping[str, Any], declared: set[str]) -> str:
     """Return a backend name no other tool of the request has: a name that is legal as it stands goes first."""
-    flat = flat(function.name, function.toolset)
-    alias = legal_name(flat, limit)
+    name = flat(function.name, function.toolset)
+    alias = legal_name(name, limit)
     own = alias == function.name and not function.toolset
     while not own and (alias in taken or alias in declared):
-        flat += "\0"
-        alias = legal_name(flat, limit)
+        name += "\0"
+        alias = legal_name(name, limit)
     return alias
 
 

@@ -13,10 +13,10 @@ from .plan import ToolFacts
 class ToolSet(msgspec.Struct, frozen=True):
     """The tools of one request.
 
-    functions: OpenAI's `tools`; empty: the key is left out. facts: by backend name. aliases: backend name by client name
-    (members of a toolset as `toolset/member`). server_tools: declared tools that Anthropic's servers would run.
-    left_out: client tools that were declared and are not sent. limit: of a name. history: calls or results were
-    found in the messages.
+    functions: OpenAI's `tools`; empty: the key is left out. facts: by backend name. aliases: backend name by client
+    name (members of a toolset as `toolset/member`). server_tools: declared tools that Anthropic's servers would run.
+    left_out: client tools that were declared and are not sent. limit: of a name. history: calls or results were found
+    in the messages.
     """
 
     functions: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The members of Anthropic's computer and browser toolsets (types `computer_toolset_20260801`, `browser_toolset_20260801`).
+"""The members of Anthropic's toolsets, `computer_toolset_20260801` and `browser_toolset_20260801`.
 
 Parameters and which members are on by default: the official SDK's types (2.12.0), read 2026-11-22; the words are ours.
 """
@@ -20,7 +20,11 @@ class Member(NamedTuple):
 
 
 def _object(required: str = "", /, **properties: Schema) -> Schema:
-    return {"type": "object", "properties": {name.rstrip("_"): schema for name, schema in properties.items()}, "required": required.split()}
+    return {
+        "type": "object",
+        "properties": {name.rstrip("_"): schema for name, schema in properties.items()},
+        "required": required.split(),
+    }
 
 
 def _string(description: str) -> Schema:
@@ -32,7 +36,13 @@ def _integer(description: str) -> Schema:
 
 
 def _numbers(amount: int, description: str) -> Schema:
-    return {"type": "array", "items": {"type": "integer"}, "minItems": amount, "maxItems": amount, "description": description}
+    return {
+        "type": "array",
+        "items": {"type": "integer"},
+        "minItems": amount,
+        "maxItems": amount,
+        "description": description,
+    }
 
 
 _DIRECTION: Schema = {"type": "string", "enum": ["up", "down", "left", "right"]}
@@ -50,8 +60,13 @@ def _click(words: str) -> Member:
 
 
 COMPUTER: Mapping[str, Member] = {
-    "key": Member("Press a key or a combination of keys.", _object("text", text=_KEYS, repeat=_integer("How often; default 1."))),
-    "hold_key": Member("Hold a key or combination down for a while.", _object("text duration", text=_KEYS, duration=_integer("Seconds."))),
+    "key": Member(
+        "Press a key or a combination of keys.", _object("text", text=_KEYS, repeat=_integer("How often; default 1."))
+    ),
+    "hold_key": Member(
+        "Hold a key or combination down for a while.",
+        _object("text duration", text=_KEYS, duration=_integer("Seconds.")),
+    ),
     "type": Member("Type text on the keyboard.", _object("text", text=_string("The text."))),
     "cursor_position": Member("Tell where the cursor is.", _object()),
     "mouse_move": Member("Move the cursor without clicking.", _object("coordinate", coordinate=_POINT)),
@@ -90,13 +105,20 @@ _TAB = _string("The tab to act on; left out: the active one.")
 _SPOT: Schema = {
     "type": "object",
     "description": "A point of the viewport, in pixels from the top left.",
-    "properties": {"type": {"type": "string", "enum": ["coordinate"]}, "x": {"type": "integer"}, "y": {"type": "integer"}},
+    "properties": {
+        "type": {"type": "string", "enum": ["coordinate"]},
+        "x": {"type": "integer"},
+        "y": {"type": "integer"},
+    },
     "required": ["type", "x", "y"],
 }
 _ELEMENT: Schema = {
     "type": "object",
     "description": "An element of the page.",
-    "properties": {"type": {"type": "string", "enum": ["ref"]}, "ref": _string("As read_page or find gave it, such as `ref_7`.")},
+    "properties": {
+        "type": {"type": "string", "enum": ["ref"]},
+        "ref": _string("As read_page or find gave it, such as `ref_7`."),
+    },
     "required": ["type", "ref"],
 }
 _TARGET: Schema = {"anyOf": [_SPOT, _ELEMENT], "description": "Where: a point of the viewport or an element."}
@@ -118,33 +140,40 @@ def _on_point(words: str) -> Member:
 
 
 BROWSER: Mapping[str, Member] = {
-    "navigate": Member("Go to a URL.", _tab("url", url=_string("The URL, or `back`, `forward`, `reload`; https:// may be left out."))),
+    "navigate": Member(
+        "Go to a URL.", _tab("url", url=_string("The URL, or `back`, `forward`, `reload`; https:// may be left out."))
+    ),
     "list_tabs": Member("List the open tabs with tab_id, title and URL.", _object()),
     "new_tab": Member("Open an empty tab; gives its tab_id.", _object()),
     "switch_tab": Member("Make a tab the active one.", _object("tab_id", tab_id=_string("The tab."))),
     "close_tab": Member("Close a tab.", _object("tab_id", tab_id=_string("The tab."))),
     "read_page": Member(
-        "Read the page as an accessibility tree whose elements have references such as [ref_7]. Long pages: narrow it with ref or depth.",
+        "Read the page as a tree of elements with references such as [ref_7]. Narrow a long one with ref or depth.",
         _tab(
             ref=_string("Read only what is inside this element."),
             depth=_integer("How deep; default 15."),
             filter={
                 "type": "string",
                 "enum": ["interactive", "all"],
-                "description": "interactive: only what can be used; all: also what is out of view; left out: what is visible.",
+                "description": "interactive: what can be used; all: what is out of view too; left out: what is visible.",
             },
         ),
     ),
     "get_page_text": Member("Read the page's text, the article first.", _tab()),
     "read_console": Member("Read the console's output since the last time.", _tab(), default=False),
     "read_network": Member("Read the network requests since the last time.", _tab(), default=False),
-    "find": Member("Find up to 20 elements by what they are.", _tab("query", query=_string("A description, such as `search bar`."))),
+    "find": Member(
+        "Find up to 20 elements by what they are.", _tab("query", query=_string("A description, such as `search bar`."))
+    ),
     "form_input": Member(
         "Set a form element.",
         _tab(
             "target value",
             target=_ELEMENT,
-            value={"type": ["string", "number", "boolean"], "description": "A boolean for a checkbox, an option or its text for a select."},
+            value={
+                "type": ["string", "number", "boolean"],
+                "description": "A boolean for a checkbox, an option for a select.",
+            },
         ),
     ),
     "file_upload": Member(
@@ -159,7 +188,10 @@ BROWSER: Mapping[str, Member] = {
     ),
     "scroll_to": Member("Scroll an element into view.", _tab("target", target=_ELEMENT)),
     "screenshot": Member("Look at the viewport.", _tab()),
-    "zoom": Member("Look closely at a part of the viewport.", _tab("region", region=_numbers(4, "[x0, y0, x1, y1] in pixels of the viewport."))),
+    "zoom": Member(
+        "Look closely at a part of the viewport.",
+        _tab("region", region=_numbers(4, "[x0, y0, x1, y1] in pixels of the viewport.")),
+    ),
     "left_click": _at("Click."),
     "right_click": _at("Click the right button."),
     "middle_click": _at("Click the middle button."),
@@ -180,8 +212,13 @@ BROWSER: Mapping[str, Member] = {
         ),
     ),
     "type": Member("Type text where the focus is.", _tab("text", text=_string("The text."))),
-    "key": Member("Press a key, a chord or several in turn.", _tab("text", text=_PRESSED, repeat=_integer("How often; default 1."))),
-    "hold_key": Member("Hold a key or chord down for a while.", _tab("text duration", text=_PRESSED, duration=_SECONDS)),
+    "key": Member(
+        "Press a key, a chord or several in turn.",
+        _tab("text", text=_PRESSED, repeat=_integer("How often; default 1.")),
+    ),
+    "hold_key": Member(
+        "Hold a key or chord down for a while.", _tab("text duration", text=_PRESSED, duration=_SECONDS)
+    ),
     "wait": Member("Wait.", _tab("duration", duration=_SECONDS)),
     "javascript_exec": Member(
         "Run JavaScript in the page and get the value of the last expression (no `return`).",

@@ -25,10 +25,11 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
     cached, written = _cached(given, prompt_details), _written(given, prompt_details)
     apart = cached + written > prompt  # a server that already counts them apart
     thinking = count(output_details.get("reasoning_tokens")) or count(given.get("reasoning_tokens"))
+    audio = count(prompt_details.get("audio_tokens"))  # Mistral counts them in the total only
     return Usage(
         input_tokens=prompt if apart else prompt - cached - written,
         # reasoning that is not part of completion_tokens shows in the total (xAI, Gemini)
-        output_tokens=max(completion, count(given.get("total_tokens")) - prompt),
+        output_tokens=max(completion, count(given.get("total_tokens")) - prompt - audio),
         cache_read=cached,
         cache_write=written,
         thinking=thinking or None,

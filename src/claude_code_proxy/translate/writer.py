@@ -44,6 +44,9 @@ from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
 from .usage import anthropic_usage
 
+_CONTENT = (Text, Thinking, Refusal, Citation)
+_CUTTING = ("max_tokens", "model_context_window_exceeded", "refusal")  # reasons to stop anywhere
+
 
 class Writer:
     """Writes one answer. `write` deltas as they come, then `finish`; look at `failure` after each."""
@@ -62,6 +65,7 @@ class Writer:
         self.characters = 0
         self.stop_reason = ""
         self._events: list[Event] = []
+        self._waiting: list[Delta] = []
         self.thinking = ThinkingBlocks(self)
         self.tools = ToolBlocks(self, Calls(plan.tools))
         self._take: dict[type[Delta], Callable[[Any], None]] = {
@@ -81,7 +85,7 @@ class Writer:
         """Return the events that `deltas` lead to."""
         for delta in deltas:
             if self.failure is None:
-                self._take[type(delta)](delta)
+                self._write(delta)
         return self._flush()
 
     def finish(self) -> list[Event]:
@@ -89,6 +93,22 @@ class Writer:
         if self.failure is None and self.state is not State.ENDED:
             self._conclude()
         return self._flush()
+
+    def _write(self, delta: Delta) -> None:
+        if isinstance(delta, _CONTENT):
+            if self.tools.busy:  # a block can't be left and entered again
+                self._waiting.append(delta)
+                return
+            self.tools.settle()
+        self._take[type(delta)](delta)
+        if self._waiting and not self.tools.busy:
+            self._release()
+
+    def _release(self) -> None:
+        """Write what waited for the end of a tool call."""
+        waiting, self._waiting = self._waiting, []
+        for delta in waiting:
+            self._write(delta)
 
     # -- what the parts of the writer share ---------------------------------------------------------------------
 
@@ -187,9 +207,10 @@ class Writer:
         if self.ending is not None and self.ending.reason == "error":
             self.failure = RetryableError("The backend reported an error in the middle of its answer.")
             return
-        self.tools.finish(cut=self.ending is not None and self.ending.reason == "max_tokens")
+        self.tools.finish(cut=self.ending is not None and self.ending.reason in _CUTTING)
         if self.failure is not None:
             return
+        self._release()
         self.flush_state()
         if self.state is State.BEFORE and ending.is_empty(self.ending, self.plan, self.usage):
             self.failure = RetryableError("The backend's answer was empty: no text, no reasoning, no tool call.")

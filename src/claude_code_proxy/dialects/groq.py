@@ -1,0 +1,33 @@
+"""Groq.
+
+Sources: types of the groq SDK as read for the translation reference, 3.7 (2026-11-22); console.groq.com's changelog
+(2025-06): `reasoning` on assistant messages, only for Qwen 3; its page on reasoning by way of pydantic-ai (2026): words
+for gpt-oss, `none` and `default` for Qwen 3. response_format is refused beside tools and in streams, which is nearly
+every request of an agent, so the schema goes into the prompt.
+"""
+
+from ..translate.dialect import Dialect
+from .row import Models
+
+GROQ = Dialect(
+    name="groq",
+    system_in_place=False,
+    strict_flag=False,
+    efforts=(),
+    json_schema="none",
+    source="groq SDK via translation reference 3.7, 2026-11-22",
+)
+
+GROQ_MODELS = (
+    Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "console.groq.com, 2026"),
+    Models(
+        "qwen-?3",
+        {
+            "thinking_on": {"reasoning_effort": "default"},
+            "thinking_off": {"reasoning_effort": "none"},
+            "replay": "own",
+            "extra_body": {"reasoning_format": "parsed"},  # `raw` is refused beside tools
+        },
+        "console.groq.com changelog, 2025-06",
+    ),
+)

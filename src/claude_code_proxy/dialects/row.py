@@ -1,0 +1,57 @@
+"""What a file of facts says of a backend: how it is recognised, and which of its models differ from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..translate.dialect import Dialect
+
+
+@dataclass(frozen=True)
+class Models:
+    """Models that differ from the record they stand under.
+
+    pattern: a regular expression, found at the beginning of a word of the model's name in lower case, so that
+    `deepseek` is found in `deepseek-ai/DeepSeek-V4-Flash` and in `accounts/x/models/deepseek-v4`; fields: of `Dialect`,
+    as `Dialect.but` takes them; source: where that was read, and when.
+    """
+
+    pattern: str
+    fields: Mapping[str, Any]
+    source: str = ""
+
+    @cached_property
+    def _found(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![a-z0-9])(?:{self.pattern})")
+
+    def fit(self, model: str) -> bool:
+        """Tell whether a model is one of these."""
+        return self._found.search(model.lower()) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One backend. The first of `models` that fits decides.
+
+    hosts: the base URL's host, or what it ends with behind a dot; ports: usual ones on this machine, a weak hint;
+    gateway: it serves models of others and says nothing of their needs, so that those are taken from the model's name.
+    """
+
+    dialect: Dialect
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    models: tuple[Models, ...] = ()
+    gateway: bool = False
+
+    def at(self, host: str) -> bool:
+        """Tell whether the backend is at a host."""
+        return any(host == known or host.endswith("." + known) for known in self.hosts)
+
+    def for_model(self, model: str) -> Dialect:
+        """Return what the backend speaks for a model."""
+        found = next((models for models in self.models if models.fit(model)), None)
+        return self.dialect.but(found.fields) if found else self.dialect

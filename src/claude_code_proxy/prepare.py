@@ -1,0 +1,56 @@
+"""A checked request made ready to be sent: routed, shaped by the settings, translated, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .dialects import recognise
+from .documents_io import gather_resources
+from .prompt.summarize import Ask
+from .routing import Route, resolve
+from .services import Services
+from .translate.dialect import Dialect
+from .translate.documents import wanted
+from .translate.notes import Notes
+from .translate.repairs import apply
+from .translate.request import Target, Translated, translate_request
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A request ready to be sent."""
+
+    route: Route
+    dialect: Dialect
+    translated: Translated
+
+
+async def prepare(services: Services, request: Mapping[str, Any], notes: Notes, ask: Ask | None = None) -> Prepared:
+    """Prepare a request. Raises ClientError for one that can't be sent.
+
+    ask: a way to put a request of the proxy's own to the model; None for a request that is only to be counted: nothing
+    outside of this machine is asked then.
+    """
+    config = services.config
+    request = await services.shaper.shape(request, notes, ask)
+    route = resolve(str(request["model"]), config)
+    learned = services.learned.facts(route.backend, route.model)
+    dialect = apply(recognise(route.backend, route.model), learned)
+    facts = services.catalogue.facts(route.backend, route.model)
+    wants = [want for want in wanted(request, dialect) if ask is not None or not want.url]
+    target = Target(
+        backend=route.backend.name,
+        model=route.model,
+        dialect=dialect,
+        seal=config.signature_key,
+        window=config.model_window or learned.get("window", 0) or facts.window,
+        max_output=learned.get("max_output", 0) or facts.max_output,
+        vision=facts.vision,
+        min_tokens=config.min_tokens_limit,
+        min_tokens_explicit=config.min_tokens_explicit,
+        max_tokens_limit=config.max_tokens_limit,
+        resources=await gather_resources(wants, session=services.fetcher) if wants else {},
+    )
+    return Prepared(route, dialect, translate_request(request, target, notes, count=services.counter.body))

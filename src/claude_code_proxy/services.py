@@ -1,0 +1,36 @@
+"""What all exchanges of one process share, and the ids it gives out."""
+
+from __future__ import annotations
+
+import secrets
+
+import aiohttp
+import msgspec
+
+from .backends.catalogue import Catalogue
+from .backends.client import Client
+from .backends.learned import Learned
+from .config import Config
+from .pulse import Pulse
+from .shaping import Shaper
+from .tokens.count import Counter
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class Services(msgspec.Struct, frozen=True):
+    """The shared parts. fetcher: reaches public hosts only, for what a request points to."""
+
+    config: Config
+    client: Client
+    catalogue: Catalogue
+    counter: Counter
+    pulse: Pulse
+    shaper: Shaper
+    fetcher: aiohttp.ClientSession
+    learned: Learned
+
+
+def new_id(prefix: str) -> str:
+    """Return an id in Anthropic's form: the prefix and 24 letters and digits."""
+    return prefix + "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(24)])

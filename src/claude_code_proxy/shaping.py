@@ -1,0 +1,57 @@
+"""What a person asked the proxy to do to prompts, done to a request before it is translated (settings, group Prompt).
+
+Counting takes the same way, so that count_tokens and the bill agree; but counting never asks a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from .config import Config
+from .prompt.compact import Compacted, compact
+from .prompt.compaction import is_compaction, remind
+from .prompt.summarize import Ask, Summaries
+from .tokens.count import Counter
+from .translate.notes import Notes
+
+
+class Shaper:
+    """Shapes requests by the settings."""
+
+    def __init__(self, config: Config, counter: Counter) -> None:
+        self._config = config
+        self._counter = counter
+        self._summaries = Summaries()
+        self._told: set[str] = set()
+
+    async def shape(self, request: Mapping[str, Any], notes: Notes, ask: Ask | None) -> Mapping[str, Any]:
+        """Return the request as it is to be sent. ask: puts a request to the backend; None: only count."""
+        if self._config.compaction_reminder and is_compaction(request):
+            notes.add("compaction-reminded")
+            request = remind(request)
+        if self._config.prompt_compression == "none" or not request.get("system"):
+            return request
+        shorter = await self._compressed(request["system"], ask)
+        if not shorter.changed:
+            return request
+        notes.add("prompt-compressed", "system", shorter.summary)
+        self._tell(shorter.summary)
+        return {**request, "system": shorter.system}
+
+    async def _compressed(self, system: object, ask: Ask | None) -> Compacted:
+        budget, count = self._config.prompt_max_system_tokens, self._counter.text
+        if self._config.prompt_compression == "compact":
+            return compact(system, budget, count)
+        shorter, fault = await self._summaries.summarize(system, budget, count, ask)
+        if fault:
+            self._tell(f"summarize failed, compact was used: {fault}", level="warning")
+        return shorter
+
+    def _tell(self, text: str, level: str = "info") -> None:
+        """Log a result once: the same prompt gives the same one in every turn."""
+        if text not in self._told:
+            self._told = {*list(self._told)[-100:], text}
+            getattr(structlog.get_logger(), level)(f"system prompt: {text}")
