@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from tests.backend import Backend
-from tests.proxy_process import ProxyProcess, proxy_for
+
+pytest.register_assert_rewrite("tests.backend", "tests.e2e", "tests.messages_api", "tests.proxy_process")
+
+from tests.backend import Backend  # noqa: E402 - helpers that assert are to say what they saw
+from tests.proxy_process import ProxyProcess, proxy_for  # noqa: E402
 
 
 @pytest.fixture(scope="module")

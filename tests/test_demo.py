@@ -209,7 +209,7 @@ def test_the_demo_shows_an_answer_a_tool_call_and_what_came_of_it(
     reasons = [line.split("(")[1].split(",")[0] for line in lines if line.startswith("  (")]
     assert reasons == ["end_turn", "tool_use", "end_turn"]
     assert backend.illegal == []
-    assert [received.body["model"] for received in backend.requests] == ["smollm2-135m"] * 3
+    assert [received.body["model"] for received in backend.chats] == ["smollm2-135m"] * 3
 
 
 def test_a_demo_whose_model_calls_no_tool_says_so(backend: Backend, capfd: pytest.CaptureFixture[str]) -> None:
@@ -307,6 +307,37 @@ def test_the_model_thinks_when_asked_to(model: EmbeddedModel, tools: list[Any]) 
     message = chat(model, **body, **({"tools": tools} if tools else {}))["message"]
     assert message["reasoning_content"].strip()
     assert bool(message.get("tool_calls")) == bool(tools)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        pytest.param({}, id="no schema"),
+        pytest.param({"type": "object", "properties": {}}, id="no field"),
+        pytest.param({"type": "object", "properties": {"a": {"type": "string"}}}, id="nothing required"),
+        pytest.param(
+            {
+                "type": "object",
+                "properties": {
+                    "several types": {"type": ["string", "null"]},
+                    "one of": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+                    "values": {"enum": [None, 1]},
+                    "list": {"type": "array", "items": {"type": "object"}},
+                    "elsewhere": {"$ref": "#/$defs/x"},
+                },
+                "$defs": {"x": {"type": "object"}},
+                "required": ["several types", "one of", "values", "list", "elsewhere"],
+            },
+            id="fields of every kind",
+        ),
+    ],
+)
+def test_the_model_calls_a_tool_of_any_schema(model: EmbeddedModel, parameters: dict[str, Any]) -> None:
+    tool = {"type": "function", "function": {"name": "look_up", "parameters": parameters}}
+    (call,) = chat(model, messages=[{"role": "user", "content": "Use look_up"}], tools=[tool])["message"]["tool_calls"]
+    assert call["function"]["name"] == "look_up"
+    assert set(json.loads(call["function"]["arguments"])) == set(parameters.get("properties", {}))
 
 
 @pytest.mark.e2e

@@ -31,6 +31,9 @@ MAX_BYTES = 32 * 1024 * 1024
 
 FETCH_SECONDS = 20.0
 READ_SECONDS = 30.0
+ALL_SECONDS = 60.0
+"""For everything one request needs: what is not there by then is left out."""
+
 _REDIRECTS = 5
 _FAILURE_LIFE = 300.0  # seconds an error is believed: a dead address must not cost a wait in every turn
 _AT_ONCE = 2  # PDFs read at the same time
@@ -48,7 +51,7 @@ async def gather_resources(
 
     session: one made by `guarded_session`; any other could reach private hosts and is not used.
     """
-    found = {want.key: _CACHE.get(want.key) for want in wants}
+    found = {want.key: _CACHE.get(_place(want)) for want in wants}
     missing = {want.key: want for want in wants if found[want.key] is None}
     if missing:
         found.update(await _gathered(list(missing.values()), session))
@@ -88,11 +91,8 @@ class GuardedConnector(aiohttp.TCPConnector):
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise RefusedError("only http and https addresses are fetched")
-        try:
-            number = ipaddress.ip_address(parts.hostname.partition("%")[0])
-        except ValueError:
-            return
-        if not self._is_allowed(number):
+        number = _as_number(parts.hostname.partition("%")[0])
+        if number is not None and not self._is_allowed(number):
             raise RefusedError("it is not a public address")
 
 
@@ -119,6 +119,18 @@ class _Resolver(AbstractResolver):
         """Nothing to close."""
 
 
+def _as_number(host: str) -> Address | None:
+    """Return a host given as a number in any way a connection would take it (`2130706433`, `0x7f.1`), else None."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
 def _embedded(address: Address) -> ipaddress.IPv4Address | None:
     """Return the IPv4 address inside an IPv6 one that a gateway would take it to."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -138,24 +150,34 @@ async def _gathered(wants: Sequence[Want], session: aiohttp.ClientSession | None
             return await _gathered(wants, own)
     resources = await asyncio.gather(*(_resource(want, session) for want in wants))
     for want, resource in zip(wants, resources, strict=True):
-        _CACHE.put(want.key, resource)
+        _CACHE.put(_place(want), resource)
     return {want.key: resource for want, resource in zip(wants, resources, strict=True)}
+
+
+def _place(want: Want) -> str:
+    """Return the key in the cache: a file that was only fetched has no pages yet."""
+    return f"{want.key}:{want.pages}"
 
 
 async def _resource(want: Want, session: aiohttp.ClientSession | None) -> Resource:
     try:
-        if not want.url or session is None:
-            return await _read(want.data)
-        fetched = await _fetched(want.url, session)
-        if not (want.pages and is_pdf(fetched.media_type, fetched.data)):
-            return fetched
-        return msgspec.structs.replace(await _read(fetched.data), media_type=PDF, data=fetched.data)
+        async with asyncio.timeout(ALL_SECONDS):
+            return await _obtained(want, session)
     except RefusedError as error:
         return Resource(error=str(error))
     except TimeoutError:
         return Resource(error="it took too long")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Resource(error=_reason(error))
+
+
+async def _obtained(want: Want, session: aiohttp.ClientSession | None) -> Resource:
+    if not want.url or session is None:
+        return await _read(want.data)
+    fetched = await _fetched(want.url, session)
+    if not (want.pages and is_pdf(fetched.media_type, fetched.data)):
+        return fetched
+    return msgspec.structs.replace(await _read(fetched.data), media_type=PDF, data=fetched.data)
 
 
 async def _fetched(url: str, session: aiohttp.ClientSession) -> Resource:

@@ -75,7 +75,7 @@ class ClientError(ProxyError):
     default_status = 400
 
     def __init__(self, message: str, *, path: str = "", status: int | None = None, code: str | None = None) -> None:
-        super().__init__(f"{path}: {message}" if path else message, status=status, code=code)
+        super().__init__(f"{path}: {message}" if path else message, status=status, code=code, should_retry=False)
         self.path = path
 
 

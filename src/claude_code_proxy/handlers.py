@@ -191,12 +191,24 @@ async def test_connection(call: Call) -> None:
     try:
         await _unless_gone(call, exchange.run(asked))
     except ProxyError as error:
-        failed = {"status": "failed", "error_type": error.type, "message": error.message, **told}
+        remedy = _REMEDIES.get(error.status, "Read the message: it is the backend's own.")
+        failed = {"status": "failed", "error_type": error.type, "message": error.message, "remedy": remedy, **told}
         await call.channel.json(503, failed)
         return
     took = round(time.monotonic() - begun, 3)
     succeeded = {"status": "success", "message": "The backend answered.", **told, "seconds": took}
     await call.channel.json(200, succeeded)
+
+
+_REMEDIES = {
+    400: "The backend answers, but refuses the request: see the message.",
+    402: "Add credit to the backend's account, or set OPENAI_API_KEY to another one's key.",
+    404: "Set SMALL_MODEL to a model this backend has; GET /v1/models lists what it says it has.",
+    429: "Wait, or raise the backend's rate limit.",
+    502: "Check OPENAI_BASE_URL, that the server runs, and OPENAI_API_KEY.",
+    504: "Check OPENAI_BASE_URL and the network; a slow local model may need a longer FIRST_BYTE_TIMEOUT.",
+    529: "The backend is overloaded or still loading the model: try again.",
+}
 
 
 def _query(call: Call) -> Mapping[str, str]:

@@ -34,7 +34,7 @@ def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) 
 
 
 def _entries(config: Config, catalogue: Catalogue) -> list[dict[str, Any]]:
-    """The three tiers first, then every model a backend lists, by id; the id names the backend where there are several."""
+    """The three tiers first, then every model a backend lists, by id; ids name the backend where there are several."""
     several = len(config.backends) > 1
     routes = dict.fromkeys(
         (route.backend.name, route.model)

@@ -73,7 +73,6 @@ def coder(folder: Path) -> Agent:
         move(Call("Read", {"file_path": program})),
         move(
             Call("Edit", {"file_path": program, "old_string": "hello", "new_string": "hello, wörld 🌍"}),
-            thought="Make it warmer.",
         ),
         move(
             Call(

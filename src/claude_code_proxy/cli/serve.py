@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -48,8 +49,14 @@ def serve(overrides: Mapping[str, str]) -> int:
             h11_max_incomplete_event_size=64 * 1024,
         )
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended_well)  # the server drains, then raises the signal again
     server.run(sockets=[listener])
     return 0
+
+
+def _ended_well(*_: object) -> None:
+    """A signal that was obeyed is no error: the exit code is 0."""
 
 
 def _listen(config: Config) -> socket.socket | None:

@@ -2,7 +2,8 @@
 
 Sources: inference-docs.cerebras.ai on unsupported fields and on reasoning, by way of pydantic-ai (2026): no
 `parallel_tool_calls`, GLM wants its reasoning back in <think> tags, gpt-oss can't be switched off; recorded streams
-(2026-05): `reasoning`. mohdel 0.102.0 (2026-05): `disable_reasoning` ends in 2026-07, `reasoning_effort: none` is its heir.
+(2026-05): `reasoning`. mohdel 0.102.0 (2026-05): `disable_reasoning` ends in 2026-07, `reasoning_effort: none` is
+its heir.
 """
 
 from ..translate.dialect import Dialect

@@ -1,11 +1,11 @@
 """DeepSeek.
 
 Sources: api-docs.deepseek.com as read for the translation reference, 3.3 (2026-11-22); recorded answers of the API
-(2026-08): `unknown variant image_url, expected text`, and `Thinking mode does not support this tool_choice` for `required`
-and for a named tool, both taken with thinking disabled. response_format: `This response_format type is unavailable now`
-for json_schema (pydantic-ai, 2026). Lost reasoning: once there are calls, every assistant message of the turn needs
-`reasoning_content`, and a filler is taken for it (agentscope-java#3246; decolua/9router#801, 2026-04), so the model may go
-on thinking after a history of another model.
+(2026-08): `unknown variant image_url, expected text`, and `Thinking mode does not support this tool_choice` for
+`required` and for a named tool, both taken with thinking disabled. response_format: `This response_format type is
+unavailable now` for json_schema (pydantic-ai, 2026). Lost reasoning: once there are calls, every assistant message
+of the turn needs `reasoning_content`, and a filler is taken for it (agentscope-java#3246; decolua/9router#801,
+2026-04), so the model may go on thinking after a history of another model.
 """
 
 from ..translate.dialect import Dialect

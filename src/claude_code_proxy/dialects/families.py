@@ -1,7 +1,7 @@
 """What a model needs wherever it runs: known by its name, for gateways that say nothing of it.
 
-Only needs stand here, in fields that OpenAI's clients use too; a model's own switches are its maker's and a gateway may
-refuse them. Sources: the files of the makers, which see.
+Only needs stand here, in fields that OpenAI's clients use too; a model's own switches are its maker's and a gateway
+may refuse them. Sources: the files of the makers, which see.
 """
 
 from __future__ import annotations
@@ -16,21 +16,29 @@ _REPLAYS = {"replay": "reasoning_content", "replay_fallback": "space"}
 FAMILIES = (
     Models(
         "deepseek-(?:reasoner|v[4-9])",
-        {**_REPLAYS, "replay_required": "always", "efforts": ("low", "medium", "high", "xhigh", "max"), "images": "no"},
+        {**_REPLAYS, "replay_required": "always", "efforts": ("low", "medium", "high", "xhigh", "max")},
         "deepseek.py",
     ),
-    Models("kimi-k[3-9]", {**_REPLAYS, "replay_required": "with_tools", "sampling": False, "efforts": ("low", "high", "max")}, "kimi.py"),
+    Models(
+        "kimi-k[3-9]",
+        {**_REPLAYS, "replay_required": "with_tools", "sampling": False, "efforts": ("low", "high", "max")},
+        "kimi.py",
+    ),
     Models(
         "kimi-(?:k2[.p-]?[5-9]|k2-thinking|thinking)",
         {**_REPLAYS, "replay_required": "with_tools", "sampling": False, "efforts": ()},
         "kimi.py",
     ),
     Models("glm-5[.p][3-9]", {"efforts": ("low", "high", "max")}, "glm.py"),
-    Models("glm-(?:4[.p][5-9]|5)", {"efforts": ("high", "max")}, "glm.py"),
     Models("minimax-m", {"efforts": (), "sampling": False}, "minimax.py"),
     Models(
         "gemini",
-        {"call_signatures": True, "drop_schema_keywords": REFUSED_KEYWORDS, "inline_refs": True, "empty_tool_content": " "},
+        {
+            "call_signatures": True,
+            "drop_schema_keywords": REFUSED_KEYWORDS,
+            "inline_refs": True,
+            "empty_tool_content": " ",
+        },
         "gemini.py",
     ),
     Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "translation reference 4.5"),

@@ -1,7 +1,7 @@
 """Fireworks AI.
 
-Source: docs.fireworks.ai/guides/reasoning (2026): `reasoning_content` both ways, efforts; langchain's table of Fireworks
-efforts for DeepSeek V4 Pro (2026).
+Source: docs.fireworks.ai/guides/reasoning (2026): `reasoning_content` both ways, efforts; langchain's table of
+Fireworks efforts for DeepSeek V4 Pro (2026).
 """
 
 from ..translate.dialect import Dialect

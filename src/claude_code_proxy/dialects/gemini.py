@@ -1,21 +1,23 @@
 """Gemini's OpenAI-compatible endpoint.
 
-Sources: ai.google.dev as read for the translation reference, 3.5 (2026-11-22): signatures of tool calls, the value that
-stands for a lost one, five stop sequences, efforts. Schemas: the parser knows no keyword outside OpenAPI's subset and
-answers 400 `Unknown name` (CherryHQ/cherry-studio#20939, 2026-09; brainlid/langchain#599, 2026-07; zendev-sh/goai#108,
-2026-06; diegosouzapw/OmniRoute#13499, 2026-09). Unverified [K] and harmless: `data` images only, no `strict`, no
-`parallel_tool_calls`, and that 2.x models refuse a response format beside tools.
+Sources: ai.google.dev as read for the translation reference, 3.5 (2026-11-22): signatures of tool calls, the value
+that stands for a lost one, five stop sequences, efforts. Schemas: the parser knows no keyword outside OpenAPI's
+subset and answers 400 `Unknown name` (CherryHQ/cherry-studio#20939, 2026-09; brainlid/langchain#599, 2026-07;
+zendev-sh/goai#108, 2026-06; diegosouzapw/OmniRoute#13499, 2026-09). Unverified [K] and harmless: `data` images
+only, no `strict`, no `parallel_tool_calls`, and that 2.x models refuse a response format beside tools.
 """
 
 from ..translate.dialect import Dialect
 from .row import Models
 
-REFUSED_KEYWORDS = frozenset(
-    "additionalProperties additionalItems unevaluatedProperties unevaluatedItems patternProperties propertyNames prefixItems "
-    "contains minContains maxContains const default examples exclusiveMinimum exclusiveMaximum multipleOf uniqueItems oneOf "
-    "allOf not if then else dependentRequired dependentSchemas dependencies deprecated readOnly writeOnly contentEncoding "
-    "contentMediaType $comment type:list enum:other unknown:*".split()
-)
+_REFUSED = """
+    additionalProperties additionalItems unevaluatedProperties unevaluatedItems patternProperties propertyNames
+    prefixItems contains minContains maxContains const default examples exclusiveMinimum exclusiveMaximum
+    multipleOf uniqueItems oneOf allOf not if then else dependentRequired dependentSchemas dependencies
+    deprecated readOnly writeOnly contentEncoding contentMediaType $comment format type:list enum:other unknown:*
+"""
+
+REFUSED_KEYWORDS = frozenset(_REFUSED.split())
 """What the parser of function declarations does not know, with the forms of `translate.schemas`."""
 
 GEMINI = Dialect(
@@ -39,7 +41,9 @@ _BUDGET = ("extra_body", "google", "thinking_config", "thinking_budget")
 _OLDER = {"replay_required": "never", "with_tools": {"json_schema": "none"}}
 
 GEMINI_MODELS = (
-    Models("gemini-2\\.5-flash", {**_OLDER, "efforts": ("none", "low", "medium", "high"), "budget_path": _BUDGET}, "3.5"),
+    Models(
+        "gemini-2\\.5-flash", {**_OLDER, "efforts": ("none", "low", "medium", "high"), "budget_path": _BUDGET}, "3.5"
+    ),
     Models("gemini-2\\.5", {**_OLDER, "efforts": ("low", "medium", "high"), "budget_path": _BUDGET}, "3.5"),
     Models("gemini-[12]|gemma", {**_OLDER, "efforts": ()}, "translation reference 3.5 [K]"),
     Models("gemini-[3-9](?:\\.\\d)?-pro", {"efforts": ("low", "medium", "high")}, "freellmapi#160, 2026-06"),

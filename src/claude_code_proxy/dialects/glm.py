@@ -1,10 +1,11 @@
 """GLM (Z.ai, Zhipu).
 
 Sources: docs.z.ai as read for the translation reference, 3.13 (2026-11-22); its page on deep thinking by way of
-charmbracelet/catwalk#603 (2026-09), theopenco/llmgateway#3049 (2026-07) and can1357/oh-my-pi#2833 (2026-06): efforts begin
-with 5.2, and 5.3 always thinks and takes no other word than low, high and max. java.agentscope.io on GLM (2026): only
-tool_choice auto, no `strict`; `tool_stream` sends the arguments of calls in pieces. Some deployments are said to refuse
-stream_options [2]; other clients send it to both public hosts, and without it there may be no token counts.
+charmbracelet/catwalk#603 (2026-09), theopenco/llmgateway#3049 (2026-07) and can1357/oh-my-pi#2833 (2026-06):
+efforts begin with 5.2, and 5.3 always thinks and takes no other word than low, high and max. java.agentscope.io on
+GLM (2026): only tool_choice auto, no `strict`; `tool_stream` sends the arguments of calls in pieces. Some
+deployments are said to refuse stream_options [2]; other clients send it to both public hosts, and without it there
+may be no token counts.
 """
 
 from ..translate.dialect import Dialect

@@ -1,9 +1,9 @@
 """Groq.
 
 Sources: types of the groq SDK as read for the translation reference, 3.7 (2026-11-22); console.groq.com's changelog
-(2025-06): `reasoning` on assistant messages, only for Qwen 3; its page on reasoning by way of pydantic-ai (2026): words
-for gpt-oss, `none` and `default` for Qwen 3. response_format is refused beside tools and in streams, which is nearly
-every request of an agent, so the schema goes into the prompt.
+(2025-06): `reasoning` on assistant messages, only for Qwen 3; its page on reasoning by way of pydantic-ai (2026):
+words for gpt-oss, `none` and `default` for Qwen 3. response_format is refused beside tools and in streams, which is
+nearly every request of an agent, so the schema goes into the prompt.
 """
 
 from ..translate.dialect import Dialect

@@ -1,10 +1,10 @@
 """Kimi (Moonshot AI).
 
-Sources: translation reference 3.12 (2026-11-22); platform.kimi.ai on thinking effort by way of synaps-engine 0.11.0 (checked
-live, 2026): which models think when, their words, and that unknown fields are ignored; java.agentscope.io on Kimi (2026):
-sampling is fixed for kimi-* models, K2.x takes no `required`, a named tool not while it thinks. The message
-`reasoning_content is missing in assistant tool call message` (QuantumNous/new-api#3121, 2026-03). Unverified [K] and
-harmless: images as `data` only, `prompt_cache_key`, json_object as the strongest format.
+Sources: translation reference 3.12 (2026-11-22); platform.kimi.ai on thinking effort by way of synaps-engine 0.11.0
+(checked live, 2026): which models think when, their words, and that unknown fields are ignored; java.agentscope.io
+on Kimi (2026): sampling is fixed for kimi-* models, K2.x takes no `required`, a named tool not while it thinks. The
+message `reasoning_content is missing in assistant tool call message` (QuantumNous/new-api#3121, 2026-03).
+Unverified [K] and harmless: images as `data` only, `prompt_cache_key`, json_object as the strongest format.
 """
 
 from ..translate.dialect import Dialect

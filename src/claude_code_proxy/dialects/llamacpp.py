@@ -1,10 +1,10 @@
-"""llama.cpp's server.
+r"""llama.cpp's server.
 
-Sources: its README as read for the translation reference, 3.10 (2026-11-22); recorded answers (2026-08): `cannot make GET
-request` for an image's address, `reasoning_content` both ways. Grammars: GBNF takes no pattern with `\\d` and its like
-(lmstudio-ai/lmstudio-bug-tracker#2220), so patterns go into the description. A mid-conversation system message is a 500
-with strict templates (ggml-org/llama.cpp#27367, 2026-08). An assistant message at the end is refused while the model
-thinks, so a prefill becomes an instruction.
+Sources: its README as read for the translation reference, 3.10 (2026-11-22); recorded answers (2026-08): `cannot
+make GET request` for an image's address, `reasoning_content` both ways. Grammars: GBNF takes no pattern with `\d`
+and its like (lmstudio-ai/lmstudio-bug-tracker#2220), so patterns go into the description. A mid-conversation system
+message is a 500 with strict templates (ggml-org/llama.cpp#27367, 2026-08). An assistant message at the end is
+refused while the model thinks, so a prefill becomes an instruction.
 """
 
 from ..translate.dialect import Dialect
@@ -20,8 +20,10 @@ LLAMACPP = Dialect(
     id_length=0,
     drop_schema_keywords=frozenset({"pattern"}),
     efforts=("none", "low", "medium", "high"),
+    thinking_off={"chat_template_kwargs": {"enable_thinking": False}},
     replay="own",
     think_tags=True,
     top_k=True,
+    text_tools=True,
     source="llama.cpp README via translation reference 3.10, 2026-11-22",
 )

@@ -1,8 +1,8 @@
 """LM Studio.
 
-Sources: translation reference 3.16 and its matrix (2026-11-22), unverified [K] and the mildest forms: reasoning in either
-field, by a setting; tool_choice auto, none, required. Its llama.cpp engine compiles schemas to grammars, which take no
-pattern (lmstudio-ai/lmstudio-bug-tracker#2220).
+Sources: translation reference 3.16 and its matrix (2026-11-22), unverified [K] and the mildest forms: reasoning in
+either field, by a setting; tool_choice auto, none, required. Its llama.cpp engine compiles schemas to grammars,
+which take no pattern (lmstudio-ai/lmstudio-bug-tracker#2220).
 """
 
 from ..translate.dialect import Dialect
@@ -21,5 +21,6 @@ LMSTUDIO = Dialect(
     efforts=("low", "medium", "high"),
     replay="own",
     think_tags=True,
+    text_tools=True,
     source="translation reference 3.16 [K], 2026-11-22",
 )

@@ -1,10 +1,10 @@
 """Mistral.
 
-Sources: types of the mistralai SDK as read for the translation reference, 3.6 (2026-11-22): thinking in content chunks,
-images in tool messages, `prefix`, `prompt_cache_key`. Efforts: docs.mistral.ai on reasoning (2026-10), models.dev#7334
-(checked live, 2026-09). Recorded streams (2026-08): usage comes unasked, and `stream_options` was answered 422 by older
-servers (dnakov/anon-kode#53). Unverified [K] and harmless: ids of nine letters and digits, an assistant message between
-tool results and a user.
+Sources: types of the mistralai SDK as read for the translation reference, 3.6 (2026-11-22): thinking in content
+chunks, images in tool messages, `prefix`, `prompt_cache_key`. Efforts: docs.mistral.ai on reasoning (2026-10),
+models.dev#7334 (checked live, 2026-09). Recorded exchanges (2026-08): usage comes unasked, and a user may follow a
+tool; `stream_options` was answered 422 by older servers (dnakov/anon-kode#53). Unverified [K] and harmless: ids of
+nine letters and digits.
 """
 
 from ..translate.dialect import Dialect
@@ -14,7 +14,6 @@ MISTRAL = Dialect(
     name="mistral",
     max_tokens_field="max_tokens",
     system_in_place=False,
-    assistant_after_tool=True,
     prefill="prefix",
     tool_content="parts",
     strict_flag=False,

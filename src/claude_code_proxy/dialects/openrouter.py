@@ -1,7 +1,7 @@
 """OpenRouter: one API for the models of all. Its own mechanisms win over what a model needs elsewhere.
 
-Sources: types of @openrouter/sdk 1.3.19 and its documents, translation reference 3.2 (2026-11-22); recorded streams of
-11 models (2026-08): `reasoning` and `reasoning_details` together, `cost` in the usage without being asked.
+Sources: types of @openrouter/sdk 1.3.19 and its documents, translation reference 3.2 (2026-11-22); recorded streams
+of 11 models (2026-08): `reasoning` and `reasoning_details` together, `cost` in the usage without being asked.
 """
 
 from ..translate.dialect import Dialect

@@ -1,8 +1,8 @@
 """Perplexity (Sonar): models that search the web on every request.
 
-Sources: docs.perplexity.ai and recorded streams (2026-08): each chunk has the message so far beside its delta, the usage
-and the pages it leans on; user and assistant must alternate; no tools are documented for chat completions, and a request
-with tools is left to the server to judge. Unverified [K]: the efforts of the reasoning models.
+Sources: docs.perplexity.ai and recorded streams (2026-08): each chunk has the message so far beside its delta, the
+usage and the pages it leans on; user and assistant must alternate; no tools are documented for chat completions,
+and a request with tools is left to the server to judge. Unverified [K]: the efforts of the reasoning models.
 """
 
 from ..translate.dialect import Dialect

@@ -37,15 +37,13 @@ class Models:
 class Row:
     """One backend. The first of `models` that fits decides.
 
-    hosts: the base URL's host, or what it ends with behind a dot; ports: usual ones on this machine, a weak hint;
-    gateway: it serves models of others and says nothing of their needs, so that those are taken from the model's name.
+    hosts: the base URL's host, or what it ends with behind a dot; ports: usual ones on this machine, a weak hint.
     """
 
     dialect: Dialect
     hosts: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     models: tuple[Models, ...] = ()
-    gateway: bool = False
 
     def at(self, host: str) -> bool:
         """Tell whether the backend is at a host."""

@@ -1,8 +1,8 @@
 """SGLang.
 
 Sources: translation reference 3.16 and its matrix (2026-11-22), unverified [K]: reasoning_content both ways,
-`choices[].matched_stop`, chat_template_kwargs as in vLLM. It refuses a prompt and a limit that together exceed the window.
-System messages: QwenLM/Qwen3.8#164 (2026-05).
+`choices[].matched_stop`, chat_template_kwargs as in vLLM. It refuses a prompt and a limit that together exceed the
+window. System messages: QwenLM/Qwen3.8#164 (2026-05).
 """
 
 from ..translate.dialect import Dialect
@@ -20,5 +20,6 @@ SGLANG = Dialect(
     replay="own",
     think_tags=True,
     top_k=True,
+    text_tools=True,
     source="translation reference 3.16 [K], 2026-11-22",
 )

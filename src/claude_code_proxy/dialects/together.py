@@ -1,8 +1,8 @@
 """Together AI.
 
-Sources: docs.together.ai, quickstart of GLM-5.2 (2026): thinking is on by default and comes in `reasoning`; translation
-reference 3.16 (2026-11-22): both names of the field, by model. Unverified [K]: `reasoning: {enabled}` for models that think
-by default, as other clients send it; it is sent only to those.
+Sources: docs.together.ai, quickstart of GLM-5.2 (2026): thinking is on by default and comes in `reasoning`;
+translation reference 3.16 (2026-11-22): both names of the field, by model. Unverified [K]: `reasoning: {enabled}`
+for models that think by default, as other clients send it; it is sent only to those.
 """
 
 from ..translate.dialect import Dialect

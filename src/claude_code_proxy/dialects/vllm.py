@@ -1,9 +1,10 @@
 """vLLM.
 
 Sources: docs.vllm.ai and vLLM's source as read for the translation reference, 3.9 (2026-11-22): `reasoning` (once
-`reasoning_content`) both ways, chat_template_kwargs, continue_final_message, any number of stop strings; recorded streams of
-a vLLM host (2026-08) have `choices[].stop_reason`. Templates ignore a variable they don't know, so both names of the switch
-are sent; Mistral's tokenizers take no variables at all. System messages: vllm-project/vllm#41114 (2026-04).
+`reasoning_content`) both ways, chat_template_kwargs, continue_final_message, any number of stop strings; recorded
+streams of a vLLM host (2026-08) have `choices[].stop_reason`. Templates ignore a variable they don't know, so both
+names of the switch are sent; Mistral's tokenizers take no variables at all. System messages:
+vllm-project/vllm#41114 (2026-04).
 """
 
 from ..translate.dialect import Dialect
@@ -27,6 +28,7 @@ VLLM = Dialect(
     max_stops=64,
     stop_reported=True,
     top_k=True,
+    text_tools=True,
     source="docs.vllm.ai via translation reference 3.9, 2026-11-22",
 )
 

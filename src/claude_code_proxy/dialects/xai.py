@@ -1,8 +1,8 @@
 """xAI (Grok).
 
-Sources: docs.x.ai as read for the translation reference, 3.4 (2026-11-22); vercel/ai @ai-sdk/xai 4.0.8 (2026-07): effort
-words of grok-4.3, and grok-4.20 refuses any. Chat returns reasoning text only for grok-3-mini and wants none back.
-Stop sequences are an error on reasoning models: the proxy finds them itself. Every other field is OpenAI's.
+Sources: docs.x.ai as read for the translation reference, 3.4 (2026-11-22); vercel/ai @ai-sdk/xai 4.0.8 (2026-07):
+effort words of grok-4.3, and grok-4.20 refuses any. Chat returns reasoning text only for grok-3-mini and wants none
+back. Stop sequences are an error on reasoning models: the proxy finds them itself. Every other field is OpenAI's.
 """
 
 from ..translate.dialect import Dialect

@@ -1,8 +1,8 @@
 """The short way for token frames, which are most of all traffic: one stream's differ only in the content string.
 
-That string is JSON text in the backend's frame and in ours, so once a frame has taken the long way, the next one needs no
-decoding, only a proof that it is the same frame with another string: same bytes before, same bytes after, and between
-them nothing but characters that mean themselves in JSON. Whatever is not proven takes the long way.
+That string is JSON text in the backend's frame and in ours, so once a frame has taken the long way, the next one needs
+no decoding, only a proof that it is the same frame with another string: same bytes before, same bytes after, and
+between them nothing but characters that mean themselves in JSON. Whatever is not proven takes the long way.
 
 The law, tested on every recording and on mutations: with and without this file a client reads the same events.
 """
@@ -10,6 +10,7 @@ The law, tested on every recording and on mutations: with and without this file 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -34,9 +35,13 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 class TokenPath:
-    """Remembers what the last token frame looked like. `text`: the string of the frame last taken, still as JSON."""
+    """Remembers what the last token frame looked like. `text`: the string of the frame last taken, still as JSON.
 
-    def __init__(self) -> None:
+    watches: characters that something else looks for in the text; a string with one of them takes the long way.
+    """
+
+    def __init__(self, watches: str = "") -> None:
+        self._plain = _plain(watches)
         self.kind: type[Delta] | None = None
         self.text = b""
         self._before = b""
@@ -52,7 +57,7 @@ class TokenPath:
         if not (payload.startswith(self._before) and payload.endswith(self._after)):
             return None
         text = payload[len(self._before) : -len(self._after)]
-        if not _PLAIN.fullmatch(text) or not (text.isascii() or _is_utf8(text)):
+        if not self._plain.fullmatch(text) or not (text.isascii() or _is_utf8(text)):
             return None
         self.text = text
         self._misses = 0
@@ -87,6 +92,15 @@ class TokenPath:
         self._before, self._after = payload[:start], payload[found.end() :]
         self._least = len(self._before) + len(self._after) + 1
         self._opening = _FRAME[kind] % index
+
+
+@lru_cache(64)
+def _plain(watches: str) -> re.Pattern[bytes]:
+    """The strings that need no second look. Where something is looked for, escapes could hide it."""
+    if not watches:
+        return _PLAIN
+    heads = bytes(sorted({character.encode("utf-8", "replace")[0] for character in watches}))
+    return re.compile(rb'[^"\\\x00-\x1f' + re.escape(heads) + rb"]+")
 
 
 def _reads_as(literal: bytes, text: str) -> bool:

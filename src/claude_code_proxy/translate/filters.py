@@ -5,40 +5,12 @@ A filter may hold back text it can't judge yet, never more than that; `release` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from .deltas import Delta, Finish, Text, Thinking, Usage
+from .deltas import Delta, Finish, Text, Thinking
 from .dialect import Dialect
 from .notes import Notes
 from .plan import Plan
-
-
-class TextFilter:
-    """A filter of text. Subclasses decide what a piece of text becomes; all else passes, after what is held back."""
-
-    stopped = False
-    inert = False
-
-    def feed(self, deltas: Iterable[Delta]) -> list[Delta]:
-        """Return what `deltas` become."""
-        out: list[Delta] = []
-        for delta in deltas:
-            if isinstance(delta, Text):
-                out += self.text(delta.text)
-            elif isinstance(delta, Usage):
-                out.append(delta)
-            elif not self.stopped:
-                out += self.release()
-                out.append(delta)
-        return out
-
-    def text(self, piece: str) -> list[Delta]:
-        """Return what a piece of text becomes."""
-        raise NotImplementedError
-
-    def release(self) -> list[Delta]:
-        """Return what was held back."""
-        raise NotImplementedError
+from .text_calls import TextCalls
+from .text_filter import TextFilter, overlap
 
 
 class Filters:
@@ -50,13 +22,20 @@ class Filters:
             self._filters.append(ThinkTags())
         if plan.prefill:
             self._filters.append(PrefillEcho(plan.prefill))
+        if dialect.text_tools and plan.tools:
+            self._filters.append(TextCalls(plan, notes))
         if plan.scan_stops:
             notes.add("stops-local")
             self._filters.append(StopScan(plan.scan_stops))
 
     @property
+    def watches(self) -> str:
+        """The characters that can begin something a filter looks for."""
+        return "".join(one.watches for one in self._filters)
+
+    @property
     def inert(self) -> bool:
-        """Whether text passes through unchanged from now on."""
+        """Whether text without any of `watches` passes through unchanged."""
         return all(one.inert for one in self._filters)
 
     @property
@@ -123,7 +102,7 @@ class ThinkTags(TextFilter):
         if tag:
             self._where = "gap"
             return [*_thinking(before), *self._after(after, "gap")]
-        keep = _overlap(piece, (self._CLOSE,))
+        keep = overlap(piece, (self._CLOSE,))
         self._held = piece[len(piece) - keep :]
         return _thinking(piece[: len(piece) - keep])
 
@@ -162,6 +141,8 @@ class StopScan(TextFilter):
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = stops
         self._held = ""
+        self.watches = "".join(stop[0] for stop in stops)
+        self.inert = True
 
     def text(self, piece: str) -> list[Delta]:
         """Pass text on up to the first stop sequence, which ends the answer."""
@@ -170,11 +151,12 @@ class StopScan(TextFilter):
         text = self._held + piece
         found = min(((at + len(stop), at, stop) for stop in self._stops if (at := text.find(stop)) >= 0), default=None)
         if found is None:
-            keep = _overlap(text, self._stops)
+            keep = overlap(text, self._stops)
             self._held = text[len(text) - keep :]
+            self.inert = not keep
             return [Text(text[: len(text) - keep])] if keep < len(text) else []
         self._held = ""
-        self.stopped = True
+        self.stopped, self.inert = True, False
         _, at, stop = found
         before: list[Delta] = [Text(text[:at])] if at else []
         return [*before, Finish("stop_sequence", stop, stop)]
@@ -182,17 +164,9 @@ class StopScan(TextFilter):
     def release(self) -> list[Delta]:
         """Give up a beginning that was no stop sequence."""
         held, self._held = self._held, ""
+        self.inert = not self.stopped
         return [Text(held)] if held else []
 
 
 def _thinking(text: str) -> list[Delta]:
     return [Thinking(text, "think_tag")] if text else []
-
-
-def _overlap(text: str, marks: tuple[str, ...]) -> int:
-    """Return the length of the longest end of `text` that begins one of `marks`."""
-    longest = min(len(text), max(len(mark) for mark in marks) - 1)
-    for size in range(longest, 0, -1):
-        if any(mark.startswith(text[-size:]) for mark in marks):
-            return size
-    return 0

@@ -23,6 +23,7 @@ from .parameters import Parameters, translate_parameters
 from .parts import Context, Resource
 from .plan import Plan
 from .response_format import translate_format
+from .server_tools import unserved
 from .thinking import Reader
 from .tool_choice import one_tool_only, translate_tool_choice
 from .tools import translate_tools
@@ -71,8 +72,9 @@ def translate_request(
     tools = translate_tools(request, dialect, notes)
     choice, sentence = translate_tool_choice(request, tools, dialect, notes)
     wish = translate_format(request, dialect, notes).sentence
+    lead_blocks, told = unserved(request, tools)
     intent = read_intent(request)
-    chat = _chat(request, target, tools, notes, thinking=intent.on is not False, sentences=[sentence, wish])
+    chat = _chat(request, target, tools, notes, thinking=intent.on is not False, sentences=[sentence, wish, told])
     if chat.thinking_off:
         intent = Intent(on=False, visible=intent.visible)
     prompt: dict[str, Any] = {"model": target.model, "messages": chat.messages}
@@ -82,7 +84,16 @@ def translate_request(
     parameters = translate_parameters(request, target, intent, notes, estimate)
     fields = {**prompt, **choice, **parameters.fields, **chat.fields}
     body = _finished(merge(fields, effort_fields(intent, dialect, notes)), request, dialect)
-    plan = _plan(request, target, tools=tools, intent=intent, parameters=parameters, chat=chat, estimate=estimate)
+    plan = _plan(
+        request,
+        target,
+        tools=tools,
+        intent=intent,
+        parameters=parameters,
+        chat=chat,
+        lead=lead_blocks,
+        estimate=estimate,
+    )
     return Translated(body, plan)
 
 
@@ -129,6 +140,7 @@ def _plan(
     intent: Intent,
     parameters: Parameters,
     chat: Chat,
+    lead: tuple[dict[str, Any], ...],
     estimate: int,
 ) -> Plan:
     return Plan(
@@ -148,5 +160,6 @@ def _plan(
         input_estimate=estimate,
         seal=target.seal,
         server_tools=tools.server_tools,
+        lead_blocks=lead,
         json_output=parameters.json_output,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..wire.shapes import items, mapping, text
+from ..wire.shapes import items, mapping
 
 Node = dict[str, Any]
 _SCALAR = frozenset({"type", "enum", "const", "description", "title"})
@@ -45,18 +45,15 @@ def merge_any(node: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) ->
 def either(schemas: Sequence[Any]) -> dict[str, Any]:
     """Return a schema for a value that fits one of `schemas`: one enum where all are plain values, else anyOf."""
     variants = [schema for schema in distinct(schemas) if isinstance(schema, dict)]
-    if len(variants) == 1:
-        return dict(variants[0])
+    if len(variants) < 2:  # noqa: PLR2004 - one schema is no choice
+        return dict(variants[0]) if variants else {}
     values = [_values(schema) for schema in variants]
     if not all(values):
-        return {"anyOf": variants} if variants else {}
-    kinds = {text(schema.get("type")) for schema in variants}
-    first = {
-        key: variants[0][key]
-        for key in ("type", "description")
-        if key in variants[0] and (key != "type" or len(kinds) == 1)
-    }
-    return {**first, "enum": distinct([value for known in values for value in known or ()])}
+        return {"anyOf": variants}
+    same = {key: variants[0][key] for key in ("type", "description") if key in variants[0]}
+    if any(schema.get("type") != same.get("type") for schema in variants):
+        same.pop("type", None)
+    return {**same, "enum": distinct([value for known in values for value in known or ()])}
 
 
 def distinct(values: Sequence[Any]) -> list[Any]:

@@ -97,10 +97,9 @@ def _is_object(node: Mapping[str, Any]) -> bool:
 
 
 def _closed(node: Mapping[str, Any]) -> bool:
-    required = items(node.get("required"))
-    return node.get("additionalProperties") is False and all(
-        name in required for name in mapping(node.get("properties"))
-    )
+    required, properties = items(node.get("required")), mapping(node.get("properties"))
+    named = [name for name in required if isinstance(name, str)]
+    return node.get("additionalProperties") is False and len(named) == len(required) and set(named) == set(properties)
 
 
 def _children(node: Mapping[str, Any]) -> list[Any]:

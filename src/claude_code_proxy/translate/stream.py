@@ -41,7 +41,7 @@ class StreamTranslator:
         self._decoder = Decoder()
         self._filters = Filters(dialect, plan, self.notes)
         self.writer = Writer(plan, self.notes, message_id=message_id)
-        self._tokens = TokenPath()
+        self._tokens = TokenPath(self._filters.watches)
         self.done = False
 
     @property

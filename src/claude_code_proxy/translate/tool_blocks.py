@@ -17,7 +17,6 @@ from . import tool_ids
 from .arguments import read_arguments
 from .calls import Call, Calls
 from .deltas import ToolFragment
-from .grammar import State
 from .plan import ToolFacts
 
 if TYPE_CHECKING:
@@ -34,17 +33,20 @@ class ToolBlocks:
         self._writer = writer
         self._calls = calls
         self._live = 0
-        self._sent = 0
+        self._streaming = False
         self._ids: set[str] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a block of arguments is open and not complete: nothing else can be sent."""
+        return self._streaming and not self._calls.all[self._live].scan.complete
 
     def fragment(self, fragment: ToolFragment) -> None:
         """Take in a piece of a call and send what can be sent."""
-        if self._writer.plan.discard:
-            return
         call = self._calls.add(fragment)
         self._writer.characters += len(fragment.arguments)
         if call.closed:
-            self._writer.notes.add("call-late")
+            self._late(call, fragment)
             return
         while self._live < len(self._calls.all):
             live = self._calls.all[self._live]
@@ -53,55 +55,61 @@ class ToolBlocks:
                 return
             self._close(live, cut=False)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a block of arguments is open and not complete: nothing else can be sent."""
-        return self._sent > 0 and not self._calls.all[self._live].scan.complete
-
     def settle(self) -> None:
-        """End the open block, if its arguments are complete."""
-        if self._sent > 0:
-            self._close(self._calls.all[self._live], cut=False)
+        """Write and close what is complete: content that comes later belongs behind it."""
+        while self._live < len(self._calls.all):
+            live = self._calls.all[self._live]
+            if not (live.scan.complete and live.name):
+                return
+            self._close(live, cut=False)
 
     def finish(self, *, cut: bool) -> None:
-        """Send what is left of every call. cut: the answer ended at its token limit."""
+        """Send what is left of every call. cut: the answer ended where it could go on, perhaps inside a call."""
         while self._live < len(self._calls.all) and self._writer.failure is None:
             self._close(self._calls.all[self._live], cut=cut)
 
+    def _late(self, call: Call, fragment: ToolFragment) -> None:
+        """A call that is closed can't take more text; its signature travels in the next envelope."""
+        if fragment.arguments and not call.is_all(fragment.arguments):
+            self._writer.notes.add("call-late")
+        self._carry(call)
+
     def _stream(self, call: Call) -> None:
-        """Pass on what is certain of the live call, from its second piece on."""
-        if len(call.pieces) < 2 and (call.scan.complete or (self._sent == 0 and call.scan.broken)):  # noqa: PLR2004
-            return
-        if not call.name or self._skipped(call):
-            return
-        certain = "".join(call.certain)
-        if self._sent == 0:
-            if call.scan.broken or call.scan.complete or certain.strip() in ("", "{"):
+        """Pass on what is certain of the live call. What is complete at its first sight is written whole, and repaired."""
+        if not self._streaming:
+            scan = call.scan
+            if scan.broken or scan.complete or not scan.begun or not call.name or self._skipped(call):
                 return
             self._open(call)
-        call.certain.clear()
+            self._streaming = True
+        certain = call.take()
         if certain:
             self._writer.delta(InputJsonDelta(certain))
-            self._sent += len(certain)
 
     def _close(self, call: Call, *, cut: bool) -> None:
         call.closed = True
-        if self._skipped(call) or not self._named(call):
+        if self._streaming:
+            self._close_streamed(call, cut=cut)
+        elif call.echo and not call.arguments:
+            pass
+        elif self._skipped(call) or not self._named(call):
             self._writer.notes.add("call-dropped")
-        elif self._sent == 0:
+        else:
             self._write_whole(call, cut=cut)
-        elif call.scan.complete:
-            if call.arguments[call.scan.passed :].strip():
-                self._writer.notes.add("arguments-repaired", "", "text after the arguments")
-        elif not cut:
-            self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
+        self._carry(call)
         self._live += 1
-        self._sent = 0
+        self._streaming = False
+
+    def _close_streamed(self, call: Call, *, cut: bool) -> None:
+        if not call.scan.complete and not cut:
+            self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
+        elif call.scan.repaired or call.arguments[call.scan.passed :].strip():
+            self._writer.notes.add("arguments-repaired")
 
     def _write_whole(self, call: Call, *, cut: bool) -> None:
         text = call.arguments
         if cut and text.strip() and not call.scan.complete:
-            self._writer.notes.add("call-dropped", "", "cut at the token limit")
+            self._writer.notes.add("call-dropped", "", "cut off")
             return
         facts = self._facts(call)
         arguments, code = read_arguments(text, facts.schema)
@@ -113,17 +121,21 @@ class ToolBlocks:
 
     def _open(self, call: Call) -> None:
         facts = self._facts(call)
-        call_id = self._unique(tool_ids.to_client(call.id) if call.id else self._minted())
-        if call.state:
-            self._writer.carry(call_id, call.state)
-        if self._writer.state is not State.THINKING:
-            self._writer.flush_state()
-        block = {"type": "tool_use", "id": call_id, "name": facts.name, "input": {}}
+        call.client_id = self._unique(tool_ids.to_client(call.id) if call.id else self._minted())
+        self._carry(call)
+        self._writer.flush_state()
+        block = {"type": "tool_use", "id": call.client_id, "name": facts.name, "input": {}}
         if facts.toolset:
             block["toolset_name"] = facts.toolset
         self._writer.open(block)
         self._writer.delta(InputJsonDelta(""))
         self.called = True
+
+    def _carry(self, call: Call) -> None:
+        """Hand a call's signature to the next envelope, once, as soon as the call and the signature are there."""
+        if call.state and call.client_id and not call.carried:
+            self._writer.carry(call.client_id, call.state)
+            call.carried = True
 
     def _facts(self, call: Call) -> ToolFacts:
         known = self._writer.plan.tools.get(call.name)
@@ -135,7 +147,7 @@ class ToolBlocks:
 
     def _named(self, call: Call) -> bool:
         """A call that never got a name belongs to the only tool there is, or to none."""
-        if not call.name and len(self._writer.plan.tools) == 1:
+        if not call.name and call.arguments and len(self._writer.plan.tools) == 1:
             call.name = next(iter(self._writer.plan.tools))
         return bool(call.name)
 

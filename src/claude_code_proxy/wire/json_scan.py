@@ -1,78 +1,110 @@
 """Follows one JSON object as it arrives in pieces: how much of it is certainly right, and when it is complete.
 
-Tool arguments are passed on while they arrive. A client can't take anything back, so a character is passed on only
-while all text so far is the beginning of a JSON object.
+Tool arguments are passed on while they arrive. A client can't take anything back, so text is passed on only while all
+of it so far is the beginning of a JSON object: a number, a word or an escape waits for its end.
 """
 
 from __future__ import annotations
 
 import re
 
+MAX_DEPTH = 256  # of nested brackets: parsers give up on more, and no tool asks for more
+_LONGEST_LITERAL = 1024  # characters of a number
+
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'[^"\\\x00-\x1f]*')
+_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+_ESCAPE_BEGUN = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
 _LITERAL = re.compile(r"[-+.0-9eEtrufalsn]*")
-_SCALAR = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null")
+_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null")
 
 _VALUE = frozenset({"value", "value or ]"})
 _KEY = frozenset({"key", "key or }"})
+_BRACKETS = {"}": "{", "]": "["}
 
 
 class JsonScan:
-    """`feed` each piece; `passed` counts the characters proven right, `complete` and `broken` end the scan."""
+    """`feed` each piece and pass on what it returns.
+
+    begun: a first key has; complete: the object has ended; broken: the text is no JSON object; repaired: what was passed
+    on differs from what came; passed: characters read up to the end of the object, or to where it broke.
+    """
 
     def __init__(self) -> None:
-        self.passed = 0
+        self.begun = False
         self.complete = False
         self.broken = False
+        self.repaired = False
+        self.passed = 0
         self._open: list[str] = []
         self._expect = "object"
         self._in_string = False
-        self._escaped = False
+        self._escape = ""
         self._literal = ""
+        self._proven: list[str] = []
 
-    def feed(self, piece: str) -> None:
-        """Follow `piece`, which comes right after what was fed before."""
+    def feed(self, piece: str) -> str:
+        """Follow `piece`, which comes right after what was fed before; return the text that is proven by it."""
         at = 0
         while at < len(piece) and not (self.complete or self.broken):
             at = self._string(piece, at) if self._in_string else self._structure(piece, at)
         self.passed += at
+        proven, self._proven = "".join(self._proven), []
+        return proven
+
+    # -- strings --------------------------------------------------------------------------------------------------
 
     def _string(self, piece: str, at: int) -> int:
-        if self._escaped:
-            self._escaped = False
-            self.broken = piece[at] not in '"\\/bfnrtu'
-            return at if self.broken else at + 1
-        at = _end(_STRING, piece, at)
+        if self._escape:
+            return self._escaped(piece, at)
+        at = self._take(_STRING, piece, at)
         if at == len(piece):
             return at
         if piece[at] == "\\":
-            self._escaped = True
-        elif piece[at] == '"':
-            self._in_string = False
-            self._expect = "colon" if self._expect in _KEY else "comma or end"
-        else:
-            self.broken = True  # a raw control character
+            self._escape = "\\"
+            return at + 1
+        if piece[at] != '"':  # a raw control character has one reading only
+            self._proven.append(f"\\u{ord(piece[at]):04x}")
+            self.repaired = True
+            return at + 1
+        self._proven.append('"')
+        self._in_string = False
+        self._expect = "colon" if self._expect in _KEY else "comma or end"
+        return at + 1
+
+    def _escaped(self, piece: str, at: int) -> int:
+        self._escape += piece[at]
+        if _ESCAPE.fullmatch(self._escape):
+            self._proven.append(self._escape)
+            self._escape = ""
+        elif not _ESCAPE_BEGUN.fullmatch(self._escape):
+            self.broken = True
             return at
         return at + 1
 
+    # -- everything else ------------------------------------------------------------------------------------------
+
     def _structure(self, piece: str, at: int) -> int:
         if not self._literal:
-            at = _end(_SPACE, piece, at)
+            at = self._take(_SPACE, piece, at)
         if self._literal or self._expect in _VALUE:
             end = _end(_LITERAL, piece, at)
             self._literal += piece[at:end]
-            at = end
-            if at == len(piece) or not self._close_literal():
-                return at
-        at = _end(_SPACE, piece, at)
+            self.broken = len(self._literal) > _LONGEST_LITERAL
+            if end == len(piece) or not self._close_literal():
+                return end
+            at = self._take(_SPACE, piece, end)
         if at < len(piece):
             self.broken = not self._token(piece[at])
             at += not self.broken
         return at
 
     def _close_literal(self) -> bool:
+        """Judge a number or word that has ended; False when it is none."""
         if self._literal:
-            self.broken = not _SCALAR.fullmatch(self._literal)
+            self.broken = self.broken or not _SCALAR.fullmatch(self._literal)
+            if not self.broken:
+                self._proven.append(self._literal)
             self._literal = ""
             self._expect = "comma or end"
         return not self.broken
@@ -81,7 +113,7 @@ class JsonScan:
         """Take one character of structure; False when it can't stand here."""
         expect = self._expect
         if char == '"' and expect in _VALUE | _KEY:
-            self._in_string = True
+            self._in_string = self.begun = True
         elif char == "{" and (expect in _VALUE or expect == "object"):
             self._enter("{", "key or }")
         elif char == "[" and expect in _VALUE:
@@ -90,8 +122,11 @@ class JsonScan:
             self._expect = "value"
         elif char == "," and expect == "comma or end":
             self._expect = "key" if self._open[-1] == "{" else "value"
-        else:
-            return self._leave(char)
+        elif not self._leave(char):
+            return False
+        if len(self._open) > MAX_DEPTH:
+            return False
+        self._proven.append(char)
         return True
 
     def _enter(self, bracket: str, expect: str) -> None:
@@ -101,11 +136,18 @@ class JsonScan:
     def _leave(self, char: str) -> bool:
         if not self._open or self._expect not in ("comma or end", "key or }" if char == "}" else "value or ]"):
             return False
-        if {"}": "{", "]": "["}.get(char) != self._open.pop():
+        if _BRACKETS.get(char) != self._open.pop():
             return False
         self._expect = "comma or end"
         self.complete = not self._open
         return True
+
+    def _take(self, pattern: re.Pattern[str], piece: str, at: int) -> int:
+        """Pass on what matches."""
+        end = _end(pattern, piece, at)
+        if end > at:
+            self._proven.append(piece[at:end])
+        return end
 
 
 def _end(pattern: re.Pattern[str], piece: str, at: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _NOTHING: Mapping[str, Any] = {}
+_UNCOUNTABLE = 2**53  # from here on a client's own numbers are not exact
 
 
 def text(value: object) -> str:
@@ -18,12 +19,12 @@ def text(value: object) -> str:
 
 
 def count(value: object) -> int:
-    """Return a whole number >= 0 (tokens, bytes); whole floats count, booleans and the rest are 0."""
+    """Return a whole number >= 0 (tokens, bytes); whole floats count; booleans, the absurdly large and the rest are 0."""
     if isinstance(value, bool):
         return 0
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < _UNCOUNTABLE else 0
 
 
 def items(value: object) -> Sequence[Any]:

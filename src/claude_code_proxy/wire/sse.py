@@ -6,9 +6,12 @@ Lines end with LF, CRLF or CR and with nothing else (U+2028 inside a JSON string
 
 from __future__ import annotations
 
+import msgspec
+
 from ..errors import UpstreamError
 
 MAX_EVENT = 32 * 1024 * 1024  # bytes of one event; more is a broken or hostile backend
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Decoder:
@@ -18,35 +21,43 @@ class Decoder:
         self._parts: list[bytes] = []
         self._held = 0
         self._first = True
+        self._after_cr = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the payloads completed by `data`."""
-        if b"\n" not in data and b"\r" not in data:
+        if self._after_cr or b"\r" in data:
+            data = self._with_line_feeds(data)
+        # Only a blank line is worth joining for: each byte is joined once, however small the reads.
+        if b"\n\n" not in data and not (data.startswith(b"\n") and self._parts and self._parts[-1].endswith(b"\n")):
             self._hold(data)
             return []
         if self._parts:
-            self._parts.append(data)
-            data = b"".join(self._parts)
-            self._parts.clear()
-            self._held = 0
+            data = self._release(data)
         if self._first:
-            data = data.removeprefix(b"\xef\xbb\xbf")
+            data = data.removeprefix(_BYTE_ORDER_MARK)
             self._first = False
-        pending_cr = b""
-        if b"\r" in data:
-            if data.endswith(b"\r"):  # the LF that may belong to it is still on its way
-                data, pending_cr = data[:-1], b"\r"
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         blocks = data.split(b"\n\n")
-        self._hold(blocks.pop() + pending_cr)
+        self._hold(blocks.pop())
         return _payloads(blocks)
 
     def finish(self) -> list[bytes]:
         """Return what an end without a blank line leaves: a last event, or nothing."""
-        rest = b"".join(self._parts).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        rest = self._release(b"")
+        return _payloads([rest.removeprefix(_BYTE_ORDER_MARK) if self._first else rest])
+
+    def _with_line_feeds(self, data: bytes) -> bytes:
+        """A CR ends a line at once; the LF that may still follow it is then no line of its own."""
+        if not data:
+            return data
+        rest = data.removeprefix(b"\n") if self._after_cr else data
+        self._after_cr = data.endswith(b"\r")
+        return rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _release(self, data: bytes) -> bytes:
+        joined = b"".join([*self._parts, data])
         self._parts.clear()
         self._held = 0
-        return _payloads(rest.split(b"\n\n"))
+        return joined
 
     def _hold(self, rest: bytes) -> None:
         if not rest:
@@ -60,26 +71,29 @@ class Decoder:
 def _payloads(blocks: list[bytes]) -> list[bytes]:
     found = []
     for block in blocks:
-        if block.startswith(b"data: ") and b"\n" not in block:
-            found.append(block[6:])
-        elif block:
-            payload = _payload(block)
-            if payload:
-                found.append(payload)
+        payload = block[6:] if block.startswith(b"data: ") and b"\n" not in block else _payload(block)
+        if payload and not payload.isspace():
+            found.append(payload)
     return found
 
 
 def _payload(block: bytes) -> bytes:
     data: list[bytes] = []
-    failed = False
+    failed = bare = False
     for line in block.split(b"\n"):
         if line.startswith(b"data:"):
             data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-        elif line.startswith((b"{", b"[")):
-            data.append(line)  # a server that forgot `data:`; no field name starts like this
+        elif bare or line.startswith((b"{", b"[")):
+            bare = True  # a server that forgot `data:`; no field name starts like this
+            data.append(line)
         elif line.startswith(b"event:"):
             failed = line[6:].strip() == b"error"
     payload = b"\n".join(data)
-    if failed and payload.startswith(b"{") and b'"error"' not in payload:
-        return b'{"error":' + payload + b"}"  # the event's name says what its data leaves out
-    return payload
+    return _as_error(payload) if failed and payload else payload
+
+
+def _as_error(payload: bytes) -> bytes:
+    """The event's name says what its data may leave out."""
+    if not payload.lstrip().startswith(b"{"):
+        payload = msgspec.json.encode(payload.decode("utf-8", "replace"))
+    return b'{"error":' + payload + b"}"

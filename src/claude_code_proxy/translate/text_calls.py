@@ -1,0 +1,158 @@
+"""Tool calls that come as text become calls: only of declared tools, with arguments that read, and outside of code.
+
+Streaming holds back nothing but a possible opening and what follows it; whatever turns out not to be a call is given
+back as the text it was. Promoted calls wait for the end of the answer, because some servers send the parsed call too:
+then the text was its copy (case ST-24).
+"""
+
+from __future__ import annotations
+
+import re
+
+from .arguments import read_arguments
+from .calls import Calls
+from .deltas import Delta, Ended, Finish, Text, ToolFragment
+from .notes import Notes
+from .plan import Plan
+from .text_call_forms import BARE, FORMS, Form
+from .text_filter import TextFilter, overlap
+
+_FENCE = "```"
+_MARKS = (_FENCE, *(form.open for form in FORMS))
+_ANY = re.compile("|".join(re.escape(mark) for mark in _MARKS))
+_BY_OPEN = {form.open: form for form in FORMS}
+_BARE_START = re.compile(
+    r'\s*(?:\{\s*(?:"(?:n(?:a(?:m(?:e(?:".*)?)?)?)?|t(?:y(?:p(?:e(?:".*)?)?)?)?|f(?:u.*)?)?)?)?', re.DOTALL
+)
+_LONGEST = 1_000_000  # characters of one block; more is no call
+
+
+class TextCalls(TextFilter):
+    """The filter. plan: its tools are the only ones that can be called."""
+
+    def __init__(self, plan: Plan, notes: Notes) -> None:
+        self._tools = plan.tools
+        self._notes = notes
+        self._form: Form | None = None
+        self._held = ""
+        self._fenced = self._ticks = False
+        self._at_start = not plan.json_output
+        self._gap = False
+        self._promoted: list[ToolFragment] = []
+        self._parsed = Calls(plan.tools)
+
+    watches = "".join(dict.fromkeys(mark[0] for mark in _MARKS))
+
+    @property
+    def inert(self) -> bool:  # type: ignore[override]
+        """Nothing is held, and nothing can begin without one of `watches`."""
+        return not (self._held or self._form or self._at_start or self._gap)
+
+    def feed(self, deltas: list[Delta]) -> list[Delta]:  # type: ignore[override]
+        """Return what `deltas` become; promoted calls go before the end."""
+        out: list[Delta] = []
+        for delta in deltas:
+            if isinstance(delta, ToolFragment):
+                self._parsed.add(delta)
+            if isinstance(delta, Finish | Ended):
+                out += self.release() + self._promotions()
+            out += super().feed([delta])
+        return out
+
+    def text(self, piece: str) -> list[Delta]:
+        """Pass text on up to a possible call."""
+        self._held += piece
+        out: list[Delta] = []
+        while self._held and self._step(out):
+            pass
+        return out
+
+    def release(self) -> list[Delta]:
+        """Give back what is held, or promote it: the block has no end, or the answer ended before it came."""
+        held, form = self._held, self._form
+        self._held, self._form = "", None
+        if form is not None and self._promote(form, held):
+            return []
+        return self._pass(held)
+
+    def _step(self, out: list[Delta]) -> bool:
+        """Take one step; False when more text is needed."""
+        if self._form is not None:
+            return self._inside(self._form, out)
+        if self._at_start and _BARE_START.fullmatch(self._held):
+            if self._held.lstrip().startswith("{") and len(self._held.lstrip()) > len('{"function"'):
+                self._form = BARE
+            return self._form is not None
+        self._at_start = False
+        return self._outside(out)
+
+    def _inside(self, form: Form, out: list[Delta]) -> bool:
+        if len(self._held) > _LONGEST:
+            out += self.release()
+            return False
+        at = self._held.find(form.close) if form.close else -1
+        if at < 0:
+            return False
+        at += len(form.close)
+        block, self._held, self._form = self._held[:at], self._held[at:], None
+        if not self._promote(form, block):
+            out += self._pass(block)
+        return True
+
+    def _outside(self, out: list[Delta]) -> bool:
+        for mark in _ANY.finditer(self._held):
+            if mark[0] == _FENCE:
+                out += self._pass(self._held[: mark.end()])
+                self._held = self._held[mark.end() :]
+                return True
+            if not self._fenced and not self._ticked(self._held[: mark.start()]):
+                out += self._pass(self._held[: mark.start()])
+                self._held, self._form = self._held[mark.start() :], _BY_OPEN[mark[0]]
+                return True
+        keep = overlap(self._held, _MARKS)
+        out += self._pass(self._held[: len(self._held) - keep])
+        self._held = self._held[len(self._held) - keep :]
+        return False
+
+    def _pass(self, passed: str) -> list[Delta]:
+        if self._gap:  # white space around calls belongs to neither
+            passed = passed.lstrip()
+        if not passed:
+            return []
+        self._gap = False
+        self._fenced ^= passed.count(_FENCE) % 2 == 1
+        self._ticks = self._ticked(passed)
+        return [Text(passed)]
+
+    def _ticked(self, passed: str) -> bool:
+        """Whether inline code is open after `passed`: an odd number of ticks on its last line."""
+        _, newline, line = passed.rpartition("\n")
+        return (line.count("`") + (not newline and self._ticks)) % 2 == 1
+
+    def _promote(self, form: Form, block: str) -> bool:
+        """Promote a block whose every call is one of a declared tool with readable arguments."""
+        fragments: list[ToolFragment] = []
+        for name, arguments in form.read(block):
+            facts = self._tools.get(name)
+            if facts is None or read_arguments(arguments, facts.schema)[1] == "arguments-broken":
+                return False
+            place = len(self._promoted) + len(fragments)
+            fragments.append(ToolFragment(index=10_000 + place, id=None, name=name, arguments=arguments, whole=True))
+        self._promoted += fragments
+        self._gap = bool(fragments)
+        return bool(fragments)
+
+    def _promotions(self) -> list[Delta]:
+        """The promoted calls that the server did not send as calls too."""
+        promoted, self._promoted = self._promoted, []
+        known = [(call.name, self._input(call.name, call.arguments)) for call in self._parsed.all]
+        out: list[Delta] = []
+        for fragment in promoted:
+            if (fragment.name, self._input(fragment.name, fragment.arguments)) not in known:
+                self._notes.add("text-tool-call", "", fragment.name[:64])
+                out.append(fragment)
+        return out
+
+    def _input(self, name: str, arguments: str) -> object:
+        facts = self._tools.get(name)
+        return read_arguments(arguments, facts.schema if facts else {})[0]
