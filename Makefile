@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format e2e docker-steps requirements clean
+.PHONY: help demo test check format e2e bench docker-steps requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -33,6 +33,9 @@ format: $(VENV)/.dev  ## Format, and mend what the linter can mend
 e2e: $(VENV)/.demo  ## The real clients: Claude Code, the SDKs, the embedded model (needs node and npm)
 	@$(PY) -m pytest -m e2e $(ARGS)
 
+bench: $(VENV)/.dev  ## This proxy and its peers side by side; writes docs/performance.md (BENCH_QUICK=1: short, writes nothing)
+	@$(PY) -m bench
+
 docker-steps: $(VENV)/.dev  ## The Dockerfile's steps in an empty folder and environment, without an engine
 	@$(PY) -m pytest -m e2e tests/test_packaging.py -k dockerfile
 
@@ -45,7 +48,8 @@ requirements: $(VENV)/.dev  ## Compile requirements*.txt anew from pyproject.tom
 		--generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade --output-file requirements-demo.txt
 
 clean:  ## Remove the virtual environment and everything built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/e2e/node_modules tests/e2e/.installed
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf tests/e2e/node_modules tests/e2e/.installed bench/.installed
 
 $(VENV)/.made:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \

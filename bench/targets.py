@@ -86,7 +86,8 @@ class Target:
             self.process = None
 
 
-HEADERS = {"x-api-key": "any", "anthropic-version": "2023-06-01", "authorization": "Bearer any"}
+KEY = "sk-bench-0123456789abcdef0123456789abcdef"
+HEADERS = {"x-api-key": KEY, "anthropic-version": "2023-06-01", "authorization": f"Bearer {KEY}"}
 
 
 def all_targets(wanted: str) -> list[Target]:
@@ -147,7 +148,7 @@ def _litellm_command(port: int, backend: int, home: Path) -> tuple[list[str], Ma
     file = home / "config.yaml"
     file.write_text(json.dumps(config))  # JSON is YAML
     bin_ = INSTALLED / f"litellm-{LITELLM}" / "bin"
-    env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": f"{bin_}:{os.environ.get('PATH', '')}"}
+    env = {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": f"{bin_}:{os.environ.get('PATH', '')}"}
     return [str(bin_ / "litellm"), "--config", str(file), "--host", "127.0.0.1", "--port", str(port)], env
 
 
@@ -178,6 +179,7 @@ def _ccr_command(port: int, backend: int, home: Path) -> tuple[list[str], Mappin
                 "api_base_url": f"http://127.0.0.1:{backend}/v1/chat/completions",
                 "api_key": "any",
                 "models": ["bench-model"],
+                "transformer": {"use": ["reasoning"]},
             }
         ],
         "Router": {"default": "bench,bench-model"},

@@ -88,7 +88,7 @@ def _frames(sse: bytes, foreign: bool) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _frame(frame: str) -> tuple[str, dict[str, Any]] | None:
-    lines = [line for line in frame.splitlines() if line and not line.startswith(":")]
+    lines = [line for line in re.split(r"\r\n|\n|\r", frame) if line and not line.startswith(":")]
     if not lines:
         return None  # a comment
     names = [line.removeprefix("event:").strip() for line in lines if line.startswith("event:")]

@@ -334,6 +334,12 @@ def test_an_image_address_is_fetched_only_for_a_backend_that_takes_only_data():
     assert wants_of(image(at("https://x.test/a.png")), dialect=BLIND) == []
 
 
+def test_no_image_is_fetched_for_a_blind_model():
+    request = {"messages": [{"role": "user", "content": [image(at("https://x.test/a.png"))]}]}
+    assert wanted(request, TAKES_DATA, vision=False) == []
+    assert len(wanted(request, TAKES_DATA, vision=True)) == 1
+
+
 def test_each_thing_is_wanted_once():
     block = document(base64_source(PDF))
     assert len(wants_of(block, {**block, "title": "again"}, document(base64_source(PDF + "AAAA")))) == 2

@@ -200,6 +200,13 @@ def test_hi_07_a_pdf_in_a_result_is_a_file_behind_it():
     }
 
 
+def test_hi_07_a_pdf_in_a_result_is_no_part_of_it_even_where_pictures_are():
+    document = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}}
+    chat = sent(assistant(call()), user(result(content=[document, image()])), documents="file", tool_content="parts")
+    assert isinstance(chat[1]["content"], str)
+    assert [part["type"] for part in chat[2]["content"]] == ["text", "file", "text", "image_url"]
+
+
 def test_hi_07_a_pdf_nobody_can_read_is_told_to_the_model():
     document = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}}
     notes = Notes()
@@ -640,6 +647,13 @@ def test_an_mcp_call_is_named_after_its_server():
     )
     assert chat[0]["tool_calls"][0]["function"]["name"] == "mcp__docs__find"
     assert chat[1]["content"] == "Error: down"
+
+
+def test_a_system_prompt_is_text():
+    notes = Notes()
+    chat = sent(user("hi"), also={"system": [words("a"), image()]}, notes=notes)
+    assert chat[0] == {"role": "system", "content": "a"}
+    assert notes.codes() == ["image-omitted"]
 
 
 def test_other_blocks_of_a_user():

@@ -26,7 +26,7 @@ from claude_code_proxy import settings
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-GENERATED = {"__pycache__", "node_modules", "build", "dist", ".git", ".installed"}
+GENERATED = {"__pycache__", "node_modules", "build", "dist"}
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-demo.txt")
 SHA256 = 64
 
@@ -47,11 +47,11 @@ def pins(name: str) -> dict[str, list[str]]:
 
 
 def project_files() -> Iterator[Path]:
-    for path in ROOT.rglob("*"):
-        inside = path.relative_to(ROOT).parts
-        hidden = any(part.startswith(".") and part not in {".ci", ".env.example", ".dockerignore"} for part in inside)
-        if path.is_file() and not hidden and not GENERATED.intersection(inside):
-            yield path
+    """Yield every file that isn't made by a tool; those live in hidden or well-known folders."""
+    for folder, inner, names in os.walk(ROOT):
+        inner[:] = [name for name in inner if name == ".ci" or not (name.startswith(".") or name in GENERATED)]
+        kept = (name for name in names if name != ".env" and not name.endswith(".pyc"))
+        yield from (Path(folder, name) for name in kept)
 
 
 # -- requirements -------------------------------------------------------------------------------------------------

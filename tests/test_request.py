@@ -410,18 +410,38 @@ THOUGHT = st.sampled_from(
         {"type": "redacted_thinking", "data": "xx"},
     ]
 )
+SERVED = st.builds(
+    lambda name, words: [
+        {"type": "server_tool_use", "id": name, "name": "web_search", "input": {"query": words}},
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": name,
+            "content": [{"type": "web_search_result", "title": words, "url": "https://x.test"}],
+        },
+    ],
+    st.sampled_from(["srvtoolu_1", "srvtoolu_2"]),
+    WORD,
+)
+OTHERS = st.one_of(
+    st.builds(lambda words: {"type": "search_result", "source": "s", "title": "t", "content": [text(words)]}, WORD),
+    st.builds(lambda words: {"type": "hologram", "said": words}, WORD),
+    st.sampled_from([{"type": "container_upload", "file_id": "f"}, {"type": "tool_reference", "tool_name": "läs"}]),
+)
 MESSAGE = st.one_of(
     st.builds(lambda content: {"role": "user", "content": content}, WORD),
-    st.builds(lambda blocks: user(*blocks), st.lists(st.one_of(TEXT, IMAGE, DOCUMENT, RESULT), max_size=4)),
-    st.builds(lambda blocks: assistant(*blocks), st.lists(st.one_of(TEXT, CALL, THOUGHT), max_size=4)),
+    st.builds(lambda blocks: user(*blocks), st.lists(st.one_of(TEXT, IMAGE, DOCUMENT, RESULT, OTHERS), max_size=4)),
+    st.builds(lambda blocks: assistant(*blocks), st.lists(st.one_of(TEXT, CALL, THOUGHT, OTHERS), max_size=4)),
+    st.builds(
+        lambda before, served, after: assistant(*before, *served, *after),
+        st.lists(TEXT, max_size=1),
+        SERVED,
+        st.lists(TEXT | CALL, max_size=2),
+    ),
+    st.builds(lambda role, content: {"role": role, "content": content}, st.sampled_from(["ctx", "assistant"]), WORD),
     st.builds(lambda content: {"role": "system", "content": content}, WORD),
 )
 REQUEST = st.fixed_dictionaries(
-    {
-        "messages": st.lists(MESSAGE, min_size=1, max_size=7).map(
-            lambda messages: [*messages, {"role": "user", "content": "last"}]
-        )
-    },
+    {"messages": st.lists(MESSAGE, max_size=7).map(lambda messages: [{"role": "user", "content": "first"}, *messages])},
     optional={
         "system": WORD | st.lists(TEXT, max_size=3),
         "tools": st.lists(NAMES, unique=True, max_size=3).map(
@@ -439,19 +459,31 @@ REQUEST = st.fixed_dictionaries(
 
 
 def texts_of(request):
-    """Yield every text a client said, as the last word on it: a result given twice counts once."""
-    for message in request["messages"]:
-        blocks = message["content"]
-        if isinstance(blocks, str):
-            yield blocks
-            continue
-        yield from (block["text"] for block in blocks if block["type"] == "text")
-        for block in blocks:
-            source = block.get("source", {})
-            if block["type"] == "document" and source["type"] == "text":
-                yield source["data"]
-    system = request.get("system", "")
-    yield from [system] if isinstance(system, str) else [block["text"] for block in system]
+    """Yield every text a client said; of results only those given once: of several for one call the last counts."""
+    blocks = [block for message in request["messages"] for block in as_blocks(message["content"])]
+    answers = [block["tool_use_id"] for block in blocks if "tool_use_id" in block]
+    for block in [*blocks, *as_blocks(request.get("system", ""))]:
+        if answers.count(block.get("tool_use_id")) <= 1:
+            yield from said(block)
+
+
+def said(block):
+    kind = block["type"]
+    if kind == "text":
+        yield block["text"]
+    elif kind == "document" and block["source"]["type"] == "text":
+        yield block["source"]["data"]
+    elif kind in {"tool_result", "search_result", "web_search_tool_result"}:
+        for inner in as_blocks(block["content"]):
+            yield from said(inner)
+    elif kind == "web_search_result":
+        yield block["title"]
+    elif kind == "hologram":
+        yield json.dumps(block["said"], ensure_ascii=False)
+
+
+def as_blocks(content):
+    return [text(content)] if isinstance(content, str) else content
 
 
 def strings_of(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.types import Message, Send
 from .errors import ProxyError
 from .wire.anthropic import error_body, error_event
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
 _json = msgspec.json.Encoder().encode
 
 
@@ -29,7 +30,9 @@ class Channel:
         self._send = send
 
     async def stream(self, data: bytes, *, last: bool = False) -> None:
-        """Send frames of an event stream, the status first."""
+        """Send frames of an event stream, the status first; nothing follows the end, a ping that comes late neither."""
+        if self.ended:
+            return
         if not self.started:
             await self._start(200, {"content-type": "text/event-stream; charset=utf-8", **_UNBUFFERED})
         self.stalled = True
@@ -40,8 +43,8 @@ class Channel:
     async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:
         """Send a whole JSON response."""
         data = _json(body)
-        await self._start(status, {"content-type": "application/json", "content-length": str(len(data)), **headers})
         self.ended = True
+        await self._start(status, {"content-type": "application/json", "content-length": str(len(data)), **headers})
         await self._send({"type": "http.response.body", "body": data})
 
     async def fail(self, error: ProxyError) -> None:
@@ -83,7 +86,7 @@ def error_headers(error: ProxyError) -> dict[str, str]:
     """Return the headers clients decide by whether and when to ask again."""
     headers = {}
     if error.retry_after is not None:
-        headers["retry-after"] = f"{max(0.0, error.retry_after):.3g}"
+        headers["retry-after"] = str(max(0, math.ceil(error.retry_after)))  # whole seconds: RFC 9110, section 10.2.3
     if error.should_retry is not None:
         headers["x-should-retry"] = "true" if error.should_retry else "false"
     return headers

@@ -56,6 +56,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     min_tokens_explicit: bool = False
     model_window: int = 0
     max_retries: int = 2
+    max_concurrent: int = 0
+    queue_limit: int = 100
     ping_interval: float = 10
     commit_after: float = 10
     models_refresh: float = 3600
@@ -119,6 +121,8 @@ def load(
         min_tokens_explicit=reading.is_set("MIN_TOKENS_LIMIT"),
         model_window=value["MODEL_WINDOW"],
         max_retries=value["MAX_RETRIES"],
+        max_concurrent=value["MAX_CONCURRENT_REQUESTS"],
+        queue_limit=value["QUEUE_LIMIT"],
         ping_interval=value["PING_INTERVAL"],
         commit_after=value["COMMIT_AFTER"],
         models_refresh=value["MODELS_REFRESH"],

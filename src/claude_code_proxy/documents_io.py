@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
+import os
 import socket
 import sys
 import time
@@ -38,6 +39,7 @@ _REDIRECTS = 5
 _FAILURE_LIFE = 300.0  # seconds an error is believed: a dead address must not cost a wait in every turn
 _AT_ONCE = 2  # PDFs read at the same time
 _CACHE_BYTES = 64 * 1024 * 1024
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")  # a stranger's file meets no keys
 _READER_MODULE = "claude_code_proxy.pdf_reader"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -249,6 +251,7 @@ async def _run_reader(pdf: bytes) -> bytes:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
     try:
         answer, _ = await asyncio.wait_for(process.communicate(pdf), READ_SECONDS)

@@ -15,26 +15,33 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from .backend_tables import DEFAULT_NAME
+from .backends.slots import Priority
 from .channel import Captive, Channel
 from .errors import ContextOverflowError, FilteredError, RetryableError, UpstreamError
 from .observe import Record
 from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
+from .routing import Route
 from .services import Services, new_id
-from .sinks import MessageSink, Sink, StreamSink
+from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.failure import Asked
 from .translate.notes import Notes
 from .translate.repairs import Refusal, read_repair
 from .translate.stream import StreamTranslator
 from .wire.shapes import items, mapping, text
 
-_MAX_ANSWER = 64 * 1024 * 1024  # bytes of a whole answer
+_EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
+_LONGEST_NAME = 200  # characters in a header
 _MOST_REPAIRS = 3  # different ones, for one request
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
+_FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
 _MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 _REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again
+
+_NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of backend {}"}  # of those without a setting
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,10 +60,7 @@ class Exchange:
     async def run(self, request: Mapping[str, Any]) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal."""
         config, record = self._services.config, self.record
-        prepared = await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
         record.stream = request.get("stream") is True
-        record.backend, record.upstream_model = prepared.route.backend.name, prepared.route.model
-        self._announce()
         watch = Watch(
             self._channel if record.stream else None,
             commit_after=config.commit_after,
@@ -64,7 +68,13 @@ class Exchange:
         )
         sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
         with self._services.pulse.watching(watch):
+            prepared = await self._prepare(request)
+            record.backend, record.upstream_model = prepared.route.backend.name, prepared.route.model
+            self._announce()
             await self._insist(request, prepared, watch, sink)
+
+    async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
+        return await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
 
     def _asker(self, model: str) -> Ask:
         """Return a way for the proxy to ask `model` something itself."""
@@ -79,26 +89,33 @@ class Exchange:
 
     async def _insist(self, request: Mapping[str, Any], prepared: Prepared, watch: Watch, sink: Sink) -> None:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
-        last = self._services.config.max_retries
+        failures, last = 0, self._services.config.max_retries
         repairs: list[Mapping[str, Any]] = []
         while True:
             try:
-                return await self._ask(prepared, watch, sink)
+                async with self._services.slots[prepared.route.backend.name].hold(self._priority(prepared.route)):
+                    return await self._ask(prepared, watch, sink)
             except RetryableError as error:
-                wait = _backoff(self.record.retries, error.retry_after)
-                if sink.spoken or self.record.retries >= last or wait > _MAX_WAIT:
+                wait = _backoff(failures, error.retry_after)
+                if sink.spoken or failures >= last or wait > _MAX_WAIT:
                     raise
+                failures += 1
             except UpstreamError as error:
                 repair = {} if sink.spoken or len(repairs) >= _MOST_REPAIRS else self._repair(prepared, error)
                 if not repair or repair in repairs:
                     raise
                 repairs.append(repair)
-                prepared = await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
-                if "room" in repair:
-                    _lower_output(prepared, repair["room"])
+                prepared = await self._prepare(request)
+                _lower_output(prepared, [known["room"] for known in repairs if "room" in known])
                 wait = 0.0
             self.record.retries += 1
             await asyncio.sleep(wait)
+
+    def _priority(self, route: Route) -> Priority:
+        """Who waits first when slots are few: Claude Code names its subagents in a header, and has a small model."""
+        if self.record.agent:
+            return Priority.SUBAGENT
+        return Priority.BACKGROUND if route.tier == "small" else Priority.MAIN
 
     def _repair(self, prepared: Prepared, error: UpstreamError) -> Mapping[str, Any]:
         """Learn from a refusal; returns what is different now, empty when asking again would not help."""
@@ -136,8 +153,11 @@ class Exchange:
                 raise UpstreamError(
                     f"Backend {route.backend.name} was silent for {silence.limit:g} s.", status=504
                 ) from None
-            await sink.put(translator.last_events())
-            await self._conclude(translator, sink)
+            await self._finish(translator, sink)
+        except RetryableError:
+            if not translator.finishing or translator.failure is not None:
+                raise
+            await self._finish(translator, sink)  # the connection broke when all was said
         except FilteredError as error:
             if sink.spoken:
                 raise
@@ -156,6 +176,10 @@ class Exchange:
     ) -> None:
         if response.content_type == "application/json" or not (stream or response.content_type == "text/event-stream"):
             body = await _body(response, watch, idle)
+            if body[:64].lstrip().startswith(_EVENTS):
+                await sink.feed(translator, body)
+                await self._finish(translator, sink)
+                return
             await sink.put(translator.whole_events(body))
             await self._conclude(translator, sink)
             return
@@ -171,6 +195,11 @@ class Exchange:
             await sink.put(translator.last_events())
         await self._conclude(translator, sink)
         await _to_end(response)
+
+    async def _finish(self, translator: StreamTranslator, sink: Sink) -> None:
+        """End an answer whose backend says no more."""
+        await sink.put(translator.last_events())
+        await self._conclude(translator, sink)
 
     def _begin(self, *, spoken: bool = True) -> None:
         """Note the time of the first event."""
@@ -189,7 +218,7 @@ class Exchange:
     def _announce(self) -> None:
         """Tell the client which backend answers and what was changed, as far as that is known before the status."""
         headers, record = self._channel.headers, self.record
-        headers["x-proxy-backend"] = f"{record.backend}/{record.upstream_model}"
+        headers["x-proxy-backend"] = f"{record.backend}/{record.upstream_model}"[:_LONGEST_NAME]
         if len(self.notes):
             headers["x-proxy-notes"] = ",".join(self.notes.codes())
 
@@ -201,13 +230,15 @@ class Exchange:
             record.cache_read, record.output_tokens, record.cost = usage.cache_read, usage.output_tokens, usage.cost
 
 
-def _lower_output(prepared: Prepared, room: int) -> None:
+def _lower_output(prepared: Prepared, rooms: list[int]) -> None:
     """Lower the output limit to what fits this prompt."""
-    prepared.translated.body[prepared.dialect.max_tokens_field] = room
+    if rooms:
+        prepared.translated.body[prepared.dialect.max_tokens_field] = min(rooms)
 
 
 def _asked(prepared: Prepared) -> Asked:
     plan, backend = prepared.translated.plan, prepared.route.backend
+    named = {} if backend.name == DEFAULT_NAME else _NAMES
     return Asked(
         model=prepared.route.model,
         counted=plan.input_estimate,
@@ -215,6 +246,7 @@ def _asked(prepared: Prepared) -> Asked:
         max_tokens=plan.max_tokens,
         now=time.time(),
         secrets=(backend.key, *backend.headers.values()),
+        **{field: name.format(backend.name) for field, name in named.items()},
     )
 
 
@@ -223,8 +255,7 @@ async def _body(response: aiohttp.ClientResponse, watch: Watch, idle: float) -> 
     while data := await response.content.readany():
         watch.heard(idle)
         size += len(data)
-        if size > _MAX_ANSWER:
-            raise UpstreamError(f"The backend's answer is larger than {_MAX_ANSWER} bytes.")
+        check_size(size)
         parts.append(data)
     return b"".join(parts)
 
@@ -240,7 +271,7 @@ async def _to_end(response: aiohttp.ClientResponse) -> None:
 
 
 def _backoff(retries: int, asked: float | None) -> float:
-    """Return seconds to wait: what the backend asked for, else 0.5 s doubling, with jitter against herds."""
+    """Return seconds to wait: what the backend asked for, else a doubling time, with jitter against herds."""
     if asked is not None:
         return max(0.0, asked)
-    return float(min(_MAX_WAIT, 0.5 * 2**retries) * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
+    return float(min(_MAX_WAIT, _FIRST_WAIT * 2**retries) * random.uniform(0.5, 1))  # noqa: S311 - no secret

@@ -91,6 +91,8 @@ async def _unless_gone(call: Call, work: Any) -> None:
     gone = asyncio.ensure_future(_disconnected(call.receive))
     try:
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if call.channel.ended:  # servers say `disconnect` after a complete answer too; what is left takes a moment
+            await asyncio.wait((task,))
         if not task.done():
             raise ClientGoneError
     finally:

@@ -39,7 +39,7 @@ async def prepare(services: Services, request: Mapping[str, Any], notes: Notes, 
     learned = services.learned.facts(route.backend, route.model)
     dialect = apply(recognise(route.backend, route.model), learned)
     facts = services.catalogue.facts(route.backend, route.model)
-    wants = [want for want in wanted(request, dialect) if ask is not None or not want.url]
+    wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]
     target = Target(
         backend=route.backend.name,
         model=route.model,

@@ -16,6 +16,7 @@ from . import handlers
 from .backends.catalogue import Catalogue
 from .backends.client import Client
 from .backends.learned import Learned
+from .backends.slots import Slots
 from .channel import Channel
 from .config import Config
 from .documents_io import guarded_session
@@ -80,8 +81,12 @@ class _App:
         async with Client() as client, guarded_session() as fetcher:
             catalogue = Catalogue(client.session)
             pulse, counter = Pulse(), Counter()
+            limit, queue = self._config.max_concurrent, self._config.queue_limit
+            slots = {name: Slots(limit, queue) for name in self._config.backends}
             shaper = Shaper(self._config, counter)
-            self._services = Services(self._config, client, catalogue, counter, pulse, shaper, fetcher, self._learned)
+            self._services = Services(
+                self._config, client, catalogue, counter, pulse, shaper, fetcher, self._learned, slots
+            )
             fresh = asyncio.create_task(catalogue.keep_fresh(self._config.backends, self._config.models_refresh))
             background = [fresh, asyncio.create_task(pulse.run())]
             await asyncio.wait((asyncio.create_task(catalogue.first_read.wait()),), timeout=_FIRST_LIST)

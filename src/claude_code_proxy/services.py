@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 
 import aiohttp
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from .backends.catalogue import Catalogue
 from .backends.client import Client
 from .backends.learned import Learned
+from .backends.slots import Slots
 from .config import Config
 from .pulse import Pulse
 from .shaping import Shaper
@@ -29,6 +31,7 @@ class Services(msgspec.Struct, frozen=True):
     shaper: Shaper
     fetcher: aiohttp.ClientSession
     learned: Learned
+    slots: Mapping[str, Slots]
 
 
 def new_id(prefix: str) -> str:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import Protocol
 
 from .channel import Channel
+from .errors import UpstreamError
 from .pulse import Watch
 from .translate.fold import Fold
 from .translate.stream import StreamTranslator
 from .wire.anthropic import Event, encode
+
+
+_MAX_ANSWER = 64 * 1024 * 1024  # bytes
+
+
+def check_size(size: int) -> None:
+    """Raise UpstreamError for an answer of so many bytes that keeping it would fill the memory."""
+    if size > _MAX_ANSWER:
+        raise UpstreamError(f"The backend's answer is larger than {_MAX_ANSWER} bytes.")
 
 
 class Sink(Protocol):
@@ -63,9 +73,12 @@ class MessageSink:
         self.spoken = False
         self._channel = channel
         self._fold = Fold()
+        self._size = 0
 
     async def feed(self, translator: StreamTranslator, data: bytes) -> None:
         """Keep the events for `data`."""
+        self._size += len(data)
+        check_size(self._size)
         self._fold.add(translator.events(data))
 
     async def put(self, events: list[Event]) -> None:

@@ -12,7 +12,9 @@ const WEATHER = [
     input_schema: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
   },
 ];
-const THINKING = { type: "enabled", budget_tokens: 1024 };
+const LONG = Number(process.env.LONG_ANSWER ?? 4000); // tokens; a real model is given less
+const SHORT = Math.min(LONG, 200);
+const THINKING = LONG > 1024 ? { type: "enabled", budget_tokens: 1024 } : { type: "adaptive" };
 const CITY = {
   type: "object",
   properties: { name: { type: "string" }, people: { type: "integer" } },
@@ -23,7 +25,7 @@ const KEPT = ["type", "text", "thinking", "signature", "id", "name", "input"];
 
 const [url, model, ...wanted] = process.argv.slice(2);
 const client = new Anthropic({ baseURL: url, apiKey: "dummy", maxRetries: 0, timeout: 60_000 });
-const hello = { model, max_tokens: 200, messages: HELLO };
+const hello = { model, max_tokens: SHORT, messages: HELLO };
 
 function summary(message) {
   const texts = message.content.filter((block) => block.type === "text").map((block) => block.text);
@@ -62,7 +64,7 @@ async function failed(act) {
   }
 }
 
-const asked = { model, max_tokens: 4000, tools: WEATHER, thinking: THINKING };
+const asked = { model, max_tokens: LONG, tools: WEATHER, thinking: THINKING };
 const betas = ["context-1m-2025-08-07", "unknown-2099-01-01"];
 
 const scenarios = {
@@ -93,11 +95,11 @@ const scenarios = {
     return { first: summary(first), second: summary(await client.messages.create({ ...asked, messages: history(first) })) };
   },
   async call() {
-    const forced = { ...hello, max_tokens: 300, tools: WEATHER, tool_choice: { type: "tool", name: "get_weather" } };
+    const forced = { ...hello, tools: WEATHER, tool_choice: { type: "tool", name: "get_weather" } };
     return summary(await client.messages.stream(forced).finalMessage());
   },
   async think() {
-    return summary(await client.messages.stream({ ...hello, max_tokens: 4000, thinking: THINKING }).finalMessage());
+    return summary(await client.messages.stream({ ...hello, max_tokens: LONG, thinking: THINKING }).finalMessage());
   },
   async parse() {
     const message = await client.messages.parse({ ...hello, output_config: { format: jsonSchemaOutputFormat(CITY) } });

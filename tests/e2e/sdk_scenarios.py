@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,9 @@ WEATHER: list[Any] = [
         "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     }
 ]
-THINKING: dict[str, Any] = {"type": "enabled", "budget_tokens": 1024}
+LONG = int(os.environ.get("LONG_ANSWER", "4000"))  # tokens; a real model is given less
+SHORT = min(LONG, 200)
+THINKING: dict[str, Any] = {"type": "enabled", "budget_tokens": 1024} if LONG > 1024 else {"type": "adaptive"}
 
 
 class City(pydantic.BaseModel):
@@ -51,28 +54,28 @@ KEPT = ("type", "text", "thinking", "signature", "id", "name", "input")
 
 
 def create(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
-    message = client.messages.create(model=model, max_tokens=200, messages=HELLO)
+    message = client.messages.create(model=model, max_tokens=SHORT, messages=HELLO)
     return {**summary(message), "request_id": message._request_id}
 
 
 def stream(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
-    with client.messages.stream(model=model, max_tokens=200, messages=HELLO) as events:
+    with client.messages.stream(model=model, max_tokens=SHORT, messages=HELLO) as events:
         pieces = list(events.text_stream)
         return {**summary(events.get_final_message()), "pieces": len(pieces), "joined": "".join(pieces)}
 
 
 def raw_stream(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
-    events = list(client.messages.create(model=model, max_tokens=200, messages=HELLO, stream=True))
+    events = list(client.messages.create(model=model, max_tokens=SHORT, messages=HELLO, stream=True))
     return {"events": [event.type for event in events]}
 
 
 def stop(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
-    return summary(client.messages.create(model=model, max_tokens=200, messages=HELLO, stop_sequences=["END"]))
+    return summary(client.messages.create(model=model, max_tokens=SHORT, messages=HELLO, stop_sequences=["END"]))
 
 
 def tools(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
     """Think, call, give the results back with the whole answer as it came; streamed."""
-    asked: dict[str, Any] = {"model": model, "max_tokens": 4000, "tools": WEATHER, "thinking": THINKING}
+    asked: dict[str, Any] = {"model": model, "max_tokens": LONG, "tools": WEATHER, "thinking": THINKING}
     with client.messages.stream(**asked, messages=HELLO) as events:
         first = events.get_final_message()
     with client.messages.stream(**asked, messages=history(first)) as events:
@@ -81,7 +84,7 @@ def tools(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
 
 def tools_whole(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
     """The same without streaming."""
-    asked: dict[str, Any] = {"model": model, "max_tokens": 4000, "tools": WEATHER, "thinking": THINKING}
+    asked: dict[str, Any] = {"model": model, "max_tokens": LONG, "tools": WEATHER, "thinking": THINKING}
     first = client.messages.create(**asked, messages=HELLO)
     return {"first": summary(first), "second": summary(client.messages.create(**asked, messages=history(first)))}
 
@@ -89,13 +92,13 @@ def tools_whole(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
 def call(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
     """One forced call."""
     choice: Any = {"type": "tool", "name": "get_weather"}
-    asked: dict[str, Any] = {"model": model, "max_tokens": 300, "tools": WEATHER, "tool_choice": choice}
+    asked: dict[str, Any] = {"model": model, "max_tokens": SHORT, "tools": WEATHER, "tool_choice": choice}
     with client.messages.stream(**asked, messages=HELLO) as events:
         return summary(events.get_final_message())
 
 
 def think(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
-    with client.messages.stream(model=model, max_tokens=4000, thinking=THINKING, messages=HELLO) as events:
+    with client.messages.stream(model=model, max_tokens=LONG, thinking=THINKING, messages=HELLO) as events:
         return summary(events.get_final_message())
 
 
@@ -109,14 +112,14 @@ def history(first: Any) -> list[Any]:
 
 
 def parse(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
-    message = client.messages.parse(model=model, max_tokens=200, messages=HELLO, output_format=City)
+    message = client.messages.parse(model=model, max_tokens=SHORT, messages=HELLO, output_format=City)
     return {"parsed": message.parsed_output.model_dump() if message.parsed_output else None}
 
 
 def beta(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "model": model,
-        "max_tokens": 200,
+        "max_tokens": SHORT,
         "messages": HELLO,
         "betas": ["context-1m-2025-08-07", "unknown-2099-01-01"],
     }
@@ -168,7 +171,7 @@ def concurrently(client: anthropic.Anthropic, model: str) -> dict[str, Any]:
             return list(await asyncio.gather(*(one(many) for _ in range(10))))
 
     async def one(many: anthropic.AsyncAnthropic) -> str:
-        async with many.messages.stream(model=model, max_tokens=200, messages=HELLO) as events:
+        async with many.messages.stream(model=model, max_tokens=SHORT, messages=HELLO) as events:
             return "".join([text async for text in events.text_stream])
 
     return {"texts": asyncio.run(all_of_them())}

@@ -12,13 +12,14 @@ from tests.proxy_process import ProxyProcess, start_proxy
 
 from claude_code_proxy.demo.embedded import EmbeddedModel
 
+TOKENS = 64  # a few seconds for each answer
 ENDINGS = {"end_turn", "max_tokens", "stop_sequence", "tool_use"}
 
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[ProxyProcess]:
     with pytest.MonkeyPatch.context() as patch, installs.embedded_model(patch), EmbeddedModel() as model:
-        settings = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none"}
+        settings = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "MIN_TOKENS_LIMIT": "16"}
         tiers = dict.fromkeys(("BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL"), model.name)
         with start_proxy({**settings, **tiers}) as running:
             yield running
@@ -26,7 +27,9 @@ def proxy() -> Iterator[ProxyProcess]:
 
 @pytest.fixture(params=NAMES)
 def sdk(request: pytest.FixtureRequest, tmp_path: Path) -> Sdk:
-    return sdk_named(request.param, tmp_path)
+    found = sdk_named(request.param, tmp_path)
+    found.env["LONG_ANSWER"] = str(TOKENS)
+    return found
 
 
 @pytest.mark.parametrize("scenario", ["create", "stream"])
@@ -36,7 +39,7 @@ def test_text(sdk: Sdk, proxy: ProxyProcess, scenario: str) -> None:
     assert message["text"].strip()
     assert message["stop_reason"] in ENDINGS
     assert message["input_tokens"] > 0
-    assert 0 < message["output_tokens"] <= 200
+    assert 0 < message["output_tokens"] <= TOKENS
 
 
 def test_thinking(sdk: Sdk, proxy: ProxyProcess) -> None:

@@ -64,9 +64,9 @@ class Client:
 
         Raises UpstreamError when it can't be reached or answers anything but success.
         """
-        response = await self._post(backend, dialect, asked.model, body, stream=stream)
+        response = await self._post(backend, dialect, body, asked, stream=stream)
         try:
-            if response.status >= 300:  # noqa: PLR2004 - redirects of a POST lose its body: they are failures too
+            if _failed(response):
                 raise read_failure(response.status, await _error_body(response), response.headers, asked)
             yield response
         except aiohttp.ClientPayloadError as error:
@@ -77,12 +77,12 @@ class Client:
             response.close() if not response.content.at_eof() else response.release()
 
     async def _post(
-        self, backend: Backend, dialect: Dialect, model: str, body: bytes, *, stream: bool
+        self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool
     ) -> aiohttp.ClientResponse:
         connect = backend.timeouts.connect
         try:
             return await self.session.post(
-                chat_url(backend, model),
+                chat_url(backend, asked.model),
                 data=body,
                 headers=headers(backend, dialect, stream=stream),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
@@ -95,14 +95,17 @@ class Client:
                 f"Backend {backend.name} took no connection within {connect:g} s.", status=504
             ) from error
         except aiohttp.InvalidURL as error:
-            raise UpstreamError(
-                f"The base URL of backend {backend.name} is not a URL. Check OPENAI_BASE_URL."
-            ) from error
+            raise UpstreamError(f"The address of backend {backend.name} is no URL. Check {asked.url_name}.") from error
         except (aiohttp.ClientError, OSError) as error:
             raise RetryableError(
                 f"Backend {backend.name} can't be reached: {_reason(error)}. "
-                "Check OPENAI_BASE_URL, and that the server runs."
+                f"Check {asked.url_name}, and that the server runs."
             ) from error
+
+
+def _failed(response: aiohttp.ClientResponse) -> bool:
+    """Redirects lose the body of a POST, and a web page is no answer of an API: both are failures too."""
+    return response.status >= 300 or response.content_type == "text/html"  # noqa: PLR2004 - the HTTP classes
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:

@@ -63,7 +63,7 @@ def _serve_on(proxy: Proxy) -> None:
     _say(
         f"\nStill serving on {proxy.url}; Ctrl-C ends it. Point a client at it, for example:\n"
         f"  ANTHROPIC_BASE_URL={proxy.url} ANTHROPIC_AUTH_TOKEN=any claude --bare\n"
-        "The full prompt of Claude Code doesn't fit this model. For work, start the proxy on a real backend:\n"
+        "Without --bare its prompt takes this model minutes. For work, start the proxy on a real backend:\n"
         "  OPENAI_API_KEY=your-key claude-code-proxy"
     )
     try:

@@ -7,6 +7,7 @@ Source of the fields: translation reference, sections 2.2, 3 and 5.2, and the re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from .deltas import (
     Ended,
     Failed,
     Finish,
+    Ignored,
     Refusal,
     Text,
     Thinking,
@@ -62,53 +64,86 @@ FAILED_FINISH: Mapping[str, int] = {
 }
 """Finish reasons that are failures, with the status a client is shown for them."""
 
+_DONE = (b"[DONE]", b'"[DONE]"')
+_SENTENCES = ("message", "detail", "msg")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
+)
+
 _decode = msgspec.json.Decoder().decode
 
 
 def read_chunk(payload: bytes, dialect: Dialect) -> list[Delta]:
     """Return what one SSE payload says. A payload that is not JSON is a broken backend: one `Failed`."""
-    if payload.strip() == b"[DONE]":
+    if payload.strip() in _DONE:
         return [Ended()]
     try:
-        chunk = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [delta for one in _objects(_read(payload)) for delta in _chunk(one, dialect, ("delta", "message"))]
+    except _UNREADABLE:
         return [Failed(failure_of("The backend sent a chunk that is not JSON."))]
-    return list(_chunk(chunk, dialect, "delta", "message"))
 
 
 def read_answer(body: bytes, dialect: Dialect) -> list[Delta]:
     """Return what a whole answer says, ended by `Ended`. What is not JSON becomes one `Failed`."""
     try:
-        answer = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answers = _objects(_read(body))
+        if not any(one.get("choices") or _error_of(one) for one in answers):
+            return [Failed(failure_of("The backend sent an answer without choices."))]
+        return [*(delta for one in answers for delta in _chunk(one, dialect, ("message", "delta"))), Ended()]
+    except _UNREADABLE:
         return [Failed(failure_of("The backend sent an answer that is not JSON."))]
-    if not (isinstance(answer, dict) and (answer.get("choices") or _error_of(answer))):
-        return [Failed(failure_of("The backend sent an answer without choices."))]
-    return [*_chunk(answer, dialect, "message", "delta"), Ended()]
 
 
-def _chunk(chunk: object, dialect: Dialect, *fields: str) -> Iterator[Delta]:
+def _read(payload: bytes) -> object:
+    """Decode JSON. Half a character is replaced: it is not worth the answer."""
+    try:
+        return _decode(payload)
+    except UnicodeDecodeError:
+        payload = payload.decode("utf-8", "replace").encode()
+    except msgspec.DecodeError:
+        if b"\\u" not in payload:
+            raise
+    return _decode(_ESCAPES.sub(_mended, payload))
+
+
+def _mended(escape: re.Match[bytes]) -> bytes:
+    """Of all escapes only half a surrogate pair has six characters here: a pair has twelve, any other begins with two."""
+    return rb"\ufffd" if len(escape.group()) == len(rb"\ud83d") else escape.group()
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    """A list is several chunks (Gemini's errors come in one)."""
+    return [mapping(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
     """Read either; `fields`: where the content stands, first choice first (Perplexity fills both, the other one wrongly)."""
-    data = mapping(chunk)
-    for choice in items(data.get("choices")):
-        if count(mapping(choice).get("index")) == 0:  # the client asked for one answer
-            yield from _choice(mapping(choice), dialect, fields)
     usage = _usage(data)
     if usage is not None:
         yield usage
     error = _error_of(data)
+    for choice in map(mapping, items(data.get("choices"))):
+        if count(choice.get("index")):  # the client asked for one answer
+            yield Ignored("choice")
+            continue
+        yield from _content_of(choice, dialect, fields)
+        error = error or choice.get("error")
+        if not error:  # it says more than a finish reason beside it
+            yield from _finish(choice)
     if error:
         yield Failed(failure_of(error))
 
 
 def _error_of(data: Mapping[str, Any]) -> object:
     """The error object of a 200 answer, in any of its places; falsy when there is none."""
-    if data.get("object") == "error":
+    if data.get("object") == "error" or count(mapping(data.get("base_resp")).get("status_code")):  # vLLM, MiniMax
         return data
-    base = mapping(data.get("base_resp"))
-    if base.get("status_code"):  # MiniMax
-        return data
-    return data.get("error") or mapping(data.get("x_groq")).get("error")
+    found = data.get("error") or mapping(data.get("x_groq")).get("error")
+    if found or "choices" in data:
+        return found
+    said = data.get("type") == "error" or any(isinstance(data.get(name), str | list) for name in _SENTENCES)
+    return data if said else None
 
 
 def _usage(data: Mapping[str, Any]) -> Usage | None:
@@ -120,18 +155,22 @@ def _usage(data: Mapping[str, Any]) -> Usage | None:
     )
 
 
-def _choice(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
-    said = next((mapping(choice.get(name)) for name in fields if choice.get(name)), {})
-    if said:
-        yield from _thinking(said, dialect)
-        yield from _content(said.get("content"))
-        if text(said.get("refusal")):
-            yield Refusal(text(said.get("refusal")))
-        yield from _tool_fragments(said)
-        yield from _citations(said)
-    elif text(choice.get("text")):  # a legacy completion
-        yield Text(text(choice.get("text")))
-    yield from _finish(choice)
+def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
+    field = next((name for name in fields if isinstance(choice.get(name), dict)), "")
+    if not field:
+        if text(choice.get("text")):  # a legacy completion
+            yield Text(text(choice.get("text")))
+        return
+    said = mapping(choice[field])
+    yield from _thinking(said, dialect)
+    yield from _content(said.get("content"))
+    if text(said.get("refusal")):
+        yield Refusal(text(said.get("refusal")))
+    yield from _citations(said)
+    yield from _tool_fragments(said, numbered=field == "message")
+    for name in ("audio", "images"):
+        if said.get(name):
+            yield Ignored(name)
 
 
 def _thinking(said: Mapping[str, Any], dialect: Dialect) -> Iterator[Delta]:
@@ -152,7 +191,7 @@ def _content(content: object) -> Iterator[Delta]:
         if content:
             yield Text(content)
         return
-    for part in items(content):
+    for part in [content] if isinstance(content, dict) else items(content):
         yield from _part(part)
 
 
@@ -174,23 +213,28 @@ def _part(part: object) -> Iterator[Delta]:
         yield Refusal(text(fields.get("refusal")))
     elif text(fields.get("text")):
         yield Text(text(fields.get("text")))
+    elif "text" not in fields:
+        yield Ignored(text(kind) or "content")
 
 
-def _tool_fragments(said: Mapping[str, Any]) -> Iterator[Delta]:
-    for call in items(said.get("tool_calls")):
-        yield _tool_fragment(mapping(call))
+def _tool_fragments(said: Mapping[str, Any], *, numbered: bool) -> Iterator[Delta]:
+    """numbered: the calls are whole, so that each entry is one, whatever number or id it was given."""
+    for place, call in enumerate(items(said.get("tool_calls"))):
+        fragment = _tool_fragment(mapping(call), place if numbered else None)
+        if fragment.id or fragment.name or fragment.arguments or fragment.state:
+            yield fragment
     legacy = mapping(said.get("function_call"))
     if legacy:
-        yield _tool_fragment({"index": 0, "function": legacy})
+        yield _tool_fragment({"function": legacy}, 0)
 
 
-def _tool_fragment(call: Mapping[str, Any]) -> ToolFragment:
+def _tool_fragment(call: Mapping[str, Any], place: int | None) -> ToolFragment:
     function = mapping(call.get("function")) or mapping(call.get("custom"))
     arguments = function.get("arguments")
-    whole = isinstance(arguments, dict | list)
     if "custom" in call and "input" in function:
-        arguments, whole = {"input": function["input"]}, True
-    index = call.get("index")
+        arguments = {"input": function["input"]}
+    whole = not isinstance(arguments, str | None)
+    index = call.get("index") if place is None else place
     google = mapping(mapping(call.get("extra_content")).get("google"))
     call_id = text(call.get("id"))
     return ToolFragment(
@@ -215,13 +259,11 @@ def _finish(choice: Mapping[str, Any]) -> Iterator[Delta]:
     if not native:
         return
     word = native.lower()
+    if word == "error":
+        yield Finish("error", native)  # an error object that says more may still come
+        return
     if word in FAILED_FINISH:
-        if not mapping(choice.get("error")) and word == "error":
-            yield Finish("error", native)  # the error object beside it says more, if there is one
-            return
-        yield Failed(
-            failure_of(choice.get("error") or f"The backend stopped with {native!r}.", status=FAILED_FINISH[word])
-        )
+        yield Failed(failure_of(f"The backend stopped with {native!r}.", status=FAILED_FINISH[word]))
         return
     matched = choice.get("stop_reason") or choice.get("matched_stop")
     reason = STOP_REASONS.get(word, "unknown")

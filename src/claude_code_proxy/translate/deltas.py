@@ -1,4 +1,4 @@
-"""The narrow waist: everything a backend can tell us, in ten small types.
+"""The narrow waist: everything a backend can tell us, in a few small types.
 
 Readers (`chunks.py`) turn a backend's chunk or whole answer into these; the writer (`stream.py`) knows nothing else.
 A field's type is true: readers use the total accessors of `wire.shapes`, so a `str` here is a `str`.
@@ -91,6 +91,12 @@ class Failed(Delta, frozen=True):
     """The backend reported an error inside its answer."""
 
     error: UpstreamError
+
+
+class Ignored(Delta, frozen=True, gc=False):
+    """A part of the answer that no client could be shown, for the note. what: its name."""
+
+    what: str
 
 
 class Ended(Delta, frozen=True, gc=False):

@@ -68,7 +68,7 @@ class Dialect:
     id_length: int = 40
     """Longest tool call id in a history; 0: no limit. A longer one is sent under a hash."""
     drop_schema_keywords: frozenset[str] = frozenset()
-    """JSON Schema keywords to leave out; their meaning moves into the description."""
+    """JSON Schema keywords to leave out, and forms of some (`schemas.py`); their meaning moves into the description."""
     inline_refs: bool = False
     """`$ref` must be replaced by what it names."""
     object_root: bool = True

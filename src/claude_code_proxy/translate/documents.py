@@ -35,13 +35,16 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     pages: bool = False
 
 
-def wanted(request: Mapping[str, Any], dialect: Dialect) -> list[Want]:
-    """Return what must be fetched or read before the request can be translated for `dialect`, each thing once."""
+def wanted(request: Mapping[str, Any], dialect: Dialect, vision: bool | None = None) -> list[Want]:
+    """Return what must be fetched or read before the request can be translated for `dialect`, each thing once.
+
+    vision: whether the model takes images, None unknown; the same as in `Target`.
+    """
     wants: dict[str, Want] = {}
     for message in items(request.get("messages")):
         for block in _nested(mapping(message).get("content")):
             want = _want(block, dialect)
-            if want is not None:
+            if want is not None and (vision is not False or block.get("type") != "image"):
                 wants.setdefault(want.key, want)
     return list(wants.values())
 

@@ -172,12 +172,14 @@ def _speaker(role: str, block: Block) -> str:
 
 
 def _joined(turns: Iterable[_Turn]) -> list[_Turn]:
-    """Join assistant turns that stand side by side, as the real API does. User turns stay apart: a prefix of bytes
-    that a later request extends must not change."""
+    """Join assistant turns that stand side by side, as the real API does.
+
+    User turns stay apart: a prefix of bytes that a later request extends must not change.
+    """
     joined: list[_Turn] = []
     for turn in turns:
         if joined and turn.role == joined[-1].role == "assistant":
-            joined[-1].blocks = [*joined[-1].blocks, *turn.blocks]
+            joined[-1].blocks += turn.blocks
         else:
             joined.append(turn)
     return joined

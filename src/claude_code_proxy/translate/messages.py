@@ -88,7 +88,7 @@ class _Writer:
             kept = _without_attribution(block)
             if kept is not block:
                 self._context.notes.add("attribution-dropped", path)
-            parts += render(kept, self._context, path)
+            parts += self._words(render(kept, self._context, path), path)
         if parts:
             self._add(self._dialect.system_role, content_of(parts, strings=True))
 
@@ -100,13 +100,20 @@ class _Writer:
         self.messages.append({"role": role, "content": content})
 
     def _system(self, blocks: Sequence[Block], path: str) -> None:
-        parts = [part for part in render_all(blocks, self._context, f"{path}.content") if is_text(part)]
+        parts = self._words(render_all(blocks, self._context, f"{path}.content"), path)
         if not parts:
             return
         message = instruction(content_of(parts, strings=True), self._dialect)
         if message["role"] == "user":
             self._context.notes.add("system-inlined", path)
         self.messages.append(message)
+
+    def _words(self, parts: list[Part], path: str) -> list[Part]:
+        """Return the text parts: system and assistant messages take no others."""
+        words = [part for part in parts if is_text(part)]
+        if len(words) < len(parts):
+            self._context.notes.add("image-omitted", path)
+        return words
 
     # -- user -----------------------------------------------------------------------------------------------------
 
@@ -132,7 +139,7 @@ class _Writer:
         marker = marker_of(block, self._context) or next(filter(None, map(marker_in, reversed(parts))), {})
         failed = block.get("is_error") is True
         content: str | list[Part]
-        if self._dialect.tool_content == "parts" and (marker or not all(map(is_text, parts))):
+        if self._dialect.tool_content == "parts" and _fits_a_result(parts) and (marker or not all(map(is_text, parts))):
             content = (
                 _as_error_parts(parts) if failed else parts or [text_part(self._dialect.empty_tool_content or " ")]
             )
@@ -151,7 +158,7 @@ class _Writer:
             if is_text(part):
                 lines.append(part["text"])
                 continue
-            number = sum(not is_text(other) for other in attached) + 1
+            number = len(attached) // 2 + 1  # each has its heading
             kind = "image" if part["type"] == "image_url" else "document"
             lines.append(f"[{kind} {number} is attached in the next user message]")
             attached += [text_part(f"[{kind} {number}, from the tool result above]"), _unmarked(part)]
@@ -182,7 +189,8 @@ class _Writer:
 
     def _reply(self, blocks: Sequence[Block], path: str) -> str | list[Part]:
         """Return what the assistant said: a string, unless a cache marker needs parts."""
-        spoken = ((block, render(block, self._context, f"{path}.content")) for block in blocks)
+        path = f"{path}.content"
+        spoken = ((block, self._words(render(block, self._context, path), path)) for block in blocks)
         rendered = [(block, parts) for block, parts in spoken if parts]
         if any(is_marked(part) for _, parts in rendered for part in parts):
             return [part for _, parts in rendered for part in parts]
@@ -266,6 +274,11 @@ def _as_error_parts(parts: list[Part]) -> list[Part]:
     if parts and is_text(parts[0]):
         return [{**parts[0], "text": _as_error(parts[0]["text"])}, *parts[1:]]
     return [text_part(_as_error("")), *parts]
+
+
+def _fits_a_result(parts: list[Part]) -> bool:
+    """Whether a tool message can hold the parts where it can hold more than text: pictures, but no files."""
+    return all(part["type"] in {"text", "image_url"} for part in parts)
 
 
 def _unmarked(part: Part) -> Part:

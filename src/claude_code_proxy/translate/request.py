@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ClientError
-from ..wire.shapes import items
+from ..wire.shapes import items, mapping
 from .dialect import Dialect
 from .effort import Intent, effort_fields, merge, read_intent
 from .history import heal_history
@@ -68,6 +68,7 @@ def translate_request(
 
     Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
     """
+    target = _suited(target, request)
     dialect = target.dialect
     tools = translate_tools(request, dialect, notes)
     choice, sentence = translate_tool_choice(request, tools, dialect, notes)
@@ -95,6 +96,13 @@ def translate_request(
         estimate=estimate,
     )
     return Translated(body, plan)
+
+
+def _suited(target: Target, request: Mapping[str, Any]) -> Target:
+    """Return the target with the dialect as the backend speaks it beside this request's tools."""
+    forced = mapping(request.get("tool_choice")).get("type") in {"any", "tool"}
+    dialect = target.dialect.for_request(tools=bool(items(request.get("tools"))), forced=forced)
+    return target if dialect is target.dialect else msgspec.structs.replace(target, dialect=dialect)
 
 
 def _chat(

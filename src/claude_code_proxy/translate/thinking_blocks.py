@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..wire.anthropic import SignatureDelta, ThinkingDelta
+from ..wire.shapes import text
 from .deltas import Thinking, ThinkingState
 from .envelope import Envelope, digest, seal
 from .grammar import State
@@ -14,20 +16,19 @@ if TYPE_CHECKING:
 
 
 class ThinkingBlocks:
-    """The writer's part for reasoning. `calls`: signatures of tool calls that travel in the next envelope."""
+    """The writer's part for reasoning."""
 
     def __init__(self, writer: Writer) -> None:
-        self.calls: dict[str, str] = {}
         self._writer = writer
         self._field = "reasoning_content"
         self._text: list[str] = []
-        self._details: list[dict[str, Any]] = []
+        self._details = Details()
+        self._calls: dict[str, str] = {}
 
     def text(self, delta: Thinking) -> None:
         """Add visible reasoning; a client that forbade thinking is not shown any."""
         writer = self._writer
-        if writer.plan.hide_thinking or writer.plan.discard:
-            writer.notes.add("thinking-hidden")
+        if self._hidden() or not delta.text:
             return
         if writer.state is not State.THINKING:
             self._open()
@@ -37,55 +38,104 @@ class ThinkingBlocks:
         if writer.plan.show_thinking:
             writer.delta(ThinkingDelta(delta.text))
 
-    def remember(self, text: str) -> None:
+    def remember(self, thought: str) -> None:
         """Keep a piece of reasoning for the signature."""
-        self._text.append(text)
+        self._text.append(thought)
 
     def state(self, delta: ThinkingState) -> None:
-        """Keep opaque state for the envelope: fragments of one detail are merged (translation reference, 3.2)."""
-        last = self._details[-1] if self._details else None
-        if last is not None and _continues(last, delta.detail):
-            _merge(last, delta.detail)
-        else:
-            self._details.append(dict(delta.detail))
+        """Keep opaque state for the envelope."""
+        if not self._hidden():
+            self._details.add(delta.detail)
+
+    def carry(self, call_id: str, signature: str) -> None:
+        """Keep the signature of a tool call for the envelope."""
+        if not self._hidden():
+            self._calls[call_id] = signature
 
     def flush(self) -> None:
         """Give state without a block one of its own: an empty, signed thinking block, which clients keep."""
-        if (self._details or self.calls) and self._writer.state is not State.THINKING:
+        if (self._details or self._calls) and self._writer.state is not State.THINKING:
             self._open()
 
     def sign(self) -> None:
         """Send the signature of the open block and begin a new envelope."""
         plan = self._writer.plan
-        text = "".join(self._text)
+        thought = "".join(self._text)
         envelope = Envelope(
             backend=plan.backend,
             model=plan.upstream_model,
             field=self._field,
-            text=None if plan.show_thinking else text,
-            digest=digest(text) if plan.show_thinking else "",
-            details=self._details,
-            calls=self.calls,
+            text=None if plan.show_thinking else thought,
+            digest=digest(thought) if plan.show_thinking else "",
+            details=self._details.merged(),
+            calls=self._calls,
         )
         self._writer.delta(SignatureDelta(seal(envelope, plan.seal)))
-        self._text, self._details, self.calls = [], [], {}
+        self._text, self._details, self._calls = [], Details(), {}
 
     def _open(self) -> None:
         self._writer.open({"type": "thinking", "thinking": "", "signature": ""})
+
+    def _hidden(self) -> bool:
+        if self._writer.plan.hide_thinking:
+            self._writer.notes.add("thinking-hidden")
+        return self._writer.plan.hide_thinking
 
 
 _JOINED = ("text", "summary", "data")
 
 
-def _continues(last: dict[str, Any], piece: dict[str, Any]) -> bool:
-    same = last.get("type") == piece.get("type") and last.get("index") == piece.get("index")
-    other_id = last.get("id") and piece.get("id") and last["id"] != piece["id"]
-    return same and not other_id and "index" in last
+class Details:
+    """Fragments of `reasoning_details`, merged as a backend wants them back (translation reference, 3.2)."""
+
+    def __init__(self) -> None:
+        self._all: list[_Detail] = []
+        self._by_place: dict[tuple[str, int], _Detail] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def add(self, piece: Mapping[str, Any]) -> None:
+        """Take a fragment in. Type and index say what it continues; without an index, text continues text."""
+        kind, index = text(piece.get("type")), piece.get("index")
+        if isinstance(index, int):
+            open_one = self._by_place.get((kind, index))
+        else:
+            last = self._all[-1] if self._all else None
+            open_one = last if last and "data" not in piece and last.is_text_of(kind) else None
+        if open_one is None or open_one.is_other(piece):
+            open_one = _Detail(kind)
+            self._all.append(open_one)
+        if isinstance(index, int):
+            self._by_place[kind, index] = open_one
+        open_one.add(piece)
+
+    def merged(self) -> list[dict[str, Any]]:
+        """Return the details, in the order they began."""
+        return [detail.whole() for detail in self._all]
 
 
-def _merge(last: dict[str, Any], piece: dict[str, Any]) -> None:
-    for key, value in piece.items():
-        if key in _JOINED and isinstance(value, str) and isinstance(last.get(key), str):
-            last[key] += value
-        elif value is not None:
-            last[key] = value
+class _Detail:
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._fields: dict[str, Any] = {}
+        self._pieces: dict[str, list[str]] = {}
+
+    def is_text_of(self, kind: str) -> bool:
+        return kind == self._kind and "index" not in self._fields and "data" not in self._fields
+
+    def is_other(self, piece: Mapping[str, Any]) -> bool:
+        mine, its = self._fields.get("id"), piece.get("id")
+        return bool(mine and its and mine != its)
+
+    def add(self, piece: Mapping[str, Any]) -> None:
+        """Text is joined; of everything else the last value that is one stays."""
+        for key, value in piece.items():
+            if key in _JOINED and isinstance(value, str):
+                self._pieces.setdefault(key, []).append(value)
+                self._fields[key] = ""
+            elif value is not None or key not in self._fields:
+                self._fields[key] = value
+
+    def whole(self) -> dict[str, Any]:
+        return self._fields | {key: "".join(pieces) for key, pieces in self._pieces.items()}

@@ -155,7 +155,7 @@ BROWSER: Mapping[str, Member] = {
             filter={
                 "type": "string",
                 "enum": ["interactive", "all"],
-                "description": "interactive: what can be used; all: what is out of view too; left out: what is visible.",
+                "description": "interactive: what can be used; all: what is out of view too. Default: what is in view.",
             },
         ),
     ),

@@ -12,6 +12,8 @@ from typing import Any
 from ..wire.shapes import count, mapping
 from .deltas import Usage
 
+_DEAREST = 1e9  # of any currency: more is no price
+
 
 def read_usage(usage: object, timings: object = None) -> Usage | None:
     """Return the counts of a backend's `usage` (and llama.cpp's `timings`), None when there are none."""
@@ -23,13 +25,13 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
     prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
     output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
     cached, written = _cached(given, prompt_details), _written(given, prompt_details)
-    apart = cached + written > prompt  # a server that already counts them apart
+    apart = cached + written if cached + written > prompt else 0  # a server that already counts them apart
     thinking = count(output_details.get("reasoning_tokens")) or count(given.get("reasoning_tokens"))
     audio = count(prompt_details.get("audio_tokens"))  # Mistral counts them in the total only
     return Usage(
-        input_tokens=prompt if apart else prompt - cached - written,
+        input_tokens=prompt + apart - cached - written,
         # reasoning that is not part of completion_tokens shows in the total (xAI, Gemini)
-        output_tokens=max(completion, count(given.get("total_tokens")) - prompt - audio),
+        output_tokens=max(completion, count(given.get("total_tokens")) - prompt - apart - audio),
         cache_read=cached,
         cache_write=written,
         thinking=thinking or None,
@@ -73,4 +75,6 @@ def _from_timings(timings: Mapping[str, Any]) -> Usage | None:
 
 
 def _cost(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _DEAREST:
+        return None
+    return float(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..errors import RetryableError, UpstreamError
+from ..errors import FilteredError, RetryableError, UpstreamError
 from ..wire.anthropic import (
     AnyDelta,
     CitationsDelta,
@@ -30,6 +30,7 @@ from .deltas import (
     Ended,
     Failed,
     Finish,
+    Ignored,
     Refusal,
     Text,
     Thinking,
@@ -46,6 +47,8 @@ from .usage import anthropic_usage
 
 _CONTENT = (Text, Thinking, Refusal, Citation)
 _CUTTING = ("max_tokens", "model_context_window_exceeded", "refusal")  # reasons to stop anywhere
+_WEAK = ("end_turn", "tool_use", "unknown")  # reasons that do not say why
+_LONGEST_DETAIL = 40  # characters of a backend's word in a note
 
 
 class Writer:
@@ -76,10 +79,13 @@ class Writer:
             Refusal: self._refusal,
             Citation: self._citation,
             Usage: self._usage,
+            Ignored: self._ignored,
             Finish: self._finish,
             Failed: self._failed,
             Ended: self._ended,
         }
+        if plan.discard:
+            self._take |= dict.fromkeys((*_CONTENT, ThinkingState, ToolFragment), self._discard)
 
     def write(self, deltas: Iterable[Delta]) -> list[Event]:
         """Return the events that `deltas` lead to."""
@@ -142,12 +148,12 @@ class Writer:
         usage = self.usage or Usage(self.plan.input_estimate, 1)
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage)}
         self.emit(MessageStart(message))
-        for block in self.plan.lead_blocks:
+        for block in () if self.plan.discard else self.plan.lead_blocks:
             self.open(dict(block))
 
     def carry(self, call_id: str, signature: str) -> None:
         """Put a call's own signature into the next envelope."""
-        self.thinking.calls[call_id] = signature
+        self.thinking.carry(call_id, signature)
 
     def flush_state(self) -> None:
         """Send reasoning state that has no block yet, before a block that belongs after it."""
@@ -155,8 +161,11 @@ class Writer:
 
     # -- deltas -------------------------------------------------------------------------------------------------
 
+    def _discard(self, _delta: Delta) -> None:
+        """The client asked for no output."""
+
     def _text(self, delta: Text) -> None:
-        if self.plan.discard:
+        if not delta.text:
             return
         if self.state is not State.TEXT:
             self.flush_state()
@@ -166,8 +175,7 @@ class Writer:
 
     def _refusal(self, delta: Refusal) -> None:
         self.refusal.append(delta.text)
-        if delta.text:
-            self._text(Text(delta.text))
+        self._text(Text(delta.text))
 
     def _citation(self, delta: Citation) -> None:
         if self.state is not State.TEXT:
@@ -188,12 +196,22 @@ class Writer:
     def _usage(self, delta: Usage) -> None:
         self.usage = delta
 
+    def _ignored(self, delta: Ignored) -> None:
+        self.notes.add("chunk-ignored", "", delta.what[:_LONGEST_DETAIL])
+
     def _finish(self, delta: Finish) -> None:
-        if self.ending is None or self.ending.reason != "stop_sequence":
+        """Keep the reason that says most: some backends say `stop` once more behind it, or in every chunk."""
+        told = self.ending
+        if told is None or delta.reason == "error" or (told.reason in _WEAK and delta.reason not in _WEAK):
             self.ending = delta
 
     def _failed(self, delta: Failed) -> None:
-        self.failure = delta.error
+        """A content filter is no fault: what was said stays, and the answer ends as a refusal."""
+        if isinstance(delta.error, FilteredError):
+            self.refusal.append(delta.error.message)
+            self.ending, self.ended = Finish("refusal", "content_filter"), True
+        else:
+            self.failure = delta.error
 
     def _ended(self, _delta: Ended) -> None:
         self.ended = True

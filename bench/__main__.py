@@ -1,0 +1,136 @@
+"""`make bench`: this proxy and its peers side by side in one run, interleaved; writes docs/performance.md.
+
+BENCH_PEERS=none, ccr, litellm or ccr,litellm (default) selects peers; BENCH_QUICK=1 makes it short and writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvloop
+
+from .client import Client, FailedError
+from .process import Process, folder, free_port
+from .report import Results, print_results, write_report
+from .scenarios import SCENARIOS, Scenario, cost_by_history, cost_by_streams
+from .targets import Target, all_targets
+from .verify import verify
+
+_ROOT = Path(__file__).parents[1]
+_STREAM_COUNTS = (1, 10, 100, 300, 1000)
+_HISTORY_SIZES = (1_000, 10_000, 100_000, 1_000_000, 4_000_000, 8_000_000)
+
+
+async def run(peers: str, *, quick: bool) -> Results:
+    """Measure everything; targets that fail carry the reason in `error`."""
+    results = Results()
+    seconds = 0.25 if quick else 0.7
+    with ExitStack() as stack:
+        home = stack.enter_context(folder())
+        port = free_port()
+        backend = Process([sys.executable, "-m", "bench.backend", str(port)], {"PYTHONPATH": str(_ROOT)}, _made(home / "backend"))
+        stack.callback(backend.stop)
+        targets = all_targets(peers)
+        for target in targets:
+            stack.callback(target.stop)
+        results.targets = targets
+        await _ready(port)
+        for target in targets:
+            await _set_up(target, port, home, results, starts=1 if quick else 3)
+        rounds = 1 if quick else 0
+        for scenario in SCENARIOS:
+            await _measure(scenario, targets, results, seconds, rounds or scenario.rounds)
+        if not quick:
+            await _grow(targets, results)
+    return results
+
+
+async def _ready(port: int) -> None:
+    probe = Target("direct", "", path="/v1/chat/completions", port=port, client=Client(port))
+    await probe.first_answer()
+    probe.client.close()
+
+
+async def _set_up(target: Target, port: int, home: Path, results: Results, *, starts: int) -> None:
+    """Install, start a few times for the time it takes, check the answers, take the idle memory."""
+    try:
+        if target.install:
+            _say(f"installing {target.name} {target.version}")
+            await asyncio.to_thread(target.install)
+        for number in range(1 if target.direct or target.slow else starts):
+            target.stop()
+            begun = time.perf_counter()
+            target.start(port, _made(home / f"{target.name}-{number}"))
+            await target.first_answer()
+            if not target.direct:
+                results.add(target, "start", "start", time.perf_counter() - begun)
+        await verify(target)
+        if target.process is not None:
+            await asyncio.sleep(0.5)
+            results.add(target, "memory", "idle", target.process.memory() / 1e6)
+    except (FailedError, OSError) as error:
+        target.error = str(error)[:200]
+        _say(f"{target.name} is left out: {target.error}")
+
+
+async def _measure(scenario: Scenario, targets: list[Target], results: Results, seconds: float, rounds: int) -> None:
+    _say(scenario.name)
+    for _ in range(rounds):
+        for target in targets:
+            if target.error or (target.direct and not scenario.direct):
+                continue
+            try:
+                async with asyncio.timeout(30):
+                    figures = await scenario.run(target, seconds)
+            except (FailedError, OSError, TimeoutError, ExceptionGroup) as error:
+                results.fail(target, scenario.name, _cause(error))
+                continue
+            for name, value in figures.items():
+                results.add(target, scenario.name, name, value)
+
+
+async def _grow(targets: list[Target], results: Results) -> None:
+    for target in targets:
+        if target.error or target.direct or target.slow:
+            continue
+        _say(f"growth of {target.name}")
+        try:
+            results.by_streams[target.name] = await cost_by_streams(target, _STREAM_COUNTS, 1.5)
+            results.by_history[target.name] = await cost_by_history(target, _HISTORY_SIZES, 0.6)
+        except (FailedError, OSError, TimeoutError, ExceptionGroup) as error:
+            results.fail(target, "growth", _cause(error))
+
+
+def _cause(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__} {error}".strip()[:200]
+
+
+def _made(place: Path) -> Path:
+    place.mkdir(parents=True)
+    return place
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def main(arguments: Iterable[str] = ()) -> None:
+    """Run, print, and write the report unless the run was a quick one."""
+    quick = os.environ.get("BENCH_QUICK", "0") not in ("", "0")
+    begun = time.perf_counter()
+    results = uvloop.run(run(os.environ.get("BENCH_PEERS", "ccr,litellm"), quick=quick))
+    results.seconds = time.perf_counter() - begun
+    print_results(results)
+    if not quick or "--write" in arguments:
+        write_report(results, _ROOT / "docs")
+
+
+main(sys.argv[1:])

@@ -1,0 +1,35 @@
+"""Write everything in the documentation that the code says better: `make docs`. Tests fail when it was forgotten."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from claude_code_proxy import settings
+from claude_code_proxy.translate import compatibility
+
+ROOT = Path(__file__).parent.parent
+
+
+def between(path: str, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two marks of a file."""
+    file = ROOT / path
+    pattern = re.compile(f"({re.escape(begin)}\n).*?(\n{re.escape(end)})", re.DOTALL)
+    file.write_text(pattern.sub(lambda match: match[1] + text + match[2], file.read_text()))
+
+
+def main() -> None:
+    """Write all of it."""
+    (ROOT / ".env.example").write_text(settings.env_example())
+    (ROOT / "docs/compatibility.md").write_text(compatibility.page())
+    between(
+        "docs/settings.md",
+        "<!-- generated: python -m claude_code_proxy.settings docs -->",
+        "<!-- end of the generated part -->",
+        settings.docs_tables(),
+    )
+    between("README.md", "<!-- settings:begin -->", "<!-- settings:end -->", settings.readme_table().strip())
+
+
+if __name__ == "__main__":
+    main()

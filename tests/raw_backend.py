@@ -1,0 +1,148 @@
+"""A backend on a bare socket, for answers that no HTTP server would send: in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MODEL_LIST = b"/models"
+
+
+@dataclass
+class Asked:
+    """One chat request. connection: number of the connection it came on, from 1; again: how many came before it there."""
+
+    number: int
+    connection: int
+    again: int
+    body: Any
+    writer: asyncio.StreamWriter = field(repr=False)
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def reset(self) -> None:
+        """Break the connection."""
+        self.writer.transport.abort()
+
+    def close(self) -> None:
+        """End the connection."""
+        self.writer.close()
+
+
+Answerer = Callable[[Asked], Awaitable[None]]
+
+
+@dataclass
+class RawBackend:
+    """url, key: as OPENAI_BASE_URL and OPENAI_API_KEY want them; asked: the chat requests so far."""
+
+    url: str
+    key: str = "sk-backend"
+    asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
+    ended: int = 0
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [asked.body for asked in self.asked]
+
+
+@contextlib.asynccontextmanager
+async def raw_backend(answer: Answerer, *, models: Mapping[str, Any] | None = None) -> AsyncIterator[RawBackend]:
+    """Serve. answer: sends what it likes, for each chat request; models: the answer of the model list, None for 404."""
+    backend = RawBackend("")
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        backend.connections += 1
+        connection, again = backend.connections, 0
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.readexactly(_length(head))
+                if MODEL_LIST in head.split(b"\r\n")[0]:
+                    writer.write(whole(models, status=404 if models is None else 200))
+                    continue
+                asked = Asked(len(backend.asked) + 1, connection, again, json.loads(body), writer)
+                again += 1
+                backend.asked.append(asked)
+                await answer(asked)
+        backend.ended += 1
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    backend.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield backend
+    finally:
+        server.close()
+
+
+def _length(head: bytes) -> int:
+    lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return int(lengths[0]) if lengths else 0
+
+
+def closed_port() -> int:
+    """Return a port that refuses connections."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# -- bytes ----------------------------------------------------------------------------------------------------------
+
+SSE = "text/event-stream"
+
+
+def head(status: int = 200, kind: str = "application/json", **headers: str) -> bytes:
+    """Return a response's head; `content_length="3"` becomes the header `content-length: 3`."""
+    lines = [f"HTTP/1.1 {status} Whatever", f"content-type: {kind}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def whole(body: Any, *, status: int = 200, kind: str = "application/json", zipped: bool = False) -> bytes:
+    """Return a complete response. body: bytes, or anything else as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = gzip.compress(data) if zipped else data
+    coding = {"content_encoding": "gzip"} if zipped else {}
+    return head(status, kind, content_length=str(len(data)), **coding) + data
+
+
+def piece(data: bytes) -> bytes:
+    """Return one chunk of a chunked body; of no bytes, the last one."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def stream_head() -> bytes:
+    """Return the head of a chunked event stream."""
+    return head(200, SSE, transfer_encoding="chunked")
+
+
+def data(body: Any) -> bytes:
+    """Return one frame of an event stream."""
+    return b"data: " + (body if isinstance(body, bytes) else json.dumps(body).encode()) + b"\n\n"
+
+
+def chunk(text: str = "", finish: str | None = None) -> bytes:
+    """Return a frame with text, or a finish reason."""
+    delta = {"content": text} if text else {}
+    return data({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+
+def completion(text: str) -> dict[str, Any]:
+    """Return a whole answer."""
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+    return {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+
+
+USAGE = data({"id": "c", "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}})
+DONE = b"data: [DONE]\n\n"

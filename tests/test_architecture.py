@@ -1,0 +1,124 @@
+"""Imports point downward, the pure rooms do no I/O, and files and functions stay within their budgets."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "claude_code_proxy"
+SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# Room -> what it may import of the package beside itself: ARCHITECTURE.md's table.
+LOWER = {
+    "errors": set[str](),
+    "wire": {"errors"},
+    "tokens": {"wire"},
+    "translate": {"errors", "wire", "tokens"},
+    "prompt": {"errors", "wire"},
+    "dialects": {"endpoint", "translate", "wire"},
+}
+PURE = ("errors", "wire", "translate", "tokens", "dialects")
+# I/O, clocks, chance, threads and the environment: what a pure room is handed as arguments, or never sees.
+IMPURE = {
+    *(
+        "aiohttp",
+        "asyncio",
+        "concurrent",
+        "datetime",
+        "glob",
+        "http",
+        "httpx",
+        "io",
+        "logging",
+        "multiprocessing",
+        "os",
+    ),
+    *(
+        "pathlib",
+        "random",
+        "secrets",
+        "select",
+        "shutil",
+        "signal",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "starlette",
+        "structlog",
+    ),
+    *("subprocess", "tempfile", "threading", "time", "urllib.request", "uuid", "uvicorn"),
+}
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+
+def room(path: Path) -> str:
+    """Return the package or the module at the top that a file belongs to."""
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full dotted name of everything a file imports, inside functions and for types too."""
+    here = [PACKAGE, *path.relative_to(SOURCE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def rooms_below(path: Path) -> set[str]:
+    inside = (name.split(".") for name in imports(path) if name.startswith(f"{PACKAGE}."))
+    return {parts[1] for parts in inside if parts[1] != "__version__"} - {room(path)}
+
+
+def test_rooms_are_where_the_rules_say() -> None:
+    assert set(LOWER) <= {room(path) for path in FILES}
+
+
+@pytest.mark.parametrize("name", LOWER)
+def test_a_room_imports_only_rooms_below_it(name: str) -> None:
+    above = {str(path.relative_to(SOURCE)): rooms_below(path) - LOWER[name] for path in FILES if room(path) == name}
+    assert {file: names for file, names in above.items() if names} == {}
+
+
+def test_no_two_rooms_import_each_other_by_any_way() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        graph.setdefault(room(path), set()).update(rooms_below(path))
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_room_does_no_io_and_reads_no_clock_and_draws_no_chance(name: str) -> None:
+    found = {
+        f"{path.relative_to(SOURCE)}: {imported}"
+        for path in FILES
+        if room(path) == name
+        for imported in imports(path)
+        if IMPURE & {imported.split(".")[0], ".".join(imported.split(".")[:2])}
+    }
+    assert found == set()
+
+
+def test_files_stay_within_their_budget() -> None:
+    long = {str(path.relative_to(SOURCE)): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {file: lines for file, lines in long.items() if lines > FILE_LINES} == {}
+
+
+def test_functions_stay_within_their_budget() -> None:
+    long = {
+        f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES
+    }
+    assert long == set()
