@@ -17,9 +17,10 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import structlog
+
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.config import Config, load
 from claude_code_proxy.server import create_app
@@ -131,7 +132,7 @@ class App:
         self._told: asyncio.Queue[str] = asyncio.Queue()
         self.logs = logs
 
-    async def __aenter__(self) -> App:
+    async def __aenter__(self) -> Self:
         async def told(message: dict[str, str]) -> None:
             self._told.put_nowait(message["type"])
 

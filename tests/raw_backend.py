@@ -21,6 +21,7 @@ class Asked:
     number: int
     connection: int
     again: int
+    head: bytes
     body: Any
     writer: asyncio.StreamWriter = field(repr=False)
 
@@ -56,25 +57,29 @@ class RawBackend:
 
 @contextlib.asynccontextmanager
 async def raw_backend(answer: Answerer, *, models: Mapping[str, Any] | None = None) -> AsyncIterator[RawBackend]:
-    """Serve. answer: sends what it likes, for each chat request; models: the answer of the model list, None for 404."""
+    """Serve. answer: sends what it likes, for each chat request; models: the answer of the model list, None for none."""
     backend = RawBackend("")
+    tasks: list[Any] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         backend.connections += 1
         connection, again = backend.connections, 0
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        tasks.append(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_length(head))
                 if MODEL_LIST in head.split(b"\r\n")[0]:
-                    writer.write(whole(models, status=404 if models is None else 200))
+                    if models is None:
+                        writer.write(head(404, content_length="0", connection="close"))
+                        return
+                    writer.write(whole(models))
                     continue
-                asked = Asked(len(backend.asked) + 1, connection, again, json.loads(body), writer)
+                asked = Asked(len(backend.asked) + 1, connection, again, head, json.loads(body), writer)
                 again += 1
                 backend.asked.append(asked)
                 await answer(asked)
         backend.ended += 1
-        writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     backend.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
@@ -82,6 +87,9 @@ async def raw_backend(answer: Answerer, *, models: Mapping[str, Any] | None = No
         yield backend
     finally:
         server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _length(head: bytes) -> int:

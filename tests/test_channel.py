@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from claude_code_proxy.channel import Captive, Channel, error_headers
-from claude_code_proxy.errors import ClientError, UpstreamError
-from claude_code_proxy.wire.anthropic import PING
 from tests.asgi import running
 from tests.backend import Backend, Text, answer, say
 from tests.messages_api import HELLO, envelope, events
+
+from claude_code_proxy.channel import Captive, Channel, error_headers
+from claude_code_proxy.errors import ClientError, UpstreamError
+from claude_code_proxy.wire.anthropic import PING
 
 
 class Wire:

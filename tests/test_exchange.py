@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_code_proxy import exchange
 from tests.asgi import running
 from tests.backend import (
     Backend,
@@ -28,6 +27,8 @@ from tests.backend import (
 )
 from tests.messages_api import HELLO, envelope, events
 from tests.raw_backend import closed_port
+
+from claude_code_proxy import exchange
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 TWICE = {"MAX_RETRIES": "1"}

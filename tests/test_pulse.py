@@ -7,11 +7,12 @@ import functools
 from typing import Any
 
 import pytest
-from claude_code_proxy import exchange, server
-from claude_code_proxy.pulse import Pulse, SilenceError, Watch
 from tests.asgi import Talk, running
 from tests.backend import Backend, Bytes, Delta, Gate, Pause, Received, Stall, Step, Text, answer, error, say
 from tests.messages_api import HELLO, envelope, events
+
+from claude_code_proxy import exchange, server
+from claude_code_proxy.pulse import Pulse, SilenceError, Watch
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 PING = {"type": "ping"}

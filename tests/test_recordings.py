@@ -9,10 +9,10 @@ import re
 import pytest
 
 import grammar_oracle
-import recordings
+import case_folders
 from claude_code_proxy.dialects import DIALECTS
 
-CASES = recordings.all_cases()
+CASES = case_folders.all_cases()
 FILES = {"about.toml", "request.json", "upstream-request.json", "upstream.sse", "events.sse"}
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -25,39 +25,39 @@ def cuts(answer: bytes, seed: int) -> list[bytes]:
 
 
 @every_case
-def test_the_backend_gets_the_recorded_body(case: recordings.Case) -> None:
+def test_the_backend_gets_the_recorded_body(case: case_folders.Case) -> None:
     assert case.body() == case.text("upstream-request.json")
 
 
 @every_case
-def test_the_client_gets_the_recorded_events(case: recordings.Case) -> None:
-    assert recordings.opened(case.events([case.answer])) == case.text("events.sse")
+def test_the_client_gets_the_recorded_events(case: case_folders.Case) -> None:
+    assert case_folders.opened(case.events([case.answer])) == case.text("events.sse")
 
 
 @every_case
-def test_byte_by_byte_makes_no_difference(case: recordings.Case) -> None:
+def test_byte_by_byte_makes_no_difference(case: case_folders.Case) -> None:
     pieces = [case.answer[at : at + 1] for at in range(len(case.answer))]
-    assert recordings.opened(case.events(pieces)) == case.text("events.sse")
+    assert case_folders.opened(case.events(pieces)) == case.text("events.sse")
 
 
 @every_case
 @pytest.mark.parametrize("seed", range(5))
-def test_no_cut_makes_a_difference(case: recordings.Case, seed: int) -> None:
-    assert recordings.opened(case.events(cuts(case.answer, seed))) == case.text("events.sse")
+def test_no_cut_makes_a_difference(case: case_folders.Case, seed: int) -> None:
+    assert case_folders.opened(case.events(cuts(case.answer, seed))) == case.text("events.sse")
 
 
 @every_case
-def test_line_ends_make_no_difference(case: recordings.Case) -> None:
-    assert recordings.opened(case.events([case.answer.replace(b"\n", b"\r\n")])) == case.text("events.sse")
+def test_line_ends_make_no_difference(case: case_folders.Case) -> None:
+    assert case_folders.opened(case.events([case.answer.replace(b"\n", b"\r\n")])) == case.text("events.sse")
 
 
 @every_case
-def test_the_events_are_legal(case: recordings.Case) -> None:
+def test_the_events_are_legal(case: case_folders.Case) -> None:
     grammar_oracle.check(case.events([case.answer]))
 
 
 @every_case
-def test_the_client_gets_every_word_of_the_answer(case: recordings.Case) -> None:
+def test_the_client_gets_every_word_of_the_answer(case: case_folders.Case) -> None:
     """Written apart from our readers: each piece of text, thought and argument of the answer, in its order."""
     if case.about.get("loses"):
         pytest.skip(case.about["loses"])
@@ -93,7 +93,7 @@ def test_every_dialect_has_a_text_and_a_tool_call(name: str) -> None:
 
 
 @every_case
-def test_a_folder_is_complete_and_in_its_dialects_place(case: recordings.Case) -> None:
+def test_a_folder_is_complete_and_in_its_dialects_place(case: case_folders.Case) -> None:
     assert {path.name for path in case.folder.iterdir()} == FILES
     assert case.dialect.name == case.folder.parent.name
     assert case.about["shows"]

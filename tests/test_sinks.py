@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from claude_code_proxy import sinks
 from tests.asgi import running
 from tests.messages_api import HELLO, envelope, events
 from tests.raw_backend import (
@@ -23,6 +22,8 @@ from tests.raw_backend import (
     stream_head,
     whole,
 )
+
+from claude_code_proxy import sinks
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 FRAMES = chunk("Hel") + chunk("lo") + chunk(finish="stop") + USAGE + DONE
@@ -133,16 +134,20 @@ async def test_a_whole_answer_has_a_limit(monkeypatch: pytest.MonkeyPatch, form:
     assert sent < 100_000_000
 
 
-async def test_a_large_answer_is_passed_on(backend_text: str = "word " * 400_000) -> None:
+async def test_a_large_answer_is_passed_on() -> None:
+    text = "word " * 400_000
+
     async def play(asked: Asked) -> None:
-        asked.send(whole(completion(backend_text), zipped=True))
+        asked.send(whole(completion(text), zipped=True))
 
     async with raw_backend(play) as backend, running(backend) as app:
         for stream in (True, False):
-            assert said(await app.post(hello(stream=stream)), stream=stream)[0] == backend_text
+            assert said(await app.post(hello(stream=stream)), stream=stream)[0] == text
 
 
-async def test_a_huge_line_of_a_stream_is_read(text: str = "x" * 2_000_000) -> None:
+async def test_a_huge_line_of_a_stream_is_read() -> None:
+    text = "x" * 2_000_000
+
     async def play(asked: Asked) -> None:
         asked.send(whole(chunk(text) + chunk(finish="stop") + DONE, kind=SSE))
 

@@ -18,7 +18,7 @@ import msgspec
 from .backend_tables import DEFAULT_NAME
 from .backends.slots import Priority
 from .channel import Captive, Channel
-from .errors import ContextOverflowError, FilteredError, RetryableError, UpstreamError
+from .errors import ContextOverflowError, FilteredError, Overflow, RetryableError, UpstreamError
 from .observe import Record
 from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
@@ -28,12 +28,14 @@ from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.failure import Asked
 from .translate.notes import Notes
+from .translate.overflow import overflow_error
 from .translate.repairs import Refusal, read_repair
 from .translate.stream import StreamTranslator
 from .wire.shapes import items, mapping, text
 
 _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
 _LONGEST_NAME = 200  # characters in a header
+_SURELY_OVER = 1.03  # of the window, by the proxy's own count
 _MOST_REPAIRS = 3  # different ones, for one request
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 _FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
@@ -71,7 +73,9 @@ class Exchange:
             prepared = await self._prepare(request)
             record.backend, record.upstream_model = prepared.route.backend.name, prepared.route.model
             self._announce()
+            _check_room(prepared, config.model_window)
             await self._insist(request, prepared, watch, sink)
+        self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         return await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
@@ -228,6 +232,18 @@ class Exchange:
         if usage is not None:
             record.input_tokens = usage.input_tokens + usage.cache_write
             record.cache_read, record.output_tokens, record.cost = usage.cache_read, usage.output_tokens, usage.cost
+
+
+def _check_room(prepared: Prepared, declared: int) -> None:
+    """Refuse what can't fit, where the backend would cut it in silence or a person has said how large the window is.
+
+    declared: MODEL_WINDOW. An estimate that is a little over decides nothing: the backend knows better.
+    """
+    plan = prepared.translated.plan
+    if not (plan.window and (declared or prepared.dialect.truncates)):
+        return
+    if plan.input_estimate > plan.window * _SURELY_OVER:
+        raise overflow_error(Overflow("prompt", prompt=plan.input_estimate, window=plan.window))
 
 
 def _lower_output(prepared: Prepared, rooms: list[int]) -> None:

@@ -37,7 +37,7 @@ async def prepare(services: Services, request: Mapping[str, Any], notes: Notes, 
     request = await services.shaper.shape(request, notes, ask)
     route = resolve(str(request["model"]), config)
     learned = services.learned.facts(route.backend, route.model)
-    dialect = apply(recognise(route.backend, route.model), learned)
+    dialect = apply(recognise(route.backend, route.model, services.catalogue.identity(route.backend)), learned)
     facts = services.catalogue.facts(route.backend, route.model)
     wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]
     target = Target(

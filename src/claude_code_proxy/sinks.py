@@ -11,7 +11,6 @@ from .translate.fold import Fold
 from .translate.stream import StreamTranslator
 from .wire.anthropic import Event, encode
 
-
 _MAX_ANSWER = 64 * 1024 * 1024  # bytes
 
 

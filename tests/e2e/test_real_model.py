@@ -19,7 +19,12 @@ ENDINGS = {"end_turn", "max_tokens", "stop_sequence", "tool_use"}
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[ProxyProcess]:
     with pytest.MonkeyPatch.context() as patch, installs.embedded_model(patch), EmbeddedModel() as model:
-        settings = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "MIN_TOKENS_LIMIT": "16"}
+        settings = {
+            "OPENAI_BASE_URL": model.base_url,
+            "OPENAI_API_KEY": "none",
+            "DIALECT": "llamacpp",
+            "MIN_TOKENS_LIMIT": "16",
+        }
         tiers = dict.fromkeys(("BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL"), model.name)
         with start_proxy({**settings, **tiers}) as running:
             yield running

@@ -1,4 +1,4 @@
-"""What a backend says of its models: window, output limit, modalities; read in the background, in no request's way."""
+"""What a backend says of its models and of itself; read in the background, in no request's way."""
 
 from __future__ import annotations
 
@@ -11,28 +11,17 @@ import aiohttp
 import msgspec
 
 from ..config import Backend
-from ..dialects import recognise
-from ..wire.shapes import count, items, mapping, text
+from ..dialects import identity_of, recognise
 from .address import headers, models_url
+from .local_windows import WINDOWS
+from .model_lists import UNKNOWN, ModelFacts, read_models
+
+__all__ = ["UNKNOWN", "Catalogue", "ModelFacts"]
 
 _TIMEOUT = 15  # seconds
 _MAX_LIST = 32 * 1024 * 1024  # bytes; OpenRouter's list is about 1 MB
-
-
-class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; efforts: empty unknown."""
-
-    id: str
-    name: str = ""
-    window: int = 0
-    max_output: int = 0
-    vision: bool | None = None
-    tools: bool | None = None
-    efforts: tuple[str, ...] = ()
-    created: int = 0
-
-
-UNKNOWN = ModelFacts(id="")
+_LOOK_AGAIN = 30.0  # seconds: a local server says its window only once it has loaded the model
+_FAULTS = (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError, ValueError)
 
 
 class Catalogue:
@@ -41,12 +30,19 @@ class Catalogue:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._models: dict[str, dict[str, ModelFacts]] = {}
+        self._identities: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+        self._looking: set[asyncio.Task[bool]] = set()
         self.first_read = asyncio.Event()
 
     def facts(self, backend: Backend, model: str) -> ModelFacts:
         """Return what is known of a model; `UNKNOWN` is an answer too."""
         known = self._models.get(backend.name, {})
         return known.get(model) or known.get(model.split(":", maxsplit=1)[0]) or UNKNOWN
+
+    def identity(self, backend: Backend) -> str:
+        """Return which server program a backend is, "" while nobody knows."""
+        return self._identities.get(backend.name, "")
 
     def all(self) -> Iterator[tuple[str, ModelFacts]]:
         """Return every known model with its backend's name."""
@@ -61,71 +57,48 @@ class Catalogue:
             self.first_read.set()
             await asyncio.sleep(every)
 
+    def look_again(self, backend: Backend, model: str) -> None:
+        """After an answer: a local server that has loaded the model now knows the window it did not know before."""
+        if self.facts(backend, model).window or self.identity(backend) not in WINDOWS:
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._looked.get(backend.name, -_LOOK_AGAIN) >= _LOOK_AGAIN:
+            self._looked[backend.name] = now
+            task = asyncio.create_task(self.refresh(backend))
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+
     async def refresh(self, backend: Backend) -> bool:
         """Read one backend's list; False when it has none or can't be reached: what was known stays known."""
-        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError, ValueError):
-            found = await self._read(backend)
+        with contextlib.suppress(*_FAULTS):
+            answer, server = await self._get(backend, models_url(backend))
+            found = {model.id: model for model in read_models(answer)}
+            self._identities[backend.name] = identity_of(answer, server, None, None)
             if found:
-                self._models[backend.name] = {model.id: model for model in found}
+                self._models[backend.name] = await self._with_windows(backend, found)
                 return True
         return False
 
-    async def _read(self, backend: Backend) -> list[ModelFacts]:
+    async def _with_windows(self, backend: Backend, models: dict[str, ModelFacts]) -> dict[str, ModelFacts]:
+        """Add the windows that a local server tells in its own places."""
+        read = WINDOWS.get(self.identity(backend))
+        if read is None:
+            return models
+        with contextlib.suppress(*_FAULTS):
+            root = backend.base_url.removesuffix("/v1")
+            answer, _ = await self._get(backend, root + read.path)
+            return read.windows(answer, models)
+        return models
+
+    async def _get(self, backend: Backend, url: str) -> tuple[Any, str]:
         sent = headers(backend, recognise(backend, ""), stream=False)
         async with (
             asyncio.timeout(_TIMEOUT),
-            self._session.get(models_url(backend), headers=sent, allow_redirects=False) as response,
+            self._session.get(url, headers=sent, allow_redirects=False) as response,
         ):
             if response.status != 200:  # noqa: PLR2004
-                return []
+                raise ValueError(response.status)
             body = await response.content.read(_MAX_LIST)
             while not response.content.at_eof() and len(body) < _MAX_LIST:
                 body += await response.content.read(_MAX_LIST)
-            return read_models(msgspec.json.decode(body))
-
-
-def read_models(answer: object) -> list[ModelFacts]:
-    """Return the models in a list: OpenAI's shape, with what OpenRouter, Groq, Mistral, vLLM and llama.cpp add."""
-    listed = items(mapping(answer).get("data")) or items(mapping(answer).get("models")) or items(answer)
-    return [_model(mapping(entry)) for entry in listed if text(mapping(entry).get("id"))]
-
-
-def _model(entry: Mapping[str, Any]) -> ModelFacts:
-    provider = mapping(entry.get("top_provider"))
-    meta = mapping(entry.get("meta"))
-    modalities = items(mapping(entry.get("architecture")).get("input_modalities"))
-    capable = mapping(entry.get("capabilities"))
-    supported = items(entry.get("supported_parameters"))
-    return ModelFacts(
-        id=text(entry.get("id")),
-        name=text(entry.get("name")) or text(entry.get("display_name")),
-        window=_first(
-            provider.get("context_length"),
-            entry.get("context_length"),  # OpenRouter, Together
-            entry.get("context_window"),  # Groq
-            entry.get("max_context_length"),  # Mistral, LM Studio
-            entry.get("max_model_len"),  # vLLM
-            meta.get("n_ctx"),  # llama.cpp
-            entry.get("inputTokenLimit"),
-        ),
-        max_output=_first(
-            provider.get("max_completion_tokens"),
-            entry.get("max_completion_tokens"),
-            entry.get("max_output_tokens"),
-            entry.get("outputTokenLimit"),
-        ),
-        vision=("image" in modalities) if modalities else _flag(capable.get("vision")),
-        tools=("tools" in supported) if supported else _flag(capable.get("function_calling")),
-        efforts=tuple(
-            text(effort) for effort in items(mapping(entry.get("reasoning")).get("supported_efforts")) if text(effort)
-        ),
-        created=count(entry.get("created")),
-    )
-
-
-def _first(*values: object) -> int:
-    return next((count(value) for value in values if count(value)), 0)
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
+            return msgspec.json.decode(body), response.headers.get("server", "")

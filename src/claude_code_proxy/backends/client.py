@@ -7,11 +7,13 @@ begun are the pulse's (`pulse.py`), so that a living stream is never cut.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Self
+from types import SimpleNamespace
+from typing import Any, Self
 
 import aiohttp
 import truststore
@@ -22,7 +24,8 @@ from ..translate.dialect import Dialect
 from ..translate.failure import Asked, read_failure
 from .address import chat_url, headers
 
-_MAX_ERROR_BODY = 64 * 1024
+_MAX_ERROR_BODY = 64 * 1024  # bytes
+_ERROR_TIMEOUT = 10  # seconds for the rest of an error, whose status is known already
 _READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
 
 
@@ -33,6 +36,8 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_reuseconn.append(_note_reuse)
         connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=15, ssl=_trusted())
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -40,6 +45,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=_READ_BUFFER,
             trust_env=False,
+            trace_configs=[trace],
         )
         return self
 
@@ -76,12 +82,22 @@ class Client:
         finally:
             response.close() if not response.content.at_eof() else response.release()
 
+    async def _send(self, url: str, **request: Any) -> aiohttp.ClientResponse:
+        """Post; a pooled connection that died while it was idle is replaced, once: that is no fault of the backend."""
+        connection = SimpleNamespace(reused=False)
+        try:
+            return await self.session.post(url, trace_request_ctx=connection, **request)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not connection.reused:
+                raise
+        return await self.session.post(url, **request)
+
     async def _post(
         self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool
     ) -> aiohttp.ClientResponse:
         connect = backend.timeouts.connect
         try:
-            return await self.session.post(
+            return await self._send(
                 chat_url(backend, asked.model),
                 data=body,
                 headers=headers(backend, dialect, stream=stream),
@@ -103,23 +119,31 @@ class Client:
             ) from error
 
 
+async def _note_reuse(_session: object, context: SimpleNamespace, _params: object) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx.reused = True
+
+
 def _failed(response: aiohttp.ClientResponse) -> bool:
     """Redirects lose the body of a POST, and a web page is no answer of an API: both are failures too."""
     return response.status >= 300 or response.content_type == "text/html"  # noqa: PLR2004 - the HTTP classes
 
 
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
-    try:
-        async with asyncio.timeout(10):
-            return await response.content.read(_MAX_ERROR_BODY)
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        return b""
+    body = b""
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(_ERROR_TIMEOUT):
+            while len(body) < _MAX_ERROR_BODY and (part := await response.content.readany()):
+                body += part
+    return body[:_MAX_ERROR_BODY]
 
 
 def _reason(error: BaseException) -> str:
     """A few words on a connection fault, without addresses or paths."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
         return "its TLS certificate is not trusted (set SSL_CERT_FILE to your CA file)"
+    if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError):
+        return "no TLS connection came about (is it https there?)"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its host name is unknown"
     cause = getattr(error, "os_error", None) or error

@@ -12,6 +12,7 @@ from .row import Models
 CEREBRAS = Dialect(
     name="cerebras",
     system_in_place=False,
+    merges_user_turns=True,
     parallel_flag=False,
     strict_flag=False,
     efforts=(),

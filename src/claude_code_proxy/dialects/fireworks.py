@@ -11,6 +11,7 @@ FIREWORKS = Dialect(
     name="fireworks",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     strict_flag=False,
     tool_limit=0,
     efforts=("low", "medium", "high"),

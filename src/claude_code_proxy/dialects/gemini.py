@@ -42,9 +42,15 @@ _OLDER = {"replay_required": "never", "with_tools": {"json_schema": "none"}}
 
 GEMINI_MODELS = (
     Models(
-        "gemini-2\\.5-flash", {**_OLDER, "efforts": ("none", "low", "medium", "high"), "budget_path": _BUDGET}, "3.5"
+        "gemini-2\\.5-flash",
+        {**_OLDER, "efforts": ("none", "low", "medium", "high"), "budget_path": _BUDGET},
+        "translation reference 3.5",
     ),
-    Models("gemini-2\\.5", {**_OLDER, "efforts": ("low", "medium", "high"), "budget_path": _BUDGET}, "3.5"),
+    Models(
+        "gemini-2\\.5",
+        {**_OLDER, "efforts": ("low", "medium", "high"), "budget_path": _BUDGET},
+        "translation reference 3.5",
+    ),
     Models("gemini-[12]|gemma", {**_OLDER, "efforts": ()}, "translation reference 3.5 [K]"),
     Models("gemini-[3-9](?:\\.\\d)?-pro", {"efforts": ("low", "medium", "high")}, "freellmapi#160, 2026-06"),
 )

@@ -14,6 +14,7 @@ GENERIC = Dialect(
     name="generic",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,  # some templates refuse two user turns in a row (Gemma 3, older Mistral)
     efforts=("low", "medium", "high"),
     strict_flag=False,
     think_tags=True,

@@ -12,6 +12,7 @@ from .row import Models
 GROQ = Dialect(
     name="groq",
     system_in_place=False,
+    merges_user_turns=True,
     strict_flag=False,
     efforts=(),
     json_schema="none",

@@ -13,6 +13,7 @@ LLAMACPP = Dialect(
     name="llamacpp",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     images="data",
     tool_choices=frozenset({"auto", "none", "required"}),
     strict_flag=False,

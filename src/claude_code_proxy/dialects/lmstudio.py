@@ -11,6 +11,7 @@ LMSTUDIO = Dialect(
     name="lmstudio",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     images="data",
     tool_choices=frozenset({"auto", "none", "required"}),
     parallel_flag=False,
@@ -22,5 +23,6 @@ LMSTUDIO = Dialect(
     replay="own",
     think_tags=True,
     text_tools=True,
+    truncates=True,
     source="translation reference 3.16 [K], 2026-11-22",
 )

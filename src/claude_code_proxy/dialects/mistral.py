@@ -14,6 +14,7 @@ MISTRAL = Dialect(
     name="mistral",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     prefill="prefix",
     tool_content="parts",
     strict_flag=False,

@@ -12,6 +12,7 @@ OLLAMA = Dialect(
     name="ollama",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     images="data",
     tool_choices=frozenset({"auto"}),
     parallel_flag=False,
@@ -22,5 +23,6 @@ OLLAMA = Dialect(
     replay="own",
     think_tags=True,
     text_tools=True,
+    truncates=True,
     source="docs.ollama.com via translation reference 3.8, 2026-11-22",
 )

@@ -12,6 +12,7 @@ SGLANG = Dialect(
     name="sglang",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     strict_flag=False,
     tool_limit=0,
     id_length=0,

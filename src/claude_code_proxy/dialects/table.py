@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..translate.dialect import Dialect
-from . import FAMILIES, ROWS, Models, Row
+from . import FAMILIES, ROWS, Row
 
 _DEFAULTS = Dialect(name="")
 _MANY = 8  # members of a set that are shown; more are counted
@@ -31,15 +31,19 @@ def _backends() -> Iterator[str]:
 
 
 def _models() -> Iterator[str]:
-    yield "| at | models (a regular expression) | differ from their backend in | read in |"
+    yield "| models (a regular expression) | at | differ from their backend in | read in |"
     yield "| --- | --- | --- | --- |"
+    places: dict[tuple[str, str, str], list[str]] = {}
     for row in ROWS:
         for models in row.models:
-            yield _line(_place(row, models), f"`{models.pattern}`", _said(models.fields), models.source)
+            key = (f"`{models.pattern}`", _said(models.fields), models.source)
+            places.setdefault(key, []).append(_place(row))
+    for (pattern, said, source), at in places.items():
+        yield _line(pattern, ", ".join(at), said, source)
 
 
-def _place(row: Row, models: Models) -> str:
-    return "any other gateway" if models in FAMILIES and row.dialect.name == "generic" else f"`{row.dialect.name}`"
+def _place(row: Row) -> str:
+    return "gateways" if row.models is FAMILIES else f"`{row.dialect.name}`"
 
 
 def _where(row: Row) -> str:
@@ -59,14 +63,14 @@ def _value(value: Any) -> str:
     if isinstance(value, frozenset) and len(value) > _MANY:
         return f"{len(value)} of them"
     if isinstance(value, Mapping):
-        return f"`{json.dumps(value, default=_plain)}`" if value else "nothing"
-    return f"`{', '.join(map(str, _plain(value)))}`" if _plain(value) else "none"
+        return f"`{json.dumps(value, default=_plain)}`" if value else "–"  # noqa: RUF001
+    return f"`{', '.join(map(str, _plain(value)))}`" if _plain(value) else "–"  # noqa: RUF001
 
 
 def _plain(value: Any) -> list[Any]:
     if isinstance(value, frozenset):
         return sorted(value)
-    return list(value) if isinstance(value, tuple) else [value] if value not in {"", 0} else []
+    return list(value) if isinstance(value, tuple) else [value] if value != "" else []
 
 
 def _line(*cells: str) -> str:

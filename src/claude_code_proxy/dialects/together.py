@@ -12,6 +12,7 @@ TOGETHER = Dialect(
     name="together",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     strict_flag=False,
     tool_limit=0,
     efforts=(),

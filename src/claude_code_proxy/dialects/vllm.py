@@ -17,6 +17,7 @@ VLLM = Dialect(
     name="vllm",
     max_tokens_field="max_tokens",
     system_in_place=False,
+    merges_user_turns=True,
     prefill="continue",
     strict_flag=False,
     tool_limit=0,
@@ -33,7 +34,11 @@ VLLM = Dialect(
 )
 
 TEMPLATES = (
-    Models("mi[sx]tral|ministral|magistral|devstral|codestral|voxtral|pixtral", {"thinking_off": {}}, "3.9"),
+    Models(
+        "mi[sx]tral|ministral|magistral|devstral|codestral|voxtral|pixtral",
+        {"thinking_off": {}},
+        "translation reference 3.9 [K]",
+    ),
     Models("gpt-oss", {"thinking_off": {}}, "translation reference 4.5, 2026-11-22"),
     Models(
         "deepseek-v3",  # 3.1 and later think only when told to

@@ -11,7 +11,7 @@ Nothing required is ever invented.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
@@ -30,40 +30,41 @@ Schema = Mapping[str, Any]
 
 def fit_object(value: dict[str, Any], schema: Schema, root: Schema, depth: int = 0) -> tuple[dict[str, Any], bool]:
     """Return `value` with its members made to fit, and whether anything was changed. The input is not."""
-    properties = mapping(_resolved(schema, root).get("properties"))
+    properties = mapping(resolved(schema, root).get("properties"))
     if not properties or depth > _DEPTH:
         return value, False
-    required = items(_resolved(schema, root).get("required"))
+    required = items(resolved(schema, root).get("required"))
     fitted: dict[str, Any] = {}
     changed = False
     for given, member in value.items():
-        key = _declared_key(given, value, properties)
-        declared = _resolved(properties.get(key), root)
-        if key not in required and declared and _means_nothing(member, declared, root):
+        key = declared_key(given, value, properties)
+        declared = resolved(properties.get(key), root)
+        if key not in required and declared and means_nothing(member, declared, root):
             changed = True
             continue
-        fitted[key], mended = _fit(member, declared, root, depth + 1)
+        fitted[key], mended = fit(member, declared, root, depth + 1)
         changed = changed or mended or key != given
     return (fitted, True) if changed else (value, False)
 
 
 def only_property(value: object, schema: Schema) -> str:
     """Return the only property of the schema when `value` is what it takes, "" otherwise."""
-    properties = mapping(_resolved(schema, schema).get("properties"))
+    properties = mapping(resolved(schema, schema).get("properties"))
     if len(properties) != 1:
         return ""
     name, declared = next(iter(properties.items()))
-    return name if _type_of(value) & _types(_resolved(declared, schema), schema) else ""
+    return name if _type_of(value) & types_of(resolved(declared, schema), schema) else ""
 
 
-def _declared_key(given: str, value: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
+def declared_key(given: str, value: Container[str], properties: Mapping[str, Any]) -> str:
+    """Return the declared name of a key that only has blanks around it. value: the names that are taken."""
     stripped = given.strip()
     return stripped if given not in properties and stripped in properties and stripped not in value else given
 
 
-def _means_nothing(member: object, declared: Schema, root: Schema) -> bool:
+def means_nothing(member: object, declared: Schema, root: Schema) -> bool:
     """Weak models fill every optional parameter with "" or null, and the tool's own check refuses them."""
-    types = _types(declared, root)
+    types = types_of(declared, root)
     if member is None:
         return bool(types) and "null" not in types and declared.get("nullable") is not True
     if member != "" or not types:
@@ -72,18 +73,18 @@ def _means_nothing(member: object, declared: Schema, root: Schema) -> bool:
     return not said and declared.get("default") != "" and "" not in items(declared.get("enum"))
 
 
-def _fit(value: Any, schema: Schema, root: Schema, depth: int) -> tuple[Any, bool]:
-    types = _types(schema, root)
+def fit(value: Any, schema: Schema, root: Schema, depth: int) -> tuple[Any, bool]:
+    types = types_of(schema, root)
     mended = False
     if types and not (_type_of(value) & types):
         value, mended = _converted(value, types)
     if isinstance(value, dict):
-        value, inner = fit_object(value, _variant(schema, root), root, depth)
+        value, inner = fit_object(value, variant(schema, root), root, depth)
         return value, mended or inner
     if isinstance(value, list) and depth <= _DEPTH:
-        element = _resolved(_variant(schema, root).get("items"), root)
+        element = resolved(variant(schema, root).get("items"), root)
         if element:
-            pairs = [_fit(member, element, root, depth + 1) for member in value]
+            pairs = [fit(member, element, root, depth + 1) for member in value]
             inner = any(changed for _, changed in pairs)
             return ([member for member, _ in pairs] if inner else value), mended or inner
     return value, mended
@@ -133,7 +134,7 @@ def _type_of(value: object) -> frozenset[str]:
     return frozenset({"null"})
 
 
-def _types(schema: Schema, root: Schema) -> frozenset[str]:
+def types_of(schema: Schema, root: Schema) -> frozenset[str]:
     """Return the types a schema allows, nothing when it does not say."""
     kind = schema.get("type")
     if isinstance(kind, str):
@@ -143,21 +144,21 @@ def _types(schema: Schema, root: Schema) -> frozenset[str]:
     values = [schema["const"]] if "const" in schema else items(schema.get("enum"))
     if values:
         return frozenset().union(*(_type_of(value) for value in values))
-    branches = [_resolved(branch, root) for branch in (*items(schema.get("anyOf")), *items(schema.get("oneOf")))]
+    branches = [resolved(branch, root) for branch in (*items(schema.get("anyOf")), *items(schema.get("oneOf")))]
     known = [
-        _types(branch, {}) if "anyOf" not in branch and "oneOf" not in branch else frozenset() for branch in branches
+        types_of(branch, {}) if "anyOf" not in branch and "oneOf" not in branch else frozenset() for branch in branches
     ]
     return frozenset().union(*known) if known and all(known) else frozenset()
 
 
-def _variant(schema: Schema, root: Schema) -> Schema:
+def variant(schema: Schema, root: Schema) -> Schema:
     """Return the only branch of anyOf or oneOf that has members, else the schema itself."""
-    branches = [_resolved(branch, root) for branch in (*items(schema.get("anyOf")), *items(schema.get("oneOf")))]
+    branches = [resolved(branch, root) for branch in (*items(schema.get("anyOf")), *items(schema.get("oneOf")))]
     shaped = [branch for branch in branches if "properties" in branch or "items" in branch]
     return shaped[0] if len(shaped) == 1 and "properties" not in schema and "items" not in schema else schema
 
 
-def _resolved(schema: object, root: Schema) -> Schema:
+def resolved(schema: object, root: Schema) -> Schema:
     """Return what a schema's local reference names."""
     node = mapping(schema)
     for _ in range(_HOPS):

@@ -27,6 +27,9 @@ class Dialect:
     min_output: int = 1
     """The smallest output limit the backend accepts. Default: 1."""
 
+    truncates: bool = False
+    """A prompt beyond the window is cut in silence: the proxy refuses it by its own count."""
+
     # -- roles and text -----------------------------------------------------------------------------------------
     system_role: Literal["system", "developer"] = "system"
     """Role of the system prompt. Default: system (OpenAI treats it as developer where needed)."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from .deltas import Delta, Finish, Text, Thinking
 from .dialect import Dialect
+from .json_fences import JsonFences
 from .notes import Notes
 from .plan import Plan
 from .text_calls import TextCalls
 from .text_filter import TextFilter, overlap
+
+_LONGEST_START = 1000  # characters of white space before a tag
 
 
 class Filters:
@@ -24,9 +27,12 @@ class Filters:
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools:
             self._filters.append(TextCalls(plan, notes))
-        if plan.scan_stops:
+        if plan.json_output:
+            self._filters.append(JsonFences())
+        stops = tuple(filter(None, plan.scan_stops))
+        if stops:
             notes.add("stops-local")
-            self._filters.append(StopScan(plan.scan_stops))
+            self._filters.append(StopScan(stops))
 
     @property
     def watches(self) -> str:
@@ -78,14 +84,17 @@ class ThinkTags(TextFilter):
         held, self._held = self._held, ""
         if not held or self._where == "gap":
             return []
-        return [Thinking(held, "think_tag") if self._where == "thinking" else Text(held)]
+        if self._where == "thinking":
+            return _thinking(held)
+        self._where, self.inert = "text", True
+        return [Text(held)]
 
     def _at_start(self, piece: str) -> list[Delta]:
         begun = piece.lstrip()
         if begun.startswith(self._OPEN):
             self._where = "thinking"
             return self._after(begun.removeprefix(self._OPEN), "thinking")
-        if self._OPEN.startswith(begun):
+        if self._OPEN.startswith(begun) and len(piece) < _LONGEST_START:
             self._held = piece
             return []
         self._where = "text"
@@ -112,26 +121,26 @@ class PrefillEcho(TextFilter):
 
     def __init__(self, prefill: str) -> None:
         self._prefill = prefill
-        self._held: str | None = ""
+        self._same = 0
 
     def text(self, piece: str) -> list[Delta]:
         """Leave the echo out."""
-        if self._held is None:
+        if self.inert:
             return [Text(piece)]
-        text = self._held + piece
-        if text.startswith(self._prefill):
-            self._held, self.inert = None, True
-            rest = text.removeprefix(self._prefill)
-            return [Text(rest)] if rest else []
-        if self._prefill.startswith(text):
-            self._held = text
+        if self._prefill.startswith(piece, self._same):
+            self._same += len(piece)
+            self.inert = self._same == len(self._prefill)
             return []
-        self._held, self.inert = None, True
-        return [Text(text)]
+        self.inert = True
+        rest = len(self._prefill) - self._same
+        if piece.startswith(self._prefill[self._same :]):
+            return [Text(piece[rest:])]
+        return [Text(self._prefill[: self._same] + piece)]
 
     def release(self) -> list[Delta]:
         """Give up a beginning that was no echo."""
-        held, self._held = self._held, None
+        held = "" if self.inert else self._prefill[: self._same]
+        self.inert = self.inert or bool(held)
         return [Text(held)] if held else []
 
 

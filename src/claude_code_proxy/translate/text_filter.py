@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .deltas import Delta, Text, Usage
+from .deltas import Delta, Ignored, Text, ThinkingState, Usage
+
+_BESIDE = (Usage, ThinkingState, Ignored)  # what has no place in the order of content
 
 
 class TextFilter:
@@ -23,7 +25,7 @@ class TextFilter:
         for delta in deltas:
             if isinstance(delta, Text):
                 out += self.text(delta.text)
-            elif isinstance(delta, Usage):
+            elif isinstance(delta, _BESIDE):
                 out.append(delta)
             elif not self.stopped:
                 out += self.release()
@@ -41,8 +43,13 @@ class TextFilter:
 
 def overlap(text: str, marks: tuple[str, ...]) -> int:
     """Return the length of the longest end of `text` that begins one of `marks`."""
-    longest = min(len(text), max(len(mark) for mark in marks) - 1)
-    for size in range(longest, 0, -1):
-        if any(mark.startswith(text[-size:]) for mark in marks):
-            return size
+    return max((_overlap(text, mark) for mark in marks), default=0)
+
+
+def _overlap(text: str, mark: str) -> int:
+    at = text.find(mark[0], max(0, len(text) - len(mark) + 1))
+    while at >= 0:
+        if mark.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(mark[0], at + 1)
     return 0

@@ -143,7 +143,7 @@ def _required(message: dict[str, Any], dialect: Dialect) -> bool:
 
 
 def _tagged(words: str, content: Any) -> Any:
-    tag = f"<think>\n{words}\n</think>\n"
+    tag = f"<think>\n{words.strip()}\n</think>\n"
     return [text_part(tag), *content] if isinstance(content, list) else f"{tag}{content or ''}"
 
 

@@ -6,7 +6,7 @@
     upstream.sse            what the backend answered, in its own shapes (written by hand)
     events.sse              golden: what the client got, signatures opened so that a person can read them
 
-`python tests/recordings.py --accept [NAME ...]` writes the goldens, and docs/dialects.md, as they are now.
+`python tests/case_folders.py --accept [NAME ...]` writes the goldens, and docs/dialects.md, as they are now.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def main() -> None:
     """Write the goldens of the cases whose name begins with one of the arguments, or all."""
     wanted = tuple(name for name in sys.argv[1:] if name != "--accept")
     if "--accept" not in sys.argv:
-        sys.exit("usage: python tests/recordings.py --accept [NAME ...]")
+        sys.exit("usage: python tests/case_folders.py --accept [NAME ...]")
     for case in all_cases():
         if not wanted or case.name.startswith(wanted):
             (case.folder / "upstream-request.json").write_text(case.body(), encoding="utf-8")
