@@ -1,6 +1,7 @@
 """Arguments mended while they stream: the same as mended whole, for every cut, and nothing held back that need not be."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ READ = {
 def mended(text, schema=READ, cuts=()):
     stream = ArgumentStream(schema)
     edges = [0, *sorted(cuts), len(text)]
-    return "".join(stream.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)), stream.mended
+    return "".join(stream.feed(text[start:end]) for start, end in pairwise(edges)), stream.mended
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,13 @@ from typing import Any
 import openai
 import pytest
 from tests.backend import (
+    Agent,
     Backend,
+    Bytes,
     Call,
     Cut,
+    Delta,
+    Event,
     Failure,
     Gate,
     Reply,
@@ -152,3 +156,26 @@ def test_who_hangs_up_is_noticed(backend: Backend, client: openai.OpenAI) -> Non
         next(iter(stream))
     backend.wait(lambda: backend.chats[0].left_at is not None, what="the peer's leaving")
     assert not backend.chats[0].finished
+
+
+def test_a_truncated_stream_ends_in_good_order_without_its_end(backend: Backend, client: openai.OpenAI) -> None:
+    backend.play([answer(Text("half"), complete=False)])
+    chunks = streamed(client, stream_options={"include_usage": True})
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == [None, None]
+
+
+def test_anything_can_be_sent_verbatim(backend: Backend, client: openai.OpenAI) -> None:
+    odd = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": []}
+    backend.play([answer(Bytes(b": keep-alive\r\n\r\n"), Event(odd), Delta({"content": "hi"}, "length"), done=False)])
+    chunks = streamed(client)
+    assert [len(chunk.choices) for chunk in chunks] == [1, 0, 1, 1]
+    assert (chunks[2].choices[0].delta.content, chunks[2].choices[0].finish_reason) == ("hi", "length")
+
+
+def test_agents_follow_the_history_and_protest(backend: Backend, client: openai.OpenAI) -> None:
+    backend.play(Agent(say("first"), answer(Call("fly", {}))))
+    said = client.chat.completions.create(model="gpt-5.4", messages=HELLO).choices[0].message.content
+    history: list[Any] = [*HELLO, {"role": "assistant", "content": said}, *HELLO]
+    with pytest.raises(openai.BadRequestError, match="offers no"):
+        client.chat.completions.create(model="gpt-5.4", messages=history, tools=WEATHER)
+    assert len(backend.illegal) == 1

@@ -103,7 +103,7 @@ def test_content(delta: object, expected: list[Delta]) -> None:
 
 @pytest.mark.parametrize(("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in CONTENT])
 def test_a_whole_answer_says_the_same(delta: object, expected: list[Delta]) -> None:
-    numbered = [ToolFragment(0, d.id, d.name, d.arguments) if isinstance(d, ToolFragment) else d for d in expected]
+    numbered = [ToolFragment(0, d.id, d.name, d.arguments, whole=True) if isinstance(d, ToolFragment) else d for d in expected]
     body = json.dumps({"choices": [{"message": delta, "finish_reason": None}]}).encode()
     assert read_answer(body, OPENAI) == [*numbered, Ended()]
 
@@ -147,9 +147,9 @@ def test_tool_calls(delta: object, expected: list[Delta]) -> None:
 def test_the_calls_of_a_whole_answer_are_told_apart_by_their_place(index: dict[str, int]) -> None:
     calls = [{**index, "id": "x", "function": {"name": "Read", "arguments": text}} for text in ('{"p":1}', '{"p":1}', "{}")]
     assert read_answer(answer({"tool_calls": calls}, None), OPENAI) == [
-        ToolFragment(0, "x", "Read", '{"p":1}'),
-        ToolFragment(1, "x", "Read", '{"p":1}'),
-        ToolFragment(2, "x", "Read", "{}"),
+        ToolFragment(0, "x", "Read", '{"p":1}', whole=True),
+        ToolFragment(1, "x", "Read", '{"p":1}', whole=True),
+        ToolFragment(2, "x", "Read", "{}", whole=True),
         Ended(),
     ]
 

@@ -70,6 +70,33 @@ def test_intent(request_, intent):
     assert read_intent(request_) == intent
 
 
+@pytest.mark.parametrize(
+    ("request_", "brief"),
+    [
+        ({"max_tokens": 64}, True),
+        ({"max_tokens": 1023}, True),
+        ({"max_tokens": 1024}, False),
+        ({"max_tokens": 0}, False),
+        ({"max_tokens": 64, "tools": []}, True),
+        ({"max_tokens": 64, "tools": [{"name": "Read"}]}, False),
+        ({"max_tokens": 64, "messages": [{"role": "user", "content": "hi"}]}, True),
+        ({"max_tokens": 64, "messages": [{"role": "assistant", "content": "hi"}]}, False),
+        ({"max_tokens": 64} | ADAPTIVE, False),
+        ({"max_tokens": 64} | effort("low"), False),
+        ({"max_tokens": 64} | DISABLED, False),
+    ],
+)
+def test_an_answer_is_brief_where_a_thought_would_leave_nothing_of_it(request_, brief):
+    assert read_intent(request_).brief is brief
+
+
+def test_a_backend_that_thinks_by_itself_is_told_not_to_for_a_brief_answer():
+    """Titles and classifiers come without a word on thinking, and a reasoning model would answer them with nothing."""
+    assert said({"max_tokens": 64}, OBJECT) == (OBJECT.thinking_off, [])
+    for dialect in (WORDS, ALL_WORDS, NO_WORDS):
+        assert said({"max_tokens": 64}, dialect) == ({}, [])
+
+
 def test_the_latest_effort_on_a_system_message_counts():
     request = effort("low") | {"messages": [system("high"), {"role": "user", "content": "hi"}, system("max"), system()]}
     assert read_intent(request).effort == "max"
@@ -124,6 +151,12 @@ def test_a_budget_becomes_an_effort(budget, word):
 def test_a_budget_goes_as_it_is_where_the_backend_takes_one():
     assert said(enabled(5000), BUDGET) == ({"enable_thinking": True, "thinking_budget": 5000}, [])
     assert said(enabled(5000), NESTED) == ({"reasoning": {"max_tokens": 5000}}, [])
+
+
+@pytest.mark.parametrize(("limit", "sent"), [(0, 31999), (64000, 31999), (8192, 6553)])
+def test_a_budget_stays_below_the_limit(limit, sent):
+    fields = effort_fields(read_intent(enabled(31999)), NESTED, Notes(), limit)
+    assert fields == {"reasoning": {"max_tokens": sent}}
 
 
 def test_effort_wins_over_the_budget_where_the_backend_knows_both():

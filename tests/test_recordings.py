@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-import grammar_oracle
 import case_folders
+import grammar_oracle
 from claude_code_proxy.dialects import DIALECTS
 
 CASES = case_folders.all_cases()

@@ -390,6 +390,7 @@ NOT_EMPTY: list[tuple[str, list[Delta], dict[str, Any]]] = [
     ("a stop sequence at once", [Finish("stop_sequence", "END", "END")], {"stops": ("END",)}),
     ("a turn ended at once, and paid for", [Usage(5, 1), STOP], {}),
     ("no output wanted", [STOP], {"discard": True}),
+    ("a thought the client forbade", [Thinking("hm"), STOP], {"hide_thinking": True}),
 ]
 
 

@@ -12,6 +12,8 @@ from starlette.types import Receive
 
 from .errors import ClientError
 
+_DIGITS = 20  # of a length; more is far over any limit, and Python refuses to read thousands
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -50,7 +52,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
 
 def _declared(headers: Mapping[str, str]) -> int:
     length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() else 0
+    return int(length[:_DIGITS]) if length.isdecimal() else 0
 
 
 def _too_large(limit: int) -> ClientError:
@@ -64,14 +66,15 @@ def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
         message = f"content-encoding {encoding[:20]} is not supported: use gzip, deflate or none"
         raise ClientError(message, code="request_body_encoding_unsupported")
     unpacker = zlib.decompressobj(47 if encoding == "gzip" else 15)
+    invalid = ClientError("The body is not what its content-encoding says.", code="request_body_encoding_invalid")
     try:
         unpacked = unpacker.decompress(body, limit + 1)
     except zlib.error:
-        raise ClientError(
-            "The body is not what its content-encoding says.", code="request_body_encoding_invalid"
-        ) from None
+        raise invalid from None
     if len(unpacked) > limit:
         raise _too_large(limit)
+    if not unpacker.eof or unpacker.unused_data:
+        raise invalid
     return unpacked
 
 

@@ -21,9 +21,10 @@ class Gate:
     def check(self, headers: Mapping[str, str], *, is_open: bool) -> None:
         """Raise ClientError for a request that may not come in. is_open: the endpoint needs no key."""
         origin = headers.get("origin", "")
-        if origin and not _is_loopback(urlsplit(origin).hostname or ""):
+        if origin and not _is_loopback(_host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
             raise ClientError("Requests from web pages are not served.", status=403)
-        if self._local_only and not _is_loopback(_host_of(headers.get("host", ""))):
+        host = headers.get("host", "")  # no browser leaves it out
+        if self._local_only and host and not _is_loopback(_host_of("//" + host)):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(
                 "This proxy serves its own machine only: use localhost, or set ANTHROPIC_API_KEY and HOST.", status=403
@@ -36,18 +37,21 @@ class Gate:
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:
         """Compare in constant time; an explicit x-api-key counts before a Bearer token."""
-        sent = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").removeprefix(
-            "bearer "
-        )
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        sent = headers.get("x-api-key") or (token if scheme.lower() == "bearer" else "")
         return hmac.compare_digest(sent.strip().encode(), self._key)
 
 
-def _host_of(header: str) -> str:
-    return urlsplit("//" + header).hostname or ""
+def _host_of(url: str) -> str:
+    """Return a URL's host, an empty string for a text that has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_loopback(host: str) -> bool:
-    if host in ("", "localhost") or host.endswith(".localhost"):
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ip_address(host).is_loopback

@@ -18,7 +18,7 @@ from .channel import Captive, Channel
 from .config import Config
 from .errors import ClientError, ProxyError
 from .exchange import Exchange
-from .models import list_models
+from .models import find_model, list_models
 from .observe import Record, log_exchange
 from .prepare import prepare
 from .routing import resolve
@@ -122,8 +122,7 @@ async def models(call: Call) -> None:
 async def model(call: Call) -> None:
     """GET /v1/models/{id}."""
     wanted = call.scope["path"].rstrip("/").rpartition("/v1/models/")[2]
-    listed = list_models(call.config, call.services.catalogue, {"limit": "100000"})["data"]
-    found = next((entry for entry in listed if entry["id"] == wanted), None)
+    found = find_model(call.config, call.services.catalogue, wanted)
     if found is None:
         raise ClientError(f"model: {wanted}", status=404)
     await call.channel.json(200, found)

@@ -12,6 +12,7 @@ from .routing import alias_for, resolve
 
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
+_DIGITS = 10  # of a limit; Python refuses to read thousands
 _FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not break the list
 
 
@@ -19,18 +20,27 @@ def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) 
     """Return one page. query: limit, after_id, before_id as the API has them."""
     entries = _entries(config, catalogue)
     ids = [entry["id"] for entry in entries]
+    size = _size(query.get("limit", ""))
     if query.get("after_id") in ids:
         entries = entries[ids.index(query["after_id"]) + 1 :]
     elif query.get("before_id") in ids:
         entries = entries[: ids.index(query["before_id"])]
-    limit = query.get("limit", "")
-    page = entries[: max(1, min(int(limit), 100 * _MOST)) if limit.isdecimal() else _LIMIT]
+    page = entries[-size:] if query.get("before_id") in ids else entries[:size]  # the page before ends right before
     return {
         "data": page,
         "has_more": len(page) < len(entries),
         "first_id": page[0]["id"] if page else None,
         "last_id": page[-1]["id"] if page else None,
     }
+
+
+def find_model(config: Config, catalogue: Catalogue, wanted: str) -> dict[str, Any] | None:
+    """Return one model by its id, None when nobody has it."""
+    return next((entry for entry in _entries(config, catalogue) if entry["id"] == wanted), None)
+
+
+def _size(limit: str) -> int:
+    return max(1, min(int(limit[:_DIGITS]), _MOST)) if limit.isdecimal() else _LIMIT
 
 
 def _entries(config: Config, catalogue: Catalogue) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from .pulse import Pulse
 from .shaping import Shaper
 from .tokens.count import Counter
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS = bytes(_ALPHABET[byte % 62] for byte in range(256))
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -36,4 +37,4 @@ class Services(msgspec.Struct, frozen=True):
 
 def new_id(prefix: str) -> str:
     """Return an id in Anthropic's form: the prefix and 24 letters and digits."""
-    return prefix + "".join([_ALPHABET[byte % 62] for byte in secrets.token_bytes(24)])
+    return prefix + secrets.token_bytes(24).translate(_DIGITS).decode()

@@ -21,7 +21,6 @@ _PER_PROMPT = 3
 _PER_TOOL = 8
 _PER_CALL = 8
 _PER_RESULT = 3
-_SHORT = 24  # characters: counting is as quick as looking up
 _ENTRIES = 8192  # of each half of the memory, about 1 MB
 
 _encode = msgspec.json.Encoder().encode
@@ -42,8 +41,8 @@ class Counter:
 
     def text(self, text: str) -> int:
         """Return the tokens of one text."""
-        if len(text) <= _SHORT:
-            return self._tokenize(text)
+        if not text:
+            return 0
         key = (hash(text), len(text))
         known = self._new.get(key)
         if known is None:

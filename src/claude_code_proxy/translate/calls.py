@@ -15,7 +15,7 @@ from .deltas import ToolFragment
 class Call:
     """One tool call as far as it is known.
 
-    proven: what of the arguments may be passed on and was not yet taken; echo: it began as a bare repetition of the call
+    proven: what of the arguments may be passed on and was not yet taken; whole: they came all at once; echo: it began as a bare repetition of the call
     before it, and is none of its own unless arguments follow; client_id: as the client was told, "" before; carried: its
     signature is on its way to the client.
     """
@@ -27,6 +27,7 @@ class Call:
         self.state: str | None = None
         self.scan = JsonScan()
         self.proven: list[str] = []
+        self.whole = False
         self.echo = False
         self.closed = False
         self.client_id = ""
@@ -43,6 +44,7 @@ class Call:
         """Take a fragment in."""
         self.id = self.id or fragment.id
         self.state = self.state or fragment.state
+        self.whole = self.whole or fragment.whole
         self._name(fragment.name)
         piece = fragment.arguments
         if piece and not (self.scan.complete and self.is_all(piece)):  # all of it again, in a last chunk

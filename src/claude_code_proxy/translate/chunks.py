@@ -225,7 +225,7 @@ def _tool_fragments(said: Mapping[str, Any], *, numbered: bool) -> Iterator[Delt
             yield fragment
     legacy = mapping(said.get("function_call"))
     if legacy:
-        yield _tool_fragment({"function": legacy}, 0)
+        yield _tool_fragment({"index": 0, "function": legacy}, 0 if numbered else None)
 
 
 def _tool_fragment(call: Mapping[str, Any], place: int | None) -> ToolFragment:
@@ -233,7 +233,7 @@ def _tool_fragment(call: Mapping[str, Any], place: int | None) -> ToolFragment:
     arguments = function.get("arguments")
     if "custom" in call and "input" in function:
         arguments = {"input": function["input"]}
-    whole = not isinstance(arguments, str | None)
+    decoded = not isinstance(arguments, str | None)
     index = call.get("index") if place is None else place
     google = mapping(mapping(call.get("extra_content")).get("google"))
     call_id = text(call.get("id"))
@@ -241,8 +241,8 @@ def _tool_fragment(call: Mapping[str, Any], place: int | None) -> ToolFragment:
         index=index if isinstance(index, int) and not isinstance(index, bool) else None,
         id=call_id if call_id not in ("", "null") else None,  # Mistral's default id is the word null
         name=text(function.get("name")),
-        arguments=msgspec.json.encode(arguments).decode() if whole else text(arguments),
-        whole=whole,
+        arguments=msgspec.json.encode(arguments).decode() if decoded else text(arguments),
+        whole=decoded or place is not None,
         state=text(google.get("thought_signature")) or None,
     )
 

@@ -46,7 +46,7 @@ class ToolFragment(Delta, frozen=True, gc=False):
     """A piece of a tool call, as the backend numbered it.
 
     index, id: None when absent; name: "" when absent; arguments: JSON text, a piece of it or all of it;
-    whole: the arguments came as one JSON object, not as text; state: a signature to return with this call.
+    whole: these are all the arguments, nothing follows; state: a signature to return with this call.
     """
 
     index: int | None

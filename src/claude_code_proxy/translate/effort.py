@@ -20,13 +20,15 @@ from .notes import Notes
 _BUDGETS = ((2048, "low"), (8192, "medium"), (24576, "high"))  # budget below -> effort; above all: xhigh
 _BUDGET_OF = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768}
 _OFF = frozenset({"disabled", "between_tools"})
+_BRIEF = 1024  # max_tokens below which a thought leaves nothing for the answer: titles, classifiers, probes
 
 
 class Intent(msgspec.Struct, frozen=True):
     """What the client wants of the model's thinking.
 
     on: True and False when it said so, None when it left it to the model; effort: the word it gave, or None;
-    budget: tokens, or None; visible: the thinking's text is shown, not only signed; hidden: no thinking block at all.
+    budget: tokens, or None; visible: the thinking's text is shown, not only signed; hidden: no thinking block at all;
+    brief: a side question, nothing said of thinking, and no room for it.
     """
 
     on: bool | None = None
@@ -34,6 +36,7 @@ class Intent(msgspec.Struct, frozen=True):
     budget: int | None = None
     visible: bool = True
     hidden: bool = False
+    brief: bool = False
 
     @property
     def explicit(self) -> bool:
@@ -51,15 +54,22 @@ def read_intent(request: Mapping[str, Any]) -> Intent:
         return Intent(on=False, visible=visible, hidden=kind == "disabled")
     on = True if kind in {"enabled", "adaptive"} else None
     budget = count(thinking.get("budget_tokens")) or None if kind == "enabled" else None
-    return Intent(on=on, effort=effort, budget=budget, visible=visible)
+    brief = on is None and effort is None and _is_brief(request)
+    return Intent(on=on, effort=effort, budget=budget, visible=visible, brief=brief)
 
 
-def effort_fields(intent: Intent, dialect: Dialect, notes: Notes) -> dict[str, Any]:
-    """Return the body fields that say `intent` in the backend's words; nothing where the client said nothing."""
+def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0) -> dict[str, Any]:
+    """Return the body fields that say `intent` in the backend's words; nothing where the client said nothing.
+
+    Only a backend that thinks unless it is told not to (`thinking_off`) is told so for a brief answer. limit: the
+    max_tokens that are sent, 0 unknown; a budget stays below them.
+    """
     if intent.on is False:
         return _off_fields(intent, dialect, notes)
+    if intent.brief:
+        return merge({}, dialect.thinking_off)
     fields: dict[str, Any] = merge({}, dialect.thinking_on) if intent.on else {}
-    budget = _budget(intent, dialect)
+    budget = _budget(intent, dialect, limit)
     word = None if budget else _word(intent, dialect, notes)
     if budget:
         fields = merge(fields, _at(dialect.budget_path, budget))
@@ -72,7 +82,7 @@ def effort_fields(intent: Intent, dialect: Dialect, notes: Notes) -> dict[str, A
 
 def thinks(intent: Intent, dialect: Dialect) -> bool:
     """Whether the backend will be told to think, so that thoughts share the output limit with the answer."""
-    if intent.on is False:
+    if intent.on is False or intent.brief:
         return False
     return bool(effort_fields(intent, dialect, Notes()))
 
@@ -95,6 +105,12 @@ def _effort(request: Mapping[str, Any]) -> str | None:
     return effort or None
 
 
+def _is_brief(request: Mapping[str, Any]) -> bool:
+    """Whether this is a question of its own, without tools, whose answer has less room than a thought takes."""
+    answered = any(mapping(message).get("role") == "assistant" for message in items(request.get("messages")))
+    return 0 < count(request.get("max_tokens")) < _BRIEF and not request.get("tools") and not answered
+
+
 def _off_fields(intent: Intent, dialect: Dialect, notes: Notes) -> dict[str, Any]:
     fields = merge({}, dialect.thinking_off)
     if "none" in dialect.efforts:
@@ -104,13 +120,14 @@ def _off_fields(intent: Intent, dialect: Dialect, notes: Notes) -> dict[str, Any
     return fields
 
 
-def _budget(intent: Intent, dialect: Dialect) -> int | None:
+def _budget(intent: Intent, dialect: Dialect, limit: int) -> int | None:
     """Return the tokens for `budget_path`: the client's, or what its effort stands for where no word is understood."""
     if not dialect.budget_path:
         return None
-    if intent.effort is None:
-        return intent.budget
-    return None if dialect.efforts else intent.budget or _BUDGET_OF.get(intent.effort)
+    budget = intent.budget
+    if intent.effort is not None:
+        budget = None if dialect.efforts else budget or _BUDGET_OF.get(intent.effort)
+    return min(budget, limit * 4 // 5) if budget and limit else budget
 
 
 def _word(intent: Intent, dialect: Dialect, notes: Notes) -> str | None:

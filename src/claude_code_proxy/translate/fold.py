@@ -74,5 +74,5 @@ def _input(text: str) -> Any:
     """Arguments that were cut at the token limit are no JSON: clients read an empty object then, and so do we."""
     try:
         return msgspec.json.decode(text) if text else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}

@@ -84,7 +84,7 @@ def translate_request(
     estimate = count(prompt) if count else 0
     parameters = translate_parameters(request, target, intent, notes, estimate)
     fields = {**prompt, **choice, **parameters.fields, **chat.fields}
-    body = _finished(merge(fields, effort_fields(intent, dialect, notes)), request, dialect)
+    body = _finished(merge(fields, effort_fields(intent, dialect, notes, parameters.max_tokens)), request, dialect)
     plan = _plan(
         request,
         target,

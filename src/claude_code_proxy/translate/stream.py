@@ -125,9 +125,10 @@ class StreamTranslator:
 
     def _take_note(self, tokens: TokenPath) -> None:
         """What the writer must know of a frame it did not write."""
-        self.writer.characters += len(tokens.text)
+        text = _decode_text(b'"' + tokens.text + b'"')
+        self.writer.characters += len(text)
         if tokens.kind is Thinking:
-            self.writer.thinking.remember(_decode_text(b'"' + tokens.text + b'"'))
+            self.writer.thinking.remember(text)
 
     def _end(self) -> list[Event]:
         if self.done:

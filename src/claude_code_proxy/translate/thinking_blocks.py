@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class ThinkingBlocks:
-    """The writer's part for reasoning."""
+    """The writer's part for reasoning. hidden: there was some, and the client did not want any."""
 
     def __init__(self, writer: Writer) -> None:
+        self.hidden = False
         self._writer = writer
         self._field = "reasoning_content"
         self._text: list[str] = []
@@ -28,13 +29,13 @@ class ThinkingBlocks:
     def text(self, delta: Thinking) -> None:
         """Add visible reasoning; a client that forbade thinking is not shown any."""
         writer = self._writer
+        writer.characters += len(delta.text)
         if self._hidden() or not delta.text:
             return
         if writer.state is not State.THINKING:
             self._open()
         self._field = delta.field
         self.remember(delta.text)
-        writer.characters += len(delta.text)
         if writer.plan.show_thinking:
             writer.delta(ThinkingDelta(delta.text))
 
@@ -79,7 +80,8 @@ class ThinkingBlocks:
     def _hidden(self) -> bool:
         if self._writer.plan.hide_thinking:
             self._writer.notes.add("thinking-hidden")
-        return self._writer.plan.hide_thinking
+            self.hidden = True
+        return self.hidden
 
 
 _JOINED = ("text", "summary", "data")

@@ -78,7 +78,7 @@ class ToolBlocks:
         """Pass on what is certain of the live call. What is complete at its first sight is written whole, and repaired."""
         if not self._streaming:
             scan = call.scan
-            if scan.broken or scan.complete or not scan.begun or not call.name or self._skipped(call):
+            if call.whole or scan.broken or scan.complete or not scan.begun or not call.name or self._skipped(call):
                 return
             self._open(call)
             self._streaming = True

@@ -17,6 +17,8 @@ _DEAREST = 1e9  # of any currency: more is no price
 
 def read_usage(usage: object, timings: object = None) -> Usage | None:
     """Return the counts of a backend's `usage` (and llama.cpp's `timings`), None when there are none."""
+    if not (usage or timings):  # as in nearly every chunk
+        return None
     given = mapping(usage)
     prompt = count(given.get("prompt_tokens")) or count(given.get("input_tokens"))
     completion = count(given.get("completion_tokens")) or count(given.get("output_tokens"))

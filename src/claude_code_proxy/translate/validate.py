@@ -40,7 +40,7 @@ _LIST = _Kind(lambda value: isinstance(value, list), "Input should be a valid li
 _INTEGER = _Kind(_is_whole, "Input should be a valid integer")
 _LIMIT = _Kind(lambda value: _is_whole(value) and value >= 0, "Input should be an integer of at least 0")
 _NUMBER = _Kind(_is_number, "Input should be a valid number")
-_CONTENT = _Kind(lambda value: isinstance(value, str | list), "Input should be a string or a list of blocks")
+_CONTENT = _Kind(lambda value: isinstance(value, (str, list)), "Input should be a string or a list of blocks")
 
 _FIELDS: Mapping[str, _Kind] = {
     "model": _NAME,
@@ -87,6 +87,7 @@ _SOURCES: Mapping[str, Mapping[str, _Kind]] = {
     "content": {"content": _CONTENT},
 }
 
+_CONTAINERS = frozenset({dict, list})  # exactly what a JSON decoder makes
 _RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
 
 
@@ -123,7 +124,7 @@ def _check_depth(body: dict[str, Any]) -> None:
             child
             for value in level
             for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
+            if type(child) in _CONTAINERS
         ]
         if not level:
             return

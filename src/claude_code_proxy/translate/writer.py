@@ -230,7 +230,8 @@ class Writer:
             return
         self._release()
         self.flush_state()
-        if self.state is State.BEFORE and ending.is_empty(self.ending, self.plan, self.usage):
+        silent = self.state is State.BEFORE and not self.thinking.hidden
+        if silent and ending.is_empty(self.ending, self.plan, self.usage):
             self.failure = RetryableError("The backend's answer was empty: no text, no reasoning, no tool call.")
             return
         self.close()

@@ -1,0 +1,207 @@
+"""What a person sees: one line an exchange, whatever names are in it, and never a key, a prompt or a control character."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import structlog
+from tests.backend import Backend, Call, Reply, Text, Thought, answer, error, say
+from tests.messages_api import HELLO
+from tests.proxy_process import proxy_for
+
+from claude_code_proxy.observe import Record, log_exchange, setup
+from claude_code_proxy.translate.notes import Note
+
+FORMS = pytest.mark.parametrize("form", ["text", "json"])
+EVIL = "gpt\r\n20:00:00 [info] forged line\x1b[2J\x1b]0;title\x07\x00\x85\u2028\u202e\x9b31m"
+
+
+@pytest.fixture(autouse=True)
+def _undone() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def written(capsys: pytest.CaptureFixture[str], record: Record, form: str, level: str = "DEBUG") -> list[str]:
+    """Return the lines of the log for an exchange."""
+    setup(level, form)
+    log_exchange(record)
+    text = capsys.readouterr().err
+    assert text == "" or text.endswith("\n")
+    return text[:-1].split("\n") if text else []
+
+
+def full(**more: Any) -> Record:
+    known: dict[str, Any] = {
+        "id": "req_1",
+        "model": "claude-opus-5",
+        "backend": "default",
+        "upstream_model": "gpt-5.4",
+        "status": 200,
+        "outcome": "ok",
+        "first_byte": 0.5,
+        "duration": 1.25,
+        "retries": 2,
+        "input_tokens": 100,
+        "cache_read": 40,
+        "output_tokens": 7,
+        "cost": 0.00123,
+        "stop": "end_turn",
+    }
+    return Record(**{**known, **more})
+
+
+def test_an_exchange_is_one_line_with_everything_that_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = written(capsys, full(notes=[Note("stops-local"), Note("stops-local", "x"), Note("tool-renamed")]), "text")
+    for part in (
+        "claude-opus-5 -> default/gpt-5.4",
+        "| ok |",
+        "200",
+        "first 0.50s",
+        "total 1.25s",
+        "in 100 cached 40 out 7",
+        "cost 0.001230",
+        "stop end_turn",
+        "retries 2",
+        "notes stops-local,tool-renamed",
+        "req_1",
+    ):
+        assert part in line
+
+
+def test_what_is_not_known_is_not_in_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = written(capsys, Record(id="req_1", outcome="failed", status=400, error="no such field"), "text")
+    assert "->" not in line
+    assert not any(word in line for word in ("first", "cost", "stop", "retries", "notes", "in 0"))
+    assert "no such field" in line
+
+
+@pytest.mark.parametrize(
+    ("level", "outcome", "lines"),
+    [
+        ("DEBUG", "ok", 2),
+        ("INFO", "ok", 1),
+        ("WARNING", "ok", 0),
+        ("WARNING", "failed", 1),
+        ("WARNING", "cancelled", 0),
+        ("ERROR", "failed", 0),
+    ],
+)
+@FORMS
+def test_levels_say_how_much(
+    capsys: pytest.CaptureFixture[str], form: str, level: str, outcome: str, lines: int
+) -> None:
+    assert len(written(capsys, full(outcome=outcome, notes=[Note("tool-limit", "tools", "3")]), form, level)) == lines
+
+
+@pytest.mark.parametrize("field", ["model", "upstream_model", "backend", "error", "stop", "id"])
+@FORMS
+def test_no_name_forges_a_line_or_moves_a_cursor(capsys: pytest.CaptureFixture[str], form: str, field: str) -> None:
+    (line,) = written(capsys, full(**{field: EVIL}), form)
+    assert line.isprintable()
+    assert "forged line" in line
+
+
+@FORMS
+def test_no_note_forges_a_line(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    lines = written(capsys, full(notes=[Note("tool-renamed", EVIL, EVIL)]), form)
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
+
+
+@FORMS
+def test_half_of_a_surrogate_pair_is_no_fault_of_the_log(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    (line,) = written(capsys, full(model="cut \ud83d"), form)
+    line.encode()
+
+
+@FORMS
+def test_a_long_name_is_cut(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    (line,) = written(capsys, full(model="m" * 100_000, upstream_model="u" * 100_000, error="e" * 100_000), form)
+    assert len(line) < 5000
+
+
+def test_json_lines_are_json_with_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = written(capsys, full(error="it broke", outcome="failed"), "json")
+    told = json.loads(line)
+    assert (told["level"], told["id"], told["error"]) == ("warning", "req_1", "it broke")
+    assert "claude-opus-5" in told["event"]
+    assert told["timestamp"].endswith("Z")
+
+
+@FORMS
+def test_a_traceback_shows_no_values_of_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    def fail(prompt: str) -> None:
+        key = "sk-" + "secret-of-a-backend"
+        raise ValueError(len(prompt + key))
+
+    setup("INFO", form)
+    try:
+        fail("a very private prompt"[:])
+    except ValueError:
+        structlog.get_logger().exception("bug", id="req_1")
+    text = capsys.readouterr().err
+    assert "ValueError: 40" in text
+    assert "in fail" in text
+    assert "secret-of-a-backend\n" not in text.replace('"secret-of-a-backend"', "")
+    assert text.count("a very private prompt") == text.count('fail("a very private prompt"')
+
+
+@FORMS
+def test_a_traceback_moves_no_cursor(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    setup("INFO", form)
+    try:
+        raise ValueError("\x1b[2J\x9b31m\x00\r")
+    except ValueError:
+        structlog.get_logger().exception("bug")
+    assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))
+
+
+# -- a whole process ----------------------------------------------------------------------------------------------------
+
+PRIVATE = "zebra-cloud-7413"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_log_has_a_key_or_a_prompt_at_the_loudest(form: str) -> None:
+    """Every kind of exchange there is, at DEBUG: what people paste into bug reports must be safe to paste."""
+    key, client_key = "sk-proj-very-secret-backend-key", "sk-very-secret-client-key"
+    tools = [{"name": "Look", "description": PRIVATE, "input_schema": {"type": "object", "properties": {"x": {}}}}]
+    said = {**HELLO, "system": PRIVATE, "tools": tools, "messages": [{"role": "user", "content": f"I am {PRIVATE}"}]}
+    script = [
+        say(PRIVATE),
+        answer(Thought(PRIVATE), Text(PRIVATE), Call("Look", {"x": PRIVATE})),
+        error(401, f"Incorrect API key provided: {key}.", code="invalid_api_key"),
+        error(400, f"bad header: Bearer {key}"),
+        Reply(500, f"<html>{key}</html>"),
+        error(503, "busy"),
+    ]
+    with (
+        Backend(script, key=key) as backend,
+        proxy_for(
+            backend,
+            LOG_LEVEL="DEBUG",
+            LOG_FORMAT=form,
+            ANTHROPIC_API_KEY=client_key,
+            HOST="127.0.0.1",
+            CUSTOM_HEADER_X_SECRET="very-secret-header",
+        ) as proxy,
+        httpx2.Client(base_url=proxy.url, headers={"x-api-key": client_key}, trust_env=False) as http,
+    ):
+        for n in range(len(script)):
+            http.post("/v1/messages", json={**said, "stream": n % 2 == 0})
+        http.post("/v1/messages", json={**said, "messages": [{"role": "user", "content": [{"type": PRIVATE}, 5]}]})
+        http.post("/v1/messages", content=f'{{"model": "{PRIVATE}')
+        http.post("/v1/messages/count_tokens", json=said)
+        http.post("/v1/messages", json={**said, "model": "a\x1b[2Jb"})
+        http.get("/test-connection")
+        http.get("/v1/models", headers={"x-api-key": "wrong-" + client_key})
+        log = proxy.log()
+    assert len(log.splitlines()) > len(script)
+    for secret in (PRIVATE, "very-secret"):
+        assert secret not in log
+    assert all(line.isprintable() for line in log.splitlines())
