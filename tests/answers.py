@@ -57,7 +57,7 @@ def plan_of(**fields: Any) -> Plan:
 
 def sse(text: str) -> bytes:
     """Return the stream of `text`: each line is an event, blank lines only please the eye."""
-    return b"".join(line.strip().encode() + b"\n\n" for line in text.splitlines() if line.strip())
+    return b"".join(line.strip().encode() + b"\n\n" for line in text.split("\n") if line.strip())
 
 
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
@@ -240,4 +240,4 @@ def _tell_delta(index: int, delta: Any) -> str:
 
 def lines(text: str) -> list[str]:
     """Return the expected lines in `text`."""
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [line.strip() for line in text.split("\n") if line.strip()]

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import pytest
 from tests.backend import Backend, Call, answer, error, say
+from tests.strict_openai import problems
 
 from claude_code_proxy.demo import run as demo
 from claude_code_proxy.demo.conversation import ask
@@ -177,9 +178,14 @@ class Understudy:
         pass
 
 
+def llamacpp_problems(body: dict[str, Any]) -> list[str]:
+    """OpenAI's rules, and the one field of llama.cpp's own that it is sent."""
+    return problems({name: value for name, value in body.items() if name != "chat_template_kwargs"})
+
+
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
-    with Backend(key="", models={"smollm2-135m": 8192}) as running:
+    with Backend(key="", models={"smollm2-135m": 8192}, rules=llamacpp_problems) as running:
         monkeypatch.setattr(demo, "EmbeddedModel", lambda: Understudy(running))
         monkeypatch.delenv("PORT", raising=False)
         # Whoever runs the tests may have settings of their own, and the demo must not follow them.

@@ -257,7 +257,7 @@ STEPS = ("none", "low", "medium", "high", "xhigh")
                 "cache_markers": "none",
             },
         ),
-        (PUBLIC, "databricks-gpt-5-2", {"efforts": STEPS, "with_tools": {"efforts": ()}}),
+        (PUBLIC, "databricks-gpt-5-2", {"efforts": STEPS, "with_tools": {}}),
         (PUBLIC, "gpt-4o", {"max_tokens_field": "max_tokens", "efforts": (), "system_role": "system"}),
         (PUBLIC, "o4-mini", {"max_tokens_field": "max_completion_tokens", "sampling": False}),
         (
@@ -385,7 +385,7 @@ FORCED = {"tools": TOOLS, "tool_choice": {"type": "tool", "name": "plant"}}
         pytest.param(OPENAI, "gpt-5.4", {**HIGH, "tools": TOOLS}, None, id="gpt-5.4-with-tools"),
         pytest.param(OPENAI, "gpt-5.6", HIGH, "high", id="gpt-5.6"),
         pytest.param(OPENAI, "gpt-5.6", {"tools": TOOLS}, "none", id="gpt-5.6-with-tools"),
-        pytest.param(PUBLIC, "gpt-5.6", {**HIGH, "tools": TOOLS}, "none", id="gpt-5.6-behind-a-gateway-with-tools"),
+        pytest.param(PUBLIC, "gpt-5.6", {**HIGH, "tools": TOOLS}, "high", id="gpt-5.6-behind-a-gateway-with-tools"),
         pytest.param(OPENAI, "gpt-5.1", {**HIGH, "tools": TOOLS}, "high", id="gpt-5.1-with-tools"),
         pytest.param(OPENAI, "gpt-4.1", HIGH, None, id="gpt-4.1"),
         pytest.param(PUBLIC, "some-model", {}, None, id="nothing-asked"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.wire.json_scan import MAX_DEPTH, JsonScan
+from claude_code_proxy.wire.json_scan import MAX_DEPTH, JsonScan, is_too_deep
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -125,6 +125,23 @@ def test_brackets_may_nest_as_deep_as_a_reader_can_follow_and_no_deeper() -> Non
     assert fed(nested(MAX_DEPTH))[0].complete
     assert fed(nested(MAX_DEPTH + 1))[0].broken
     assert fed('{"a":' + "[" * 1_000_000)[0].broken
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("[" * MAX_DEPTH + "]" * MAX_DEPTH, False, id="as deep as may be"),
+        pytest.param("[" * (MAX_DEPTH + 1), True, id="one deeper"),
+        pytest.param('{"a":' * (MAX_DEPTH + 1), True, id="one object deeper"),
+        pytest.param("[" + "[]," * 10_000 + "[]]", False, id="long, not deep"),
+        pytest.param('["' + "[" * 10_000 + '"]', False, id="brackets in a string"),
+        pytest.param('["\\"' + "[" * 10_000 + '"]', False, id="brackets behind an escaped quote"),
+        pytest.param('["\\\\",' + "[" * 10_000, True, id="brackets behind an escaped backslash"),
+        pytest.param('"' + "[" * 10_000, True, id="brackets in a string that never ends"),
+    ],
+)
+def test_nesting_is_measured_without_a_parser(text: str, expected: bool) -> None:
+    assert is_too_deep(text.encode()) is expected
 
 
 def test_a_number_as_long_as_a_book_is_broken() -> None:

@@ -133,22 +133,23 @@ def test_json_lines_are_json_with_the_same_facts(capsys: pytest.CaptureFixture[s
     assert told["timestamp"].endswith("Z")
 
 
-@FORMS
-def test_a_traceback_shows_no_values_of_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
-    def fail(prompt: str) -> None:
-        key = "sk-" + "secret-of-a-backend"
-        raise ValueError(len(prompt + key))
+def failing(prompt: str) -> None:
+    """A bug with something private in reach."""
+    key = "sk-" + prompt
+    raise ValueError(len(key))
 
+
+@FORMS
+def test_a_traceback_shows_where_and_no_values_of_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
     setup("INFO", form)
     try:
-        fail("a very private prompt"[:])
+        failing(" ".join(["very", "private"]))
     except ValueError:
         structlog.get_logger().exception("bug", id="req_1")
     text = capsys.readouterr().err
-    assert "ValueError: 40" in text
-    assert "in fail" in text
-    assert "secret-of-a-backend\n" not in text.replace('"secret-of-a-backend"', "")
-    assert text.count("a very private prompt") == text.count('fail("a very private prompt"')
+    assert "ValueError: 15" in text
+    assert "in failing" in text
+    assert "very private" not in text
 
 
 @FORMS

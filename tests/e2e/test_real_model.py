@@ -22,7 +22,6 @@ def proxy() -> Iterator[ProxyProcess]:
         settings = {
             "OPENAI_BASE_URL": model.base_url,
             "OPENAI_API_KEY": "none",
-            "DIALECT": "llamacpp",
             "MIN_TOKENS_LIMIT": "16",
         }
         tiers = dict.fromkeys(("BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL"), model.name)

@@ -125,6 +125,7 @@ def _environment(model: EmbeddedModel, port: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, (str(SOURCE), os.environ.get("PYTHONPATH")))),
         "OPENAI_BASE_URL": model.base_url,
         "OPENAI_API_KEY": "none-needed",
+        "DIALECT": "llamacpp",
         "BIG_MODEL": model.name,
         "MIDDLE_MODEL": model.name,
         "SMALL_MODEL": model.name,

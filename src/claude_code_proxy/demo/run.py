@@ -60,13 +60,13 @@ def _converse(url: str) -> None:
 
 def _serve_on(proxy: Proxy) -> None:
     """Serve until somebody ends it, which is no failure."""
-    _say(
-        f"\nStill serving on {proxy.url}; Ctrl-C ends it. Point a client at it, for example:\n"
-        f"  ANTHROPIC_BASE_URL={proxy.url} ANTHROPIC_AUTH_TOKEN=any claude --bare\n"
-        "Without --bare its prompt takes this model minutes. For work, start the proxy on a real backend:\n"
-        "  OPENAI_API_KEY=your-key claude-code-proxy"
-    )
     try:
+        _say(
+            f"\nStill serving on {proxy.url}; Ctrl-C ends it. Point a client at it, for example:\n"
+            f"  ANTHROPIC_BASE_URL={proxy.url} ANTHROPIC_AUTH_TOKEN=any claude --bare\n"
+            "Without --bare its prompt takes this model minutes. For work, start the proxy on a real backend:\n"
+            "  OPENAI_API_KEY=your-key claude-code-proxy"
+        )
         code = proxy.wait()
     except KeyboardInterrupt:
         _say("\nStopped.")

@@ -13,6 +13,16 @@ from .xai import GROK
 
 _REPLAYS = {"replay": "reasoning_content", "replay_fallback": "space"}
 
+
+def _learning(models: Models) -> Models:
+    """Leave out what only some gateways refuse: a route over the Responses API takes effort beside tools.
+
+    One that refuses says so, and that is learned (translate/repairs.py).
+    """
+    fields = {name: value for name, value in models.fields.items() if name != "with_tools"}
+    return Models(models.pattern, fields, models.source)
+
+
 FAMILIES = (
     Models(
         "deepseek-(?:reasoner|v[4-9])",
@@ -42,6 +52,6 @@ FAMILIES = (
         "gemini.py",
     ),
     Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "translation reference 4.5"),
-    *GPT,
+    *(_learning(models) for models in GPT),
     *GROK,
 )

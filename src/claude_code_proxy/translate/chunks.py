@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ..wire.json_scan import is_too_deep
 from ..wire.shapes import count, items, mapping, text
 from .deltas import (
     Citation,
@@ -66,7 +67,7 @@ FAILED_FINISH: Mapping[str, int] = {
 
 _DONE = (b"[DONE]", b'"[DONE]"')
 _SENTENCES = ("message", "detail", "msg")
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
 )
@@ -97,6 +98,8 @@ def read_answer(body: bytes, dialect: Dialect) -> list[Delta]:
 
 def _read(payload: bytes) -> object:
     """Decode JSON. Half a character is replaced: it is not worth the answer."""
+    if is_too_deep(payload):
+        raise msgspec.DecodeError
     try:
         return _decode(payload)
     except UnicodeDecodeError:

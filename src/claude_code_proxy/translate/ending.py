@@ -26,7 +26,7 @@ def message(plan: Plan, message_id: str) -> dict[str, Any]:
 
 def is_empty(finish: Finish | None, plan: Plan, usage: Usage | None) -> bool:
     """Whether an answer without content is a fault: a limit, a filter or a stop sequence explains it, `stop` does not."""
-    if plan.discard or plan.lead_blocks or (finish and finish.reason not in ("end_turn", "tool_use", "unknown")):
+    if plan.discard or plan.prefill or plan.lead_blocks or (finish and finish.reason not in ("end_turn", "tool_use", "unknown")):
         return False
     return (
         finish is None or usage is None or not usage.output_tokens

@@ -64,12 +64,16 @@ class Filters:
 
 
 class ThinkTags(TextFilter):
-    """`<think>...</think>` at the start of the text is reasoning; anywhere else it is text (it may be code)."""
+    """`<think>...</think>` at the start of the text is reasoning; anywhere else it is text (it may be code).
 
-    _OPEN, _CLOSE = "<think>", "</think>"
+    `<thought>` is Gemini's word for it.
+    """
+
+    _PAIRS = (("<think>", "</think>"), ("<thought>", "</thought>"))
 
     def __init__(self) -> None:
         self._held = ""
+        self._close = ""
         self._where = "start"
 
     def text(self, piece: str) -> list[Delta]:
@@ -91,10 +95,11 @@ class ThinkTags(TextFilter):
 
     def _at_start(self, piece: str) -> list[Delta]:
         begun = piece.lstrip()
-        if begun.startswith(self._OPEN):
-            self._where = "thinking"
-            return self._after(begun.removeprefix(self._OPEN), "thinking")
-        if self._OPEN.startswith(begun) and len(piece) < _LONGEST_START:
+        for opened, closed in self._PAIRS:
+            if begun.startswith(opened):
+                self._where, self._close = "thinking", closed
+                return self._after(begun.removeprefix(opened), "thinking")
+        if any(opened.startswith(begun) for opened, _ in self._PAIRS) and len(piece) < _LONGEST_START:
             self._held = piece
             return []
         self._where = "text"
@@ -107,11 +112,11 @@ class ThinkTags(TextFilter):
             self._where = "text" if piece else "gap"
             self.inert = bool(piece)
             return [Text(piece)] if piece else []
-        before, tag, after = piece.partition(self._CLOSE)
+        before, tag, after = piece.partition(self._close)
         if tag:
             self._where = "gap"
             return [*_thinking(before), *self._after(after, "gap")]
-        keep = overlap(piece, (self._CLOSE,))
+        keep = overlap(piece, (self._close,))
         self._held = piece[len(piece) - keep :]
         return _thinking(piece[: len(piece) - keep])
 

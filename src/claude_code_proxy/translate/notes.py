@@ -27,7 +27,7 @@ class Note(NamedTuple):
 
 
 CODES: Mapping[str, Meaning] = {
-    # request: history
+    # of a request, its history
     "history-empty": Meaning("Empty content blocks and messages", "left out", "nothing: they carry nothing"),
     "history-role": Meaning("Unknown message roles", "sent as user messages", "the role's name"),
     "history-unanswered": Meaning(
@@ -57,7 +57,7 @@ CODES: Mapping[str, Meaning] = {
         "left out, so that prefix caches live",
         "nothing a model needs",
     ),
-    # request: thinking
+    # of a request, its thinking
     "thinking-foreign": Meaning(
         "Thinking blocks signed by another provider", "left out of the history", "that reasoning"
     ),
@@ -82,7 +82,7 @@ CODES: Mapping[str, Meaning] = {
         "output_config.effort beyond the backend's levels", "the nearest level the backend has", "the difference"
     ),
     "budget-as-effort": Meaning("thinking.budget_tokens", "sent as an effort level", "the exact number"),
-    # request: content
+    # of a request, its content
     "citations-dropped": Meaning(
         "Citations in the history and citation requests", "the text stays, the marks do not", "the marks"
     ),
@@ -102,7 +102,7 @@ CODES: Mapping[str, Meaning] = {
     "url-fetched": Meaning(
         "URL sources on backends that take none", "fetched by the proxy and sent as data", "nothing"
     ),
-    # request: tools
+    # of a request, its tools
     "tool-renamed": Meaning(
         "Tool names over the backend's limit or charset", "sent under an alias, restored in the answer", "nothing"
     ),
@@ -132,7 +132,7 @@ CODES: Mapping[str, Meaning] = {
     "schema-cleaned": Meaning(
         "JSON Schema keywords the backend refuses", "moved into descriptions", "the check by the backend"
     ),
-    # request: parameters
+    # of a request, its parameters
     "max-tokens-clamped": Meaning("max_tokens above the model's limit", "lowered to the limit", "the difference"),
     "max-tokens-lifted": Meaning("max_tokens below MIN_TOKENS_LIMIT or the backend's minimum", "lifted", "nothing"),
     "sampling-dropped": Meaning("temperature, top_p, top_k", "left out where the backend refuses them", "the control"),
@@ -156,7 +156,7 @@ CODES: Mapping[str, Meaning] = {
     "backend-learned": Meaning(
         "A field the backend refuses", "sent as the backend takes it, now and from now on (doctor shows it)", "nothing"
     ),
-    # answer
+    # of an answer
     "arguments-repaired": Meaning(
         "Tool arguments that are not valid JSON", "repaired where only one reading fits", "nothing"
     ),

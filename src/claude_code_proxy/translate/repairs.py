@@ -145,6 +145,8 @@ _DIALECT_FIELDS = frozenset(Dialect.__slots__) - {"name", "source", "extra_body"
 def _typed(old: object, value: Any) -> Any:
     if isinstance(old, frozenset):
         return frozenset(value)
+    if isinstance(old, Mapping) and isinstance(value, Mapping):  # of fields: `with_tools`
+        return {name: tuple(inner) if isinstance(inner, list) else inner for name, inner in value.items()}
     return tuple(value) if isinstance(old, tuple) else value
 
 
@@ -212,6 +214,9 @@ def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
     sent = _at(refusal.body, dialect.effort_path)
     if sent is None:
         return None
+    if re.search(r"\btools?\b", refusal.text) and refusal.body.get("tools") and not dialect.with_tools:
+        none = {"extra_body": {"reasoning_effort": "none"}} if re.search(r"[`'\"]none[`'\"]", refusal.text) else {}
+        return {"with_tools": {"efforts": [], **none}}
     listed = [effort for effort in EFFORTS if re.search(rf"[`'\"]{effort}[`'\"]", refusal.text) and effort != sent]
     if listed:
         return {"efforts": listed}

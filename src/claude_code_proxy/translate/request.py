@@ -131,7 +131,7 @@ def _chat(
 
 def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """Return the body with what every request to this backend has, and without what it refuses."""
-    if request.get("stream") is True:
+    if request.get("stream") is True or dialect.stream_only:
         body["stream"] = True
         if dialect.stream_options:
             off = {"include_obfuscation": False} if dialect.obfuscation_off else {}

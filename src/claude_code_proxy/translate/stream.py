@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import UpstreamError
 from ..wire.anthropic import Event, encode
-from ..wire.sse import Decoder
+from ..wire.sse import Decoder, is_stream
 from .chunks import read_answer, read_chunk
 from .deltas import Finish, Thinking
 from .dialect import Dialect
@@ -80,11 +80,15 @@ class StreamTranslator:
         """`finish`, before encoding."""
         if self.done:
             return []
-        events = self._write(self._decoder.finish())
-        return events + self._end()
+        rest = self._decoder.finish()
+        if self.finishing:  # what is cut off behind the finish reason is no loss
+            rest = [payload for payload in rest if payload.rstrip().endswith(b"}")]
+        return self._write(rest) + self._end()
 
     def whole_events(self, body: bytes) -> list[Event]:
         """Return the events of an answer that came whole, whether or not a stream was asked for."""
+        if is_stream(body):  # although none was asked for
+            return self.events(body) + self.last_events()
         events = self.writer.write(self._filters.feed(read_answer(body, self._dialect)))
         return events + self._end()
 

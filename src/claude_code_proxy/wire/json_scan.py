@@ -11,6 +11,8 @@ import re
 MAX_DEPTH = 256  # of nested brackets: parsers give up on more, and no tool asks for more
 _LONGEST_LITERAL = 1024  # characters of a number
 
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'[^"\\\x00-\x1f]*')
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
@@ -21,6 +23,18 @@ _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true
 _VALUE = frozenset({"value", "value or ]"})
 _KEY = frozenset({"key", "key or }"})
 _BRACKETS = {"}": "{", "]": "["}
+
+
+def is_too_deep(text: bytes) -> bool:
+    """Whether JSON nests deeper than MAX_DEPTH. How deep a parser really gets depends on who calls it from where."""
+    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _BRACKET.findall(_STRINGS.sub(b"", text)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 class JsonScan:

@@ -6,12 +6,15 @@ Lines end with LF, CRLF or CR and with nothing else (U+2028 inside a JSON string
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ..errors import UpstreamError
 
 MAX_EVENT = 32 * 1024 * 1024  # bytes of one event; more is a broken or hostile backend
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FIRST_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 
 
 class Decoder:
@@ -66,6 +69,11 @@ class Decoder:
         if self._held > MAX_EVENT:
             raise UpstreamError(f"The backend sent one event of more than {MAX_EVENT} bytes.")
         self._parts.append(rest)
+
+
+def is_stream(body: bytes) -> bool:
+    """Whether a body begins like an event stream, whatever its content type says."""
+    return _FIRST_LINE.match(body) is not None
 
 
 def _payloads(blocks: list[bytes]) -> list[bytes]:
