@@ -137,7 +137,9 @@ def test_brackets_may_nest_as_deep_as_a_reader_can_follow_and_no_deeper() -> Non
         pytest.param('["' + "[" * 10_000 + '"]', False, id="brackets in a string"),
         pytest.param('["\\"' + "[" * 10_000 + '"]', False, id="brackets behind an escaped quote"),
         pytest.param('["\\\\",' + "[" * 10_000, True, id="brackets behind an escaped backslash"),
-        pytest.param('"' + "[" * 10_000, True, id="brackets in a string that never ends"),
+        pytest.param('"' + "[" * 10_000, False, id="brackets in a string that never ends"),
+        pytest.param('"' + "[" * 10_000 + "\\", False, id="brackets in a string that ends in a backslash"),
+        pytest.param('"' + '[\\"' * 500_000, False, id="a long string of escaped quotes that never ends"),
     ],
 )
 def test_nesting_is_measured_without_a_parser(text: str, expected: bool) -> None:

@@ -56,7 +56,7 @@ def full(**more: Any) -> Record:
 
 
 def test_an_exchange_is_one_line_with_everything_that_matters(capsys: pytest.CaptureFixture[str]) -> None:
-    (line,) = written(capsys, full(notes=[Note("stops-local"), Note("stops-local", "x"), Note("tool-renamed")]), "text")
+    (line,) = written(capsys, full(notes=[Note("stops-local"), Note("stops-local", "x"), Note("tool-renamed")]), "text", "INFO")
     for part in (
         "claude-opus-5 -> default/gpt-5.4",
         "| ok |",

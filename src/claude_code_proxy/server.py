@@ -26,6 +26,8 @@ from .pulse import Pulse
 from .services import Services, new_id
 from .shaping import Shaper
 from .tokens.count import Counter
+from .tokens.estimate import estimate
+from .tokens.vocabulary import load_vocabulary
 
 Handler = Callable[[handlers.Call], Awaitable[None]]
 
@@ -80,7 +82,7 @@ class _App:
     async def _started(self) -> AsyncIterator[None]:
         async with Client() as client, guarded_session() as fetcher:
             catalogue = Catalogue(client.session)
-            pulse, counter = Pulse(), Counter()
+            pulse, counter = Pulse(), Counter(load_vocabulary() or estimate)
             limit, queue = self._config.max_concurrent, self._config.queue_limit
             slots = {name: Slots(limit, queue) for name in self._config.backends}
             shaper = Shaper(self._config, counter)

@@ -14,6 +14,7 @@ import msgspec
 from ..errors import RetryableError
 from ..wire.anthropic import InputJsonDelta
 from . import tool_ids
+from .argument_stream import ArgumentStream
 from .arguments import read_arguments
 from .calls import Call, Calls
 from .deltas import ToolFragment
@@ -34,6 +35,7 @@ class ToolBlocks:
         self._calls = calls
         self._live = 0
         self._streaming = False
+        self._mender = ArgumentStream({})
         self._ids: set[str] = set()
 
     @property
@@ -82,7 +84,8 @@ class ToolBlocks:
                 return
             self._open(call)
             self._streaming = True
-        certain = call.take()
+            self._mender = ArgumentStream(self._facts(call).schema)
+        certain = self._mender.feed(call.take())
         if certain:
             self._writer.delta(InputJsonDelta(certain))
 
@@ -103,7 +106,7 @@ class ToolBlocks:
     def _close_streamed(self, call: Call, *, cut: bool) -> None:
         if not call.scan.complete and not cut:
             self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
-        elif call.scan.repaired or call.arguments[call.scan.passed :].strip():
+        elif self._mender.mended or call.scan.repaired or call.arguments[call.scan.passed :].strip():
             self._writer.notes.add("arguments-repaired")
 
     def _write_whole(self, call: Call, *, cut: bool) -> None:

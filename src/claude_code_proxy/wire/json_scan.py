@@ -11,7 +11,7 @@ import re
 MAX_DEPTH = 256  # of nested brackets: parsers give up on more, and no tool asks for more
 _LONGEST_LITERAL = 1024  # characters of a number
 
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one without end ends with the text
 _BRACKET = re.compile(rb"[\[\]{}]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'[^"\\\x00-\x1f]*')

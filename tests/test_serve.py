@@ -1,0 +1,346 @@
+"""The process: how it starts, what it says, how it ends, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.asgi import running
+from tests.backend import Backend, Gate, Stall, Text, answer, say
+from tests.messages_api import HELLO, events
+from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, start_proxy
+
+SECONDS = 15
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's table of processes")
+
+
+class Somewhere:
+    """A backend nobody asks."""
+
+    url, key = "http://127.0.0.1:9/v1", "sk-very-secret-backend-key"
+
+
+def run(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line that ends by itself."""
+    settings = {"OPENAI_API_KEY": Somewhere.key, "OPENAI_BASE_URL": Somewhere.url, **env}
+    return subprocess.run(
+        [sys.executable, "-m", "claude_code_proxy", *arguments],
+        env={**clean_environment(tmp_path), **settings},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+# -- starting -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        done = run(tmp_path, "serve", PORT=str(port))
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_address_of_another_machine_is_one_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", HOST="192.0.2.1", PORT="0")
+    assert done.returncode == 1
+    assert "Can't listen on 192.0.2.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_told_and_nothing_is_served(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", PORT="http")
+    assert done.returncode == 2
+    assert done.stderr.startswith("PORT:")
+    assert "Traceback" not in done.stderr
+
+
+def test_options_win_over_settings(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = str(holder.getsockname()[1])
+        done = run(tmp_path, "serve", "--port", taken, "--host", "127.0.0.1", PORT="0", HOST="192.0.2.1")
+    assert f"127.0.0.1:{taken}" in done.stderr
+
+
+def test_the_start_says_where_it_listens_and_no_secret() -> None:
+    with start_proxy({"OPENAI_API_KEY": Somewhere.key, "OPENAI_BASE_URL": Somewhere.url}) as proxy:
+        told = proxy.log()
+    assert proxy.url.rpartition(":")[2] in told
+    assert "ANTHROPIC_BASE_URL=http://localhost:" in told
+    assert "127.0.0.1 only" in told
+    assert Somewhere.key not in told
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process just begun, on a free port of its own choice."""
+    settings = {"OPENAI_API_KEY": Somewhere.key, "OPENAI_BASE_URL": Somewhere.url, "PORT": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "claude_code_proxy"],
+        env={**clean_environment(tmp_path), **settings},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def told_url(child: subprocess.Popen[str]) -> str:
+    """Return the address a process says it listens on."""
+    assert child.stderr
+    for line in child.stderr:
+        if "ANTHROPIC_BASE_URL=" in line:
+            return line.split("ANTHROPIC_BASE_URL=")[1].split()[0]
+    raise AssertionError(f"it ended with {child.wait(SECONDS)}")
+
+
+def test_port_0_takes_a_free_one_and_says_which(child: subprocess.Popen[str]) -> None:
+    url = told_url(child).replace("localhost", "127.0.0.1")
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            assert httpx2.get(f"{url}/health", trust_env=False).status_code == 200
+            break
+        except httpx2.TransportError:
+            time.sleep(0.05)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_while_it_starts_ends_it_well(child: subprocess.Popen[str], number: signal.Signals) -> None:
+    """The address is said before the event loop runs: a signal in between must not be lost."""
+    told_url(child)
+    child.send_signal(number)
+    assert child.wait(SECONDS) == 0
+    assert child.stderr
+    assert "Traceback" not in child.stderr.read()
+
+
+def test_a_backend_that_is_not_there_delays_no_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        begun = time.monotonic()
+        with start_proxy({"OPENAI_API_KEY": "x", "OPENAI_BASE_URL": url}):
+            assert time.monotonic() - begun < SECONDS
+
+
+# -- ending -------------------------------------------------------------------------------------------------------------
+
+
+class Reader(threading.Thread):
+    """A client that reads one stream to its end."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.begun = threading.Event()
+        self._url = url
+        self.start()
+
+    def run(self) -> None:
+        body = {**HELLO, "model": "local-model", "stream": True}
+        with httpx2.stream("POST", f"{self._url}/v1/messages", json=body, timeout=60, trust_env=False) as reply:
+            for part in reply.iter_text():
+                self.text += part
+                if "first" in self.text:
+                    self.begun.set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_running_stream_finishes_before_the_process_ends(backend: Backend, number: signal.Signals) -> None:
+    gate = Gate()
+    backend.play(lambda _: answer(Text("first "), gate, Text("last")))
+    with proxy_for(backend) as proxy:
+        readers = [Reader(proxy.url) for _ in range(3)]
+        assert all(reader.begun.wait(SECONDS) for reader in readers)
+        proxy.process.send_signal(number)
+        _until_refused(proxy.url)
+        assert proxy.process.poll() is None, "it waits for its streams"
+        gate.open()
+        for reader in readers:
+            reader.join(SECONDS)
+        assert proxy.process.wait(SECONDS) == 0
+        assert all("last" in reader.text and "message_stop" in reader.text for reader in readers)
+        assert "Traceback" not in proxy.log()
+
+
+def test_idle_connections_delay_no_end(backend: Backend) -> None:
+    with proxy_for(backend) as proxy, httpx2.Client(base_url=proxy.url, trust_env=False) as http:
+        assert http.get("/health").status_code == 200
+        begun = time.monotonic()
+        proxy.process.send_signal(signal.SIGTERM)
+        assert proxy.process.wait(SECONDS) == 0
+        assert time.monotonic() - begun < SECONDS
+
+
+async def test_a_stream_that_outlives_the_drain_ends_in_an_error(backend: Backend) -> None:
+    """The server cancels what still runs: the client is told, and asks again elsewhere."""
+    backend.play([answer(Text("first"), Stall())])
+    async with running(backend) as app:
+        talk = app.start({**HELLO, "stream": True})
+        await talk.until(b"first")
+        talk.task.cancel()
+        told = events(await talk.reply())
+        assert told[-1]["type"] == "error"
+        assert told[-1]["error"]["type"] == "overloaded_error"
+        assert "| stopped" in await app.line("stopped")
+        await asyncio.to_thread(backend.wait, lambda: backend.chats[0].left_at is not None)
+
+
+async def test_a_request_that_outlives_the_drain_is_an_error(backend: Backend) -> None:
+    backend.play([answer(before=(Stall(),))])
+    async with running(backend) as app:
+        talk = app.start(HELLO)
+        await asyncio.to_thread(backend.wait_chats)
+        talk.task.cancel()
+        assert (await talk.reply()).status_code == 529
+
+
+def _until_refused(url: str) -> None:
+    """Return when no new connection is taken."""
+    host, port = url.removeprefix("http://").split(":")
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it still takes connections")
+
+
+# -- what it costs ------------------------------------------------------------------------------------------------------
+
+MEGABYTE = 1024 * 1024
+
+
+def memory_of(proxy: ProxyProcess) -> int:
+    """Return the resident memory of a process, in bytes."""
+    pages = int(Path(f"/proc/{proxy.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@linux
+def test_a_client_that_does_not_read_fills_no_memory(backend: Backend) -> None:
+    """The backend is made to wait instead; and everybody else is served."""
+    backend.play(lambda received: say("x" * 80 * MEGABYTE, size=MEGABYTE) if "slow" in received.prompt else say("quick"))
+    with proxy_for(backend) as proxy, httpx2.Client(base_url=proxy.url, trust_env=False) as http:
+        assert http.post("/v1/messages", json={**HELLO, "stream": True}).status_code == 200
+        before = memory_of(proxy)
+        clients = [_asking(proxy.url) for _ in range(3)]
+        for client in clients:
+            assert client.recv(12) == b"HTTP/1.1 200"
+        for _ in range(20):
+            assert "quick" in http.post("/v1/messages", json={**HELLO, "stream": True}).text
+            time.sleep(0.05)
+        grown = memory_of(proxy) - before
+        for client in clients:
+            client.close()
+    assert grown < 60 * MEGABYTE, f"{grown / MEGABYTE:.0f} MB for three clients"
+
+
+def _asking(url: str) -> socket.socket:
+    """Return a connection that has asked for a stream, and reads none of it by itself."""
+    host, port = url.removeprefix("http://").split(":")
+    body = json.dumps({**HELLO, "stream": True, "messages": [{"role": "user", "content": "slow"}]}).encode()
+    client = socket.create_connection((host, int(port)), timeout=SECONDS)
+    client.sendall(f"POST /v1/messages HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    return client
+
+
+def test_a_body_too_large_is_refused_and_the_next_request_served(backend: Backend) -> None:
+    backend.play(lambda _: say("hello"))
+    with proxy_for(backend, MAX_BODY_MB="1") as proxy, httpx2.Client(base_url=proxy.url, trust_env=False) as http:
+        for _ in range(3):
+            reply = http.post("/v1/messages", content=_pieces(), headers={"content-type": "application/json"})
+            assert reply.status_code == 413
+            assert reply.json()["error"]["type"] == "request_too_large"
+            assert http.post("/v1/messages", json=HELLO).status_code == 200
+
+
+def _pieces() -> Iterator[bytes]:
+    yield b'{"model": "'
+    for _ in range(24):
+        yield b"x" * (MEGABYTE // 8)
+    yield b'"}'
+
+
+HOSTILE: dict[str, bytes] = {
+    "no HTTP": b"\x16\x03\x01\x02\x00 hello\r\n\r\n",
+    "a line of a megabyte": b"GET /" + b"a" * MEGABYTE + b" HTTP/1.1\r\n\r\n",
+    "a header of a megabyte": b"GET / HTTP/1.1\r\nx: " + b"a" * MEGABYTE + b"\r\n\r\n",
+    "ten thousand headers": b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 10_000 + b"\r\n",
+    "two lengths": b"POST /v1/messages HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx",
+    "a length and chunks": b"POST /v1/messages HTTP/1.1\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a path that is no text": b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "a percent sign": b"GET /%zz%00%ff HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "a path like another host": b"GET //evil.example/v1/messages HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "a proxy's request": b"GET http://evil.example/ HTTP/1.1\r\nhost: evil.example\r\n\r\n",
+    "an upgrade": b"GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n",
+    "half a request": b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{",
+}
+
+
+def test_hostile_bytes_hurt_nobody(backend: Backend) -> None:
+    backend.play(lambda _: say("hello"))
+    with proxy_for(backend) as proxy, httpx2.Client(base_url=proxy.url, trust_env=False) as http:
+        host, port = proxy.url.removeprefix("http://").split(":")
+        for name, data in HOSTILE.items():
+            with socket.create_connection((host, int(port)), timeout=SECONDS) as client:
+                _send_all(client, data)
+                client.shutdown(socket.SHUT_WR)
+                first = _first_line(client)
+            assert not first or first.split()[1] in (b"200", b"400", b"403", b"404", b"431", b"426", b"500"), name
+            assert http.post("/v1/messages", json=HELLO).status_code == 200, name
+        assert "bug" not in proxy.log()
+
+
+def _send_all(client: socket.socket, data: bytes) -> None:
+    try:
+        client.sendall(data)
+    except ConnectionError:
+        pass  # it did not want to hear all of it
+
+
+def _first_line(client: socket.socket) -> bytes:
+    try:
+        return client.recv(65536).split(b"\r\n")[0]
+    except ConnectionError:
+        return b""
+
+
+def test_a_free_port_is_free_again_at_once(backend: Backend) -> None:
+    port = str(free_port())
+    for _ in range(2):
+        backend.play([say("hello")])
+        with proxy_for(backend, PORT=port) as proxy:
+            assert _hello(proxy.url).status_code == 200
+
+
+def _hello(url: str) -> Any:
+    return httpx2.post(f"{url}/v1/messages", json=HELLO, trust_env=False)
