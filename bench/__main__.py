@@ -1,6 +1,7 @@
 """`make bench`: this proxy and its peers side by side in one run, interleaved; writes docs/performance.md.
 
-BENCH_PEERS=none, ccr, litellm or ccr,litellm (default) selects peers; BENCH_QUICK=1 makes it short and writes nothing.
+BENCH_PEERS=none, ccr, litellm or ccr,litellm (default) selects peers, BENCH_ONLY=plain,burst what is measured;
+BENCH_QUICK=1 makes it short. Only a whole run writes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from .targets import Target, all_targets
 from .verify import verify
 
 _ROOT = Path(__file__).parents[1]
+_ONLY = frozenset(filter(None, os.environ.get("BENCH_ONLY", "").split(",")))
 _STREAM_COUNTS = (1, 10, 100, 300, 1000)
 _HISTORY_SIZES = (1_000, 10_000, 100_000, 1_000_000, 4_000_000, 8_000_000)
 
@@ -44,11 +45,15 @@ async def run(peers: str, *, quick: bool) -> Results:
         for target in targets:
             await _set_up(target, port, home, results, starts=1 if quick else 3)
         rounds = 1 if quick else 0
-        for scenario in SCENARIOS:
+        for scenario in _chosen():
             await _measure(scenario, targets, results, seconds, rounds or scenario.rounds)
-        if not quick:
+        if not quick and not _ONLY:
             await _grow(targets, results)
     return results
+
+
+def _chosen() -> list[Scenario]:
+    return [scenario for scenario in SCENARIOS if not _ONLY or scenario.name in _ONLY]
 
 
 async def _ready(port: int) -> None:
@@ -122,15 +127,16 @@ def _say(text: str) -> None:
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
-def main(arguments: Iterable[str] = ()) -> None:
+def main() -> None:
     """Run, print, and write the report unless the run was a quick one."""
     quick = os.environ.get("BENCH_QUICK", "0") not in ("", "0")
     begun = time.perf_counter()
     results = uvloop.run(run(os.environ.get("BENCH_PEERS", "ccr,litellm"), quick=quick))
     results.seconds = time.perf_counter() - begun
     print_results(results)
-    if not quick or "--write" in arguments:
+    if not quick and not _ONLY:
         write_report(results, _ROOT / "docs")
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main()

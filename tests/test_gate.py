@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from claude_code_proxy.errors import ClientError
-from claude_code_proxy.gate import Gate
 from tests.asgi import running, settings
 from tests.backend import Backend, say
 from tests.messages_api import HELLO, envelope
+
+from claude_code_proxy.errors import ClientError
+from claude_code_proxy.gate import Gate
 
 KEY = "sk-clients-only"
 OPEN_HOST = {"HOST": "0.0.0.0"}
@@ -62,7 +63,8 @@ def test_a_page_of_somebody_else_is_refused(origin: str, env: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8082", "http://app.localhost", "https://localhost"]
+    "origin",
+    ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8082", "http://app.localhost", "https://localhost"],
 )
 def test_a_page_of_this_machine_comes_in(origin: str) -> None:
     assert refused({"origin": origin, "host": "localhost:8082"}) == 0
@@ -151,7 +153,9 @@ def test_without_a_key_set_nobody_needs_one(headers: dict[str, str]) -> None:
 # -- over HTTP ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("headers", [{"origin": "null"}, {"origin": "http://["}, {"host": "["}, {"host": "evil.example"}])
+@pytest.mark.parametrize(
+    "headers", [{"origin": "null"}, {"origin": "http://["}, {"host": "["}, {"host": "evil.example"}]
+)
 async def test_who_stays_outside_is_told_in_the_envelope(backend: Backend, headers: dict[str, Any]) -> None:
     backend.play([say("never")])
     async with running(backend) as app:

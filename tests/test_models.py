@@ -70,7 +70,9 @@ async def test_a_model_of_one_backend_among_several_is_named_with_it(backend: Ba
 
 
 @pytest.mark.parametrize(
-    "created", [0, -5, 1e30, "yesterday", None, 2**70, 1.5], ids=["0", "negative", "huge", "text", "null", "2^70", "1.5"]
+    "created",
+    [0, -5, 1e30, "yesterday", None, 2**70, 1.5],
+    ids=["0", "negative", "huge", "text", "null", "2^70", "1.5"],
 )
 async def test_a_nonsense_date_breaks_no_list(created: Any) -> None:
     models = {"data": [{"id": "m", "created": created}]}
@@ -80,7 +82,18 @@ async def test_a_nonsense_date_breaks_no_list(created: Any) -> None:
 
 
 async def test_nonsense_names_break_no_list() -> None:
-    rows = [{"id": "a\nb\x1b[2J"}, {"id": "модель"}, {"id": "m" * 10_000}, {"id": 5}, {"id": None}, {}, 7, "x", [], {"id": ""}]
+    rows = [
+        {"id": "a\nb\x1b[2J"},
+        {"id": "модель"},
+        {"id": "m" * 10_000},
+        {"id": 5},
+        {"id": None},
+        {},
+        7,
+        "x",
+        [],
+        {"id": ""},
+    ]
     async with raw_backend(nobody, models={"data": rows}) as backend, running(backend) as app:
         found = ids(await listed(app, "?limit=1000"))
         assert [name for name in found if "\x1b" in name or "модель" in name]
@@ -95,7 +108,10 @@ async def test_nonsense_names_break_no_list() -> None:
 
 @pytest.fixture
 async def pages() -> Any:
-    async with raw_backend(nobody, models=MANY) as backend, running(backend, BIG_MODEL="a/a", MIDDLE_MODEL="a/b", SMALL_MODEL="a/c") as app:
+    async with (
+        raw_backend(nobody, models=MANY) as backend,
+        running(backend, BIG_MODEL="a/a", MIDDLE_MODEL="a/b", SMALL_MODEL="a/c") as app,
+    ):
         yield app
 
 
@@ -146,9 +162,7 @@ async def test_nothing_comes_after_the_last_or_before_the_first(pages: App) -> N
         assert page == {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
-@pytest.mark.parametrize(
-    "name", ["nobody", "claude-nobody", "..%2f..", "%00", "a/b/c", "claude-proxy/nobody/at/all"]
-)
+@pytest.mark.parametrize("name", ["nobody", "claude-nobody", "..%2f..", "%00", "a/b/c", "claude-proxy/nobody/at/all"])
 async def test_a_model_nobody_has_is_not_found(pages: App, name: str) -> None:
     status, kind, message = envelope(await pages.get(f"/v1/models/{name}"))
     assert (status, kind) == (404, "not_found_error")

@@ -56,7 +56,9 @@ def full(**more: Any) -> Record:
 
 
 def test_an_exchange_is_one_line_with_everything_that_matters(capsys: pytest.CaptureFixture[str]) -> None:
-    (line,) = written(capsys, full(notes=[Note("stops-local"), Note("stops-local", "x"), Note("tool-renamed")]), "text", "INFO")
+    (line,) = written(
+        capsys, full(notes=[Note("stops-local"), Note("stops-local", "x"), Note("tool-renamed")]), "text", "INFO"
+    )
     for part in (
         "claude-opus-5 -> default/gpt-5.4",
         "| ok |",
@@ -143,7 +145,7 @@ def failing(prompt: str) -> None:
 def test_a_traceback_shows_where_and_no_values_of_variables(capsys: pytest.CaptureFixture[str], form: str) -> None:
     setup("INFO", form)
     try:
-        failing(" ".join(["very", "private"]))
+        failing("VERY PRIVATE".lower())
     except ValueError:
         structlog.get_logger().exception("bug", id="req_1")
     text = capsys.readouterr().err

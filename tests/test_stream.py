@@ -433,6 +433,11 @@ def test_the_short_way_misses_no_call_that_comes_as_text(pieces: list[str]) -> N
     hear(stream(*[chunk({"content": piece}) for piece in pieces], STOP), dialect=PROMOTES)
 
 
+def test_the_short_way_never_learns_from_thinking_that_is_hidden() -> None:
+    pieces = [chunk({"content": "a"}), chunk({"content": "<tool_call>"}), *[chunk({"reasoning_content": "secret"})] * 3, STOP]
+    assert b"secret" not in hear(stream(*pieces), dialect=PROMOTES, plan=plan_of(hide_thinking=True)).frames
+
+
 def test_a_filter_error_never_comes_out_as_a_failure() -> None:
     translator = StreamTranslator(OPENAI, plan_of(), message_id=MESSAGE_ID)
     translator.feed(sse('data: {"error":{"code":"content_filter","message":"no"}}'))

@@ -23,9 +23,18 @@ class ClientGoneError(Exception):
 
 async def read_json(receive: Receive, headers: Mapping[str, str], limit: int) -> Any:
     """Return the decoded body. limit: bytes, packed and unpacked. Raises ClientError for one too large or no JSON."""
+    return decoded(await read_body(receive, headers, limit))
+
+
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+    """Return the body, unpacked. Raises ClientError for one that is too large or not packed as it says."""
     if _declared(headers) > limit:
         raise _too_large(limit)
-    body = _unpack(await _read(receive, limit), headers.get("content-encoding", "").strip().lower(), limit)
+    return _unpack(await _read(receive, limit), headers.get("content-encoding", "").strip().lower(), limit)
+
+
+def decoded(body: bytes) -> Any:
+    """Return the JSON of a body. Raises ClientError when it is none."""
     try:
         return _decode(body)
     except RecursionError:

@@ -11,6 +11,7 @@ import msgspec
 from starlette.types import Message, Send
 
 from .errors import ProxyError
+from .sharing import Relay
 from .wire.anthropic import error_body, error_event
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
@@ -39,6 +40,20 @@ class Channel:
         self.ended = last
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
         self.stalled = False
+
+    def relayed(self) -> Relay:
+        """Let others have this response too, from now on."""
+        relay = Relay(self._send)
+        self._send = relay.send
+        return relay
+
+    async def forward(self, message: Message) -> None:
+        """Send a part of another response as this one's."""
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+        else:
+            self.ended = not message.get("more_body", False)
+        await self._send(message)
 
     async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:
         """Send a whole JSON response."""

@@ -2,114 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from starlette.types import Receive, Scope
-
 from . import __version__
-from .body import ClientGoneError, read_json
-from .channel import Captive, Channel
-from .config import Config
+from .answering import messages, unless_gone
+from .body import ClientGoneError, decoded
+from .call import Call
+from .channel import Captive
 from .errors import ClientError, ProxyError
 from .exchange import Exchange
 from .models import find_model, list_models
-from .observe import Record, log_exchange
+from .observe import Record
 from .prepare import prepare
 from .routing import resolve
-from .services import Services
 from .translate.notes import Notes
 from .translate.validate import check_request
 
-__all__ = ["Call", "ClientGoneError"]
-
-
-class Call:
-    """One HTTP request on its way through the proxy."""
-
-    def __init__(self, services: Services, scope: Scope, receive: Receive, channel: Channel) -> None:
-        self.services = services
-        self.scope = scope
-        self.receive = receive
-        self.channel = channel
-
-    @cached_property
-    def headers(self) -> Mapping[str, str]:
-        """The request's headers, names in lower case."""
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
-
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self.services.config
-
-    async def json(self) -> Any:
-        """Return the request's body."""
-        return await read_json(self.receive, self.headers, self.config.max_body)
-
-
-async def messages(call: Call) -> None:
-    """POST /v1/messages."""
-    headers = call.headers
-    record = Record(
-        id=call.channel.request_id,
-        session=headers.get("x-claude-code-session-id", ""),
-        agent=headers.get("x-claude-code-agent-id", ""),
-    )
-    begun = time.monotonic()
-    exchange = Exchange(call.services, call.channel, record)
-    try:
-        request = check_request(await call.json())
-        record.model = str(request["model"])
-        await _unless_gone(call, exchange.run(request))
-        record.outcome = "ok"
-    except ProxyError as error:
-        record.outcome, record.error = "failed", error.message
-        await call.channel.fail(error)
-    except ClientGoneError:
-        record.outcome = "cancelled"
-    except BaseException:
-        record.outcome = "broke"
-        raise
-    finally:
-        record.status, record.duration, record.notes = (
-            call.channel.status,
-            time.monotonic() - begun,
-            list(exchange.notes),
-        )
-        log_exchange(record)
-
-
-async def _unless_gone(call: Call, work: Any) -> None:
-    """Do `work`, and stop it at once when the client leaves: what it holds open is closed by its cancellation."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(call.receive))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if call.channel.ended:  # servers say `disconnect` after a complete answer too; what is left takes a moment
-            await asyncio.wait((task,))
-        if not task.done():
-            raise ClientGoneError
-    finally:
-        gone.cancel()
-        task.cancel()
-        await asyncio.wait((task,))
-    task.result()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+__all__ = ["Call", "ClientGoneError", "messages"]
 
 
 async def count_tokens(call: Call) -> None:
     """POST /v1/messages/count_tokens: the request as the backend would be asked, counted here."""
-    request = check_request(await call.json(), counting=True)
+    request = check_request(decoded(await call.body()), counting=True)
     prepared = await prepare(call.services, request, Notes())
     await call.channel.json(200, {"input_tokens": prepared.translated.plan.input_estimate})
 
@@ -190,7 +107,7 @@ async def test_connection(call: Call) -> None:
     exchange = Exchange(call.services, Captive(request_id), Record(id=request_id))
     begun = time.monotonic()
     try:
-        await _unless_gone(call, exchange.run(asked))
+        await unless_gone(call.receive, exchange.run(asked))
     except ProxyError as error:
         remedy = _REMEDIES.get(error.status, "Read the message: it is the backend's own.")
         failed = {"status": "failed", "error_type": error.type, "message": error.message, "remedy": remedy, **told}
@@ -213,12 +130,10 @@ _REMEDIES = {
 
 
 def _query(call: Call) -> Mapping[str, str]:
-
     return dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
 
 
 def _public_url(url: str) -> str:
     """A URL without what may be secret in it: user, password, query."""
     parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -17,6 +17,7 @@ from .translate.documents import wanted
 from .translate.notes import Notes
 from .translate.repairs import apply
 from .translate.request import Target, Translated, translate_request
+from .wire.shapes import count
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -45,8 +46,8 @@ async def prepare(services: Services, request: Mapping[str, Any], notes: Notes, 
         model=route.model,
         dialect=dialect,
         seal=config.signature_key,
-        window=config.model_window or learned.get("window", 0) or facts.window,
-        max_output=learned.get("max_output", 0) or facts.max_output,
+        window=config.model_window or count(learned.get("window")) or facts.window,
+        max_output=count(learned.get("max_output")) or facts.max_output,
         vision=facts.vision,
         min_tokens=config.min_tokens_limit,
         min_tokens_explicit=config.min_tokens_explicit,

@@ -25,6 +25,7 @@ from .gate import Gate
 from .pulse import Pulse
 from .services import Services, new_id
 from .shaping import Shaper
+from .sharing import Running
 from .tokens.count import Counter
 from .tokens.estimate import estimate
 from .tokens.vocabulary import load_vocabulary
@@ -87,12 +88,13 @@ class _App:
             slots = {name: Slots(limit, queue) for name in self._config.backends}
             shaper = Shaper(self._config, counter)
             self._services = Services(
-                self._config, client, catalogue, counter, pulse, shaper, fetcher, self._learned, slots
+                self._config, client, catalogue, counter, pulse, shaper, fetcher, self._learned, slots, Running()
             )
             fresh = asyncio.create_task(catalogue.keep_fresh(self._config.backends, self._config.models_refresh))
             background = [fresh, asyncio.create_task(pulse.run())]
-            await asyncio.wait((asyncio.create_task(catalogue.first_read.wait()),), timeout=_FIRST_LIST)
             try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(catalogue.first_read.wait(), _FIRST_LIST)
                 yield
             finally:
                 for task in background:

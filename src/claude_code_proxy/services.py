@@ -15,6 +15,7 @@ from .backends.slots import Slots
 from .config import Config
 from .pulse import Pulse
 from .shaping import Shaper
+from .sharing import Running
 from .tokens.count import Counter
 
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -33,6 +34,7 @@ class Services(msgspec.Struct, frozen=True):
     fetcher: aiohttp.ClientSession
     learned: Learned
     slots: Mapping[str, Slots]
+    running: Running
 
 
 def new_id(prefix: str) -> str:

@@ -16,19 +16,29 @@ def chat_url(backend: Backend, model: str) -> str:
     deployment, and the v1 API, where the model stands in the body.
     """
     base = backend.base_url
-    if not backend.azure_api_version:
-        return f"{base}/chat/completions"
-    if "/deployments/" not in base and not base.endswith("/openai/v1"):
+    if backend.azure_api_version and "/deployments/" not in base and not _is_v1(base):
         base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(model, safe='')}"
-    return f"{base}/chat/completions?api-version={quote(backend.azure_api_version, safe='')}"
+    return f"{base}/chat/completions{_version(backend)}"
 
 
 def models_url(backend: Backend) -> str:
     """Return the URL of the model list."""
-    if not backend.azure_api_version:
-        return f"{backend.base_url}/models"
-    root = backend.base_url.split("/openai")[0]
-    return f"{root}/openai/models?api-version={quote(backend.azure_api_version, safe='')}"
+    base = backend.base_url
+    if backend.azure_api_version and not _is_v1(base):
+        base = f"{base.partition('/deployments/')[0].removesuffix('/openai')}/openai"
+    return f"{base}/models{_version(backend)}"
+
+
+def _is_v1(base: str) -> bool:
+    return base.endswith("/openai/v1")
+
+
+def _version(backend: Backend) -> str:
+    """The query that names the API's version. Azure's v1 API needs none and takes no date (Microsoft, 2025-08)."""
+    version = backend.azure_api_version
+    if not version or (_is_v1(backend.base_url) and version[0].isdigit()):
+        return ""
+    return f"?api-version={quote(version, safe='')}"
 
 
 def headers(backend: Backend, dialect: Dialect, *, stream: bool) -> dict[str, str]:

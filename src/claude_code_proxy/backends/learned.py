@@ -25,10 +25,15 @@ _VERSION = 1
 _MOST = 2000  # entries; the oldest go first
 
 
-def state_dir(environ: Mapping[str, str]) -> Path:
-    """Return the directory for what the proxy keeps between runs (XDG base directory specification)."""
-    base = environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "claude-code-proxy"
+def state_dir(environ: Mapping[str, str]) -> Path | None:
+    """Return the directory for what the proxy keeps between runs (XDG base directory specification); None: no home."""
+    base, home = Path(environ.get("XDG_STATE_HOME", "")), environ.get("HOME", "")
+    if not base.is_absolute():
+        try:
+            base = (Path(home) if home else Path.home()) / ".local" / "state"
+        except RuntimeError:
+            return None
+    return base / "claude-code-proxy"
 
 
 class Learned:
@@ -67,21 +72,30 @@ class Learned:
             kept[key] = merged
             recent = dict(list(kept.items())[-_MOST:])
             text = msgspec.json.format(msgspec.json.encode({"version": _VERSION, "learned": recent}), indent=1)
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".learned-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(text + b"\n")
-            Path(name).replace(self._path)
+            _replace(self._path, text + b"\n")
 
     def _read(self) -> dict[str, dict[str, Any]]:
         if self._path is None:
             return {}
         try:
             data = mapping(msgspec.json.decode(self._path.read_bytes()))
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError, RecursionError):
             return {}
         if data.get("version") != _VERSION:
             return {}
         return {key: dict(mapping(facts)) for key, facts in mapping(data.get("learned")).items()}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file in one step: whoever reads it meanwhile has the old one or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".learned-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _key(backend: Backend, model: str) -> str:

@@ -15,6 +15,7 @@ from ..backends.learned import Learned, state_dir
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
+from ..http_protocol import HttpProtocol
 from ..local_servers import find_servers
 from ..observe import setup
 from ..server import create_app
@@ -25,6 +26,8 @@ _WRONG_SETTINGS = 2  # exit code
 
 def serve(overrides: Mapping[str, str]) -> int:
     """Serve; returns the exit code: 0 after a signal, 1 when the port is taken, 2 when a setting is wrong."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended_well)  # while it starts; later the server drains, then raises the signal again
     try:
         config = load(
             os.environ, cwd=Path.cwd(), overrides=overrides, find_servers=find_servers, dialects=tuple(DIALECTS)
@@ -38,25 +41,28 @@ def serve(overrides: Mapping[str, str]) -> int:
     if listener is None:
         return 1
     _banner(config, listener)
+    state = state_dir(os.environ)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(config, Learned(state_dir(os.environ) / "learned.json")),
+            create_app(config, Learned(state and state / "learned.json")),
+            http=HttpProtocol,
+            lifespan="on",  # a start that fails ends the process
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=_DRAIN,
             timeout_keep_alive=75,
             h11_max_incomplete_event_size=64 * 1024,
         )
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ended_well)  # the server drains, then raises the signal again
     server.run(sockets=[listener])
-    return 0
+    return 0 if server.started else 1
 
 
 def _ended_well(*_: object) -> None:
     """A signal that was obeyed is no error: the exit code is 0."""
+    raise SystemExit(0)
 
 
 def _listen(config: Config) -> socket.socket | None:

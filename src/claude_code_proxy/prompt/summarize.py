@@ -22,7 +22,8 @@ _SHORTEST = 20  # a summary of less than a twentieth is none
 _LEAST = 200  # tokens: a shorter text is not worth a call
 _ORDER = (
     "Condense the following instructions of a coding assistant to at most {budget} tokens. Keep every rule, name, "
-    "path, tag and format; leave out explanations, examples and repetitions. Answer with the condensed instructions only."
+    "path, tag and format; leave out explanations, examples and repetitions. Answer with the condensed instructions "
+    "only."
 )
 
 Ask = Callable[[dict[str, Any]], Awaitable[str]]

@@ -69,15 +69,16 @@ class TokenPath:
         if len(deltas) != 1 or len(events) != 1 or self._misses >= _MISSES:
             return
         delta, event = deltas[0], events[0]
-        if isinstance(delta, Text):
-            text, field = delta.text, "content"
-        elif isinstance(delta, Thinking):
-            text, field = delta.text, delta.field
-        else:
+        if not isinstance(event, ContentBlockDelta):
             return
-        if isinstance(event, ContentBlockDelta) and isinstance(event.delta, TextDelta | ThinkingDelta):
-            self._misses += 1
-            self._remember(payload, text, field, type(delta), event.index)
+        if isinstance(delta, Text) and event.delta == TextDelta(delta.text):
+            field = "content"
+        elif isinstance(delta, Thinking) and event.delta == ThinkingDelta(delta.text):
+            field = delta.field
+        else:  # the event is what a filter held back, or the delta is hidden
+            return
+        self._misses += 1
+        self._remember(payload, delta.text, field, type(delta), event.index)
 
     def _remember(self, payload: bytes, text: str, field: str, kind: type[Delta], index: int) -> None:
         key = re.compile(rb'"%s": ?"' % field.encode())

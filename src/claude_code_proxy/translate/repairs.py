@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -134,20 +135,30 @@ def read_repair(refusal: Refusal, dialect: Dialect) -> Facts:
 
 
 def apply(dialect: Dialect, facts: Facts) -> Dialect:
-    """Return the dialect with learned facts in place. Facts come from a file too: what no field has is left out."""
-    known = {name: _typed(getattr(dialect, name), value) for name, value in facts.items() if name in _DIALECT_FIELDS}
+    """Return the dialect with learned facts in place.
+
+    Facts come from a file too: what no field has, or what its type does not allow, is left out.
+    """
+    known = _known(facts, _DIALECT_FIELDS)
+    if "drop" in known:
+        known["drop"] &= _FIELDS  # messages and tools are no field a backend may refuse
     return replace(dialect, **known) if known else dialect
 
 
-_DIALECT_FIELDS = frozenset(Dialect.__slots__) - {"name", "source", "extra_body", "thinking_on", "thinking_off"}
+_TYPES = get_type_hints(Dialect)
+_DIALECT_FIELDS = frozenset(_TYPES) - {"name", "source", "extra_body", "thinking_on", "thinking_off"}
 
 
-def _typed(old: object, value: Any) -> Any:
-    if isinstance(old, frozenset):
-        return frozenset(value)
-    if isinstance(old, Mapping) and isinstance(value, Mapping):  # of fields: `with_tools`
-        return {name: tuple(inner) if isinstance(inner, list) else inner for name, inner in value.items()}
-    return tuple(value) if isinstance(old, tuple) else value
+def _known(facts: Facts, fields: frozenset[str]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for name in fields.intersection(facts):
+        with suppress(msgspec.ValidationError):
+            value = msgspec.convert(facts[name], _TYPES[name])
+            known[name] = _known(value, _DIALECT_FIELDS | {"extra_body"}) if name in _NESTED else value
+    return known
+
+
+_NESTED = ("with_tools", "with_forced_tool")  # fields that hold fields
 
 
 def _mentions(refusal: Refusal, *names: str) -> bool:

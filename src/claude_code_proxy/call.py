@@ -1,0 +1,37 @@
+"""One HTTP request on its way through the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from starlette.types import Receive, Scope
+
+from .body import read_body
+from .channel import Channel
+from .config import Config
+from .services import Services
+
+
+class Call:
+    """What a handler is given: the request, the way back, and what all requests share."""
+
+    def __init__(self, services: Services, scope: Scope, receive: Receive, channel: Channel) -> None:
+        self.services = services
+        self.scope = scope
+        self.receive = receive
+        self.channel = channel
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """The request's headers, names in lower case."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self.services.config
+
+    async def body(self) -> bytes:
+        """Return the request's body."""
+        return await read_body(self.receive, self.headers, self.config.max_body)

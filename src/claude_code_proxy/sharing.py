@@ -1,0 +1,133 @@
+"""A request that is sent again while it still runs joins the running one: one call to the backend, two clients served.
+
+Claude Code sends a request again when its answer is slow to begin (about 300 s); a slow server that gets every copy
+never finishes one (case TI-01). A copy counts as sent again only when it comes later than `RESENT_AFTER`: requests that
+start together are meant to be several. The newcomer gets the answer from its first byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from starlette.types import Message, Send
+
+RESENT_AFTER = 2.0
+"""Seconds."""
+
+_KEPT = 32 * 1024  # bytes of an answer kept for a newcomer; one that has come further is not joined
+
+
+class Relay:
+    """Passes an answer on to its client, and to those who join."""
+
+    def __init__(self, send: Send) -> None:
+        self.begun = time.monotonic()
+        self.followers = 0
+        self.alone = asyncio.Event()
+        self._send = send
+        self._sent: list[Message] = []
+        self._size = 0
+        self._finished = False
+        self._deaf = self._ended = False
+        self._news: set[asyncio.Event] = set()
+
+    @property
+    def is_joinable(self) -> bool:
+        """Whether a newcomer can still get everything."""
+        late = time.monotonic() - self.begun >= RESENT_AFTER
+        return late and not self._finished and (self._size <= _KEPT or self.followers > 0)
+
+    async def send(self, message: Message) -> None:
+        """Send one part of the answer to all."""
+        self._size += len(message.get("body", b""))
+        self._ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if self._size <= _KEPT or self.followers:
+            self._sent.append(message)
+            for news in self._news:
+                news.set()
+        else:
+            self._sent.clear()
+        if not self._deaf:
+            await self._send(message)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the first client was sent everything."""
+        return self._ended
+
+    def leave(self) -> None:
+        """The first client has left, others have not."""
+        self._deaf = True
+
+    def finish(self) -> None:
+        """Nothing follows."""
+        self._finished = True
+        for news in self._news:
+            news.set()
+
+    async def follow(self, send: Send) -> None:
+        """Send the answer from its beginning to another client, each part when it is there."""
+        at = 0
+        with self._listening() as news:
+            while at < len(self._sent) or not self._finished:
+                if at == len(self._sent):
+                    news.clear()
+                    await news.wait()
+                    continue
+                await send(self._sent[at])
+                at += 1
+
+    @contextmanager
+    def _listening(self) -> Iterator[asyncio.Event]:
+        news = asyncio.Event()
+        self._news.add(news)
+        self.followers += 1
+        self.alone.clear()
+        try:
+            yield news
+        finally:
+            self._news.discard(news)
+            self.followers -= 1
+            if not self.followers:
+                self.alone.set()
+
+
+class Running:
+    """The requests of this process that run, by what they ask."""
+
+    def __init__(self) -> None:
+        self._relays: dict[bytes, Relay] = {}
+
+    def joinable(self, key: bytes) -> Relay | None:
+        """Return the running request that asks the same and can be joined."""
+        relay = self._relays.get(key)
+        return relay if relay is not None and relay.is_joinable else None
+
+    @contextmanager
+    def runs(self, key: bytes, relay: Relay) -> Iterator[None]:
+        """Let others find `relay` within this block; it is finished at its end."""
+        self._relays[key] = relay
+        try:
+            yield
+        finally:
+            if self._relays.get(key) is relay:
+                del self._relays[key]
+            relay.finish()
+
+
+def key_of(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return what makes two requests the same: every byte of the body, the sender, and who of its agents."""
+    digest = hashlib.sha256(body)
+    for name in (
+        "x-api-key",
+        "authorization",
+        "x-claude-code-session-id",
+        "x-claude-code-agent-id",
+        "anthropic-version",
+    ):
+        digest.update(b"\0" + headers.get(name, "").encode("utf-8", "replace"))
+    return digest.digest()

@@ -1,0 +1,75 @@
+"""One proxy, set up by its environment as a user would, in front of one strict backend: for all cases that need no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+pytest.register_assert_rewrite("tests.cases.talk")
+
+from tests.backend import Backend  # noqa: E402
+from tests.cases.talk import Client  # noqa: E402
+from tests.proxy_process import ProxyProcess, start_proxy  # noqa: E402
+from tests.strict_openai import problems  # noqa: E402
+
+REPLAYED = {"reasoning_content", "reasoning"}
+WINDOWS = {
+    "gpt-5.4": 400_000,
+    "deepseek-v4-flash": 131_072,
+    "kimi-k2.6": 262_144,
+    "gemini-3-flash": 1_048_576,
+    "house-64k": 64_001,
+    "house-16k": 16_384,
+}
+
+
+def rules(body: dict[str, Any]) -> list[str]:
+    """OpenAI's rules, and what the makers of other models want in addition."""
+    allowed: dict[str, Any] = {"message": REPLAYED}
+    if re.search("gemini", str(body.get("model"))):
+        allowed["call"] = {"extra_content"}
+    return problems(body, **allowed)
+
+
+def environment(backend: Backend, **more: str) -> dict[str, str]:
+    """Return the settings of a proxy in front of `backend`."""
+    return {
+        "OPENAI_API_KEY": backend.key,
+        "OPENAI_BASE_URL": backend.url,
+        "BIG_MODEL": "gpt-5.4",
+        "MIDDLE_MODEL": "deepseek-v4-flash",
+        "SMALL_MODEL": "kimi-k2.6",
+        "MAX_RETRIES": "1",
+        **more,
+    }
+
+
+@pytest.fixture(scope="session")
+def module_backend() -> Iterator[Backend]:
+    with Backend(rules=rules, models=WINDOWS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def proxy(module_backend: Backend) -> Iterator[ProxyProcess]:
+    """A proxy in front of `backend`; ended, and its end judged, after the last case."""
+    with start_proxy(environment(module_backend)) as running:
+        yield running
+
+
+@pytest.fixture
+def backend(module_backend: Backend) -> Iterator[Backend]:
+    """The backend with no memory and no script; what it was sent in a case must have been legal."""
+    module_backend.requests.clear()
+    module_backend.play([])
+    yield module_backend
+    assert module_backend.illegal == []
+
+
+@pytest.fixture
+def client(http: httpx2.Client) -> Client:
+    return Client(http)
