@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import structlog
 
+from claude_code_proxy import server
+from claude_code_proxy.backends import client
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.config import Config, load
-from claude_code_proxy.server import create_app
 
 SECONDS = 20  # the most any wait of a test takes
 
@@ -38,10 +41,21 @@ def settings(backend: Any, **env: str) -> Config:
 @contextlib.asynccontextmanager
 async def running(backend: Any, *, learned: Path | None = None, **env: str) -> AsyncIterator[App]:
     """Run the application in front of a backend. learned: the file it remembers repairs in; env: more settings."""
-    with structlog.testing.capture_logs() as logs:
-        app = App(create_app(settings(backend, **env), Learned(learned)), logs)
+    with structlog.testing.capture_logs() as logs, _made_once():
+        app = App(server.create_app(settings(backend, **env), Learned(learned)), logs)
         async with app:
             yield app
+
+
+@contextlib.contextmanager
+def _made_once() -> Iterator[None]:
+    """Spare each application what takes long to make and is the same for all: vocabulary and certificates."""
+    with patch.object(server, "Counter", _counter), patch.object(client, "_trusted", _trusted):
+        yield
+
+
+_counter = functools.cache(server.Counter)
+_trusted = functools.cache(client._trusted)
 
 
 class Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,3 +123,50 @@ def test_functions_stay_within_their_budget() -> None:
         and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES
     }
     assert long == set()
+
+
+@pytest.mark.parametrize(("upper", "lower"), itertools.pairwise(("cli", "server", "exchange", "backends", "dialects", "translate", "wire", "errors")))
+def test_the_arrows_of_the_drawing_are_there_and_point_down(upper: str, lower: str) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        graph.setdefault(room(path), set()).update(rooms_below(path))
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        todo = [start]
+        while todo:
+            new = graph.get(todo.pop(), set()) - found
+            found |= new
+            todo += new
+        return found
+
+    assert lower in reached(upper)
+    assert upper not in reached(lower)
+
+
+def documented(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the module and each public class of a file, and whether it says what it is."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    name = str(path.relative_to(SOURCE))
+    yield name, bool(ast.get_docstring(tree))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield f"{name}: {node.name}", bool(ast.get_docstring(node))
+
+
+def test_every_module_and_public_class_says_what_it_is() -> None:
+    assert [name for path in FILES for name, said in documented(path) if not said] == []
+
+
+def test_a_room_is_pure_even_where_it_calls_a_name_instead_of_importing_it() -> None:
+    """`open`, `print`, `input` and `__import__` need no import."""
+    found = {
+        f"{path.relative_to(SOURCE)}:{node.lineno} {node.func.id}"
+        for path in FILES
+        if room(path) in PURE
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"open", "print", "input", "__import__", "exec", "eval"}
+    }
+    assert found == set()

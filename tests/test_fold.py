@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from answers import KEY, MESSAGE_ID, OPENAI, THINKS_ALOUD, Heard, answer, chunk, hear, hear_whole, plan_of, stream
+from answers import KEY, MESSAGE_ID, OPENAI, THINKS_ALOUD, Heard, answer, chunk, fragment, hear, hear_whole, plan_of, stream
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, digest, seal
 from claude_code_proxy.translate.fold import Fold
-from claude_code_proxy.translate.plan import Plan
+from claude_code_proxy.translate.plan import Plan, ToolFacts
 from claude_code_proxy.translate.stream import read_whole
 from claude_code_proxy.wire.anthropic import (
     CitationsDelta,
@@ -235,6 +235,35 @@ def test_what_was_said_is_what_is_read(content: Content) -> None:
     assert calls == [(name, value) for _, name, value in content.calls]
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "count": {"type": "integer"},
+        "name": {"type": "string"},
+        "flags": {"type": "array", "items": {"type": "boolean"}},
+        "inner": {"type": "object", "properties": {"count": {"type": "number"}}},
+    },
+    "required": ["count"],
+}
+ODD = ["", "1", "true", "[true]", "{}", '{"count":"2"}', "null", "x", "\ud83d", "1e999", " "]
+NAMES = st.sampled_from(["count", "name", "flags", "inner", "other"])
+INPUTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(ODD),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(NAMES, INPUTS, max_size=4), cutters())
+def test_arguments_in_pieces_become_what_they_become_whole(value: dict[str, Any], cut: Any) -> None:
+    plan, text = plan_of(tools={"Bash": ToolFacts("Bash", SCHEMA)}), json.dumps(value)
+    pieces = [fragment("", index=0, id="a", name="Bash"), *[fragment(piece, index=0) for piece in cut(text)]]
+    streamed = hear(stream(*pieces, chunk({}, "tool_calls")), plan=plan)
+    message = {"tool_calls": [{"id": "a", "function": {"name": "Bash", "arguments": text}}]}
+    assert streamed.calls == hear_whole(answer(message, "tool_calls"), plan=plan).calls
+    assert streamed.failure is None
+
+
 def test_a_whole_message() -> None:
     content = Content("hm", "reasoning", [], "hi", "", [("call_1", "Bash", {"command": "ls"})], "tool_calls", {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 75}})
     assert read_whole(content.whole(), OPENAI, plan_of(), message_id="msg_1") == {
@@ -268,6 +297,7 @@ WHOLE_CALLS: list[tuple[str, Any, dict[str, Any], str]] = [
     ("TO-07: keys without quotes", "{a:1}", {"a": 1}, "arguments-repaired"),
     ("TO-07: words", "ls -la", {"_raw": "ls -la"}, "arguments-broken"),
     ("a raw line end in a string", '{"a":"b\nc"}', {"a": "b\nc"}, "arguments-repaired"),
+    ("a number no reader can hold", '{"a":1e999}', {"_raw": '{"a":1e999}'}, "arguments-broken"),
     ("half a surrogate pair", '{"a":"\\ud83d"}', {"a": "\ufffd"}, "arguments-repaired"),
 ]  # fmt: skip
 

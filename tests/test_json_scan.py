@@ -66,6 +66,8 @@ CASES = [
     ('{"a":.5}', "broken", "a number that begins with its point"),
     ('{"a":+1}', "broken", "a plus sign"),
     ('{"a":1-2}', "broken", "a sum"),
+    ('{"a":1e999}', "broken", "a number no reader can hold"),
+    ('{"a":1e300,"b":-2E-400}', "complete", "a number any reader can hold"),
     ('{"a":"\\x41"}', "broken", "an escape JSON does not have"),
     ('{"a":"\\u12G4"}', "broken", "an escape with a wrong digit"),
     ('{"a":"\\u12"}', "broken", "an escape with too few digits"),
@@ -104,6 +106,35 @@ def test_a_raw_line_break_in_a_string_has_one_reading_and_goes_out_escaped() -> 
     assert scan.repaired
     assert json.loads(proven) == {"a": "one\ntwo\tthree"}
     assert not fed('{"a":"one\\ntwo"}')[0].repaired
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(r"\ud83d\ude00", "😀", id="a pair"),
+        pytest.param(r"\uD83D\uDE00", "😀", id="a pair in capital letters"),
+        pytest.param(r"\ud83d", "\ufffd", id="the first half"),
+        pytest.param(r"\ude00", "\ufffd", id="the second half"),
+        pytest.param(r"\ud83dx", "\ufffdx", id="the first half, then a letter"),
+        pytest.param(r"\ud83d\n", "\ufffd\n", id="the first half, then an escape"),
+        pytest.param(r"\ud83d\u0041", "\ufffdA", id="the first half, then another character"),
+        pytest.param(r"\ud83d\ud83d\ude00", "\ufffd😀", id="a half, then a pair"),
+        pytest.param(r"\ude00\ud83d", "\ufffd\ufffd", id="two halves in the wrong order"),
+        pytest.param(r"\ud83d\ud7ff\ue000", "\ufffd\ud7ff\ue000", id="the neighbours of surrogates"),
+        pytest.param(r"\\ud83d", "\\ud83d", id="an escaped backslash, then letters"),
+    ],
+)
+def test_half_a_surrogate_pair_goes_out_as_a_replacement(text: str, expected: str) -> None:
+    for pieces in (['{"a":"', text, '"}'], list('{"a":"' + text + '"}'), ['{"a":"' + text + '"}']):
+        scan, proven = fed(*pieces)
+        assert scan.complete
+        assert json.loads(proven) == {"a": expected}
+        assert scan.repaired is ("\ufffd" in expected)
+
+
+def test_half_an_escape_behind_half_a_pair_is_broken() -> None:
+    assert fed(r'{"a":"\ud83d\u00x"}')[0].broken
+    assert fed(r'{"a":"\ud83d\x"}')[0].broken
 
 
 @pytest.mark.parametrize("text", ["", "{", " { ", "{}", " {\n} "])

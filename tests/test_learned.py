@@ -137,7 +137,9 @@ async def test_the_same_refusal_twice_is_the_end(backend: Backend) -> None:
 
 
 async def test_what_one_model_refuses_is_sent_to_another(backend: Backend) -> None:
-    backend.play(lambda received: (no_temperature(received.body) if received.model == "picky" else None) or say("understood"))
+    backend.play(
+        lambda received: (no_temperature(received.body) if received.model == "picky" else None) or say("understood")
+    )
     async with running(backend, MAX_RETRIES="0") as app:
         for model in ("picky", "easy"):
             assert understood(await app.post({**ASKED, "model": model}))
@@ -183,7 +185,9 @@ async def test_every_try_has_all_messages_and_tools(backend: Backend) -> None:
         assert understood(await app.post(ASKED))
     assert len({json.dumps(asked.messages) for asked in backend.chats}) == 1
     assert all(set(asked.tools) == {"Look"} for asked in backend.chats)
-    assert "at least 3" in json.dumps(backend.chats[-1].tools).lower() or "minLength" in json.dumps(backend.chats[-1].tools)
+    assert "at least 3" in json.dumps(backend.chats[-1].tools).lower() or "minLength" in json.dumps(
+        backend.chats[-1].tools
+    )
 
 
 async def test_nothing_is_repaired_after_the_first_word(backend: Backend) -> None:

@@ -13,6 +13,7 @@ from answers import (
     MESSAGE_ID,
     OPENAI,
     THINKS_ALOUD,
+    TOOLS,
     Heard,
     answer,
     byte_by_byte,
@@ -33,7 +34,7 @@ from hypothesis import strategies as st
 
 from claude_code_proxy.errors import FilteredError, UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
-from claude_code_proxy.translate.plan import Plan
+from claude_code_proxy.translate.plan import Plan, ToolFacts
 from claude_code_proxy.translate.stream import StreamTranslator, read_whole
 from claude_code_proxy.wire import sse as wire_sse
 
@@ -283,11 +284,22 @@ def test_thinking_that_may_not_be_seen_is_in_no_event(fields: dict[str, bool], w
 # The law: any bytes give legal events, or a failure; never another exception. `hear` and `hear_whole` hold the events
 # against the table and against an oracle that does not know it, and the short way against the long one.
 
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "a": {"type": "integer"},
+        "p": {"type": "string"},
+        "hi": {"type": "array", "items": {"type": "boolean"}},
+        "command": {"type": "object", "properties": {"a": {"type": "number"}}},
+    },
+    "required": ["a"],
+}
 PLANS: list[Plan] = [
     plan_of(),
     plan_of(show_thinking=False, stops=("a", "}"), scan_stops=("a", "}")),
     plan_of(hide_thinking=True, one_tool=True, prefill="h", json_output=True),
     plan_of(discard=True, tools={}),
+    plan_of(tools={name: ToolFacts(name, SCHEMA) for name in TOOLS}),
 ]
 DIALECTS = [OPENAI, THINKS_ALOUD, PROMOTES]
 SEEDS = [body_of(text) for _, text, _, _ in stream_cases.CASES]
@@ -336,7 +348,7 @@ def test_any_bytes_give_legal_events_or_a_failure(body: bytes, plan: Plan, diale
     hear_whole(body, plan=plan, dialect=dialect)
 
 
-WORD = st.sampled_from(["", "a", "hi", "<think>", "</think>", "`", "```", "\n", '{"a":', "1}", "{}", "北", '"', "\\", "<tool_call>", '{"name":"Bash","arguments":{}}', "</tool_call>"])  # fmt: skip
+WORD = st.sampled_from(["", '{"hi ":', '"[tr', 'ue]"', '"command"', ':{"a":"1', '{"a":1e9', "99", "\\ud83d", "}", "[1", "]", ",", '"p":', "null", "a", "hi", "<think>", "</think>", "`", "```", "\n", '{"a":', "1}", "{}", "北", '"', "\\", "<tool_call>", '{"name":"Bash","arguments":{}}', "</tool_call>"])  # fmt: skip
 CHUNKS = st.one_of(
     st.builds(lambda word: chunk({"content": word}), WORD),
     st.builds(lambda word: chunk({"reasoning_content": word}), WORD),

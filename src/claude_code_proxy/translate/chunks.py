@@ -111,7 +111,7 @@ def _read(payload: bytes) -> object:
 
 
 def _mended(escape: re.Match[bytes]) -> bytes:
-    """Of all escapes only half a surrogate pair has six characters here: a pair has twelve, any other begins with two."""
+    """Of all escapes only half a surrogate pair has six characters here: a pair has twelve, any other two."""
     return rb"\ufffd" if len(escape.group()) == len(rb"\ud83d") else escape.group()
 
 
@@ -121,7 +121,7 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
 
 
 def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
-    """Read either; `fields`: where the content stands, first choice first (Perplexity fills both, the other one wrongly)."""
+    """Read either; `fields`: where the content stands, first choice first (Perplexity fills both)."""
     usage = _usage(data)
     if usage is not None:
         yield usage

@@ -25,12 +25,12 @@ def message(plan: Plan, message_id: str) -> dict[str, Any]:
 
 
 def is_empty(finish: Finish | None, plan: Plan, usage: Usage | None) -> bool:
-    """Whether an answer without content is a fault: a limit, a filter or a stop sequence explains it, `stop` does not."""
-    if plan.discard or plan.prefill or plan.lead_blocks or (finish and finish.reason not in ("end_turn", "tool_use", "unknown")):
+    """Whether an answer without content is a fault: a limit, a filter or a stop sequence explains it."""
+    explained = finish is not None and finish.reason not in ("end_turn", "tool_use", "unknown")
+    if plan.discard or plan.prefill or plan.lead_blocks or explained:
         return False
-    return (
-        finish is None or usage is None or not usage.output_tokens
-    )  # a model may end its turn at once, and be paid for it
+    # a model may end its turn at once, and be paid for it
+    return finish is None or usage is None or not usage.output_tokens
 
 
 def estimate(plan: Plan, characters: int) -> Usage:

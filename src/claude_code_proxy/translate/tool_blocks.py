@@ -77,7 +77,7 @@ class ToolBlocks:
         self._carry(call)
 
     def _stream(self, call: Call) -> None:
-        """Pass on what is certain of the live call. What is complete at its first sight is written whole, and repaired."""
+        """Pass on what is certain of the live call; what is complete at first sight is written whole, and repaired."""
         if not self._streaming:
             scan = call.scan
             if call.whole or scan.broken or scan.complete or not scan.begun or not call.name or self._skipped(call):

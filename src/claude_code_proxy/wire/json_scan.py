@@ -15,10 +15,15 @@ _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one 
 _BRACKET = re.compile(rb"[\[\]{}]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'[^"\\\x00-\x1f]*')
-_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPE = re.compile(rf'\\["\\/bfnrt]|\\u(?:[0-9a-ceA-CEfF][0-9a-fA-F]{{3}}|[dD][0-7][0-9a-fA-F]{{2}})|{_HIGH}{_LOW}')
 _ESCAPE_BEGUN = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
+_PAIR_BEGUN = re.compile(rf"{_HIGH}(?:\\(?:u(?:[dD](?:[c-fC-F][0-9a-fA-F]{{0,2}})?)?)?)?")
+_HALF = re.compile(_LOW)
+_HALF_LENGTH = 6
 _LITERAL = re.compile(r"[-+.0-9eEtrufalsn]*")
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null")
+_FRACTION = re.compile(r"\d[.eE]")
 
 _VALUE = frozenset({"value", "value or ]"})
 _KEY = frozenset({"key", "key or }"})
@@ -87,14 +92,27 @@ class JsonScan:
         return at + 1
 
     def _escaped(self, piece: str, at: int) -> int:
-        self._escape += piece[at]
-        if _ESCAPE.fullmatch(self._escape):
-            self._proven.append(self._escape)
+        escape = self._escape + piece[at]
+        if len(escape) > _HALF_LENGTH and not (_PAIR_BEGUN.fullmatch(escape) or _ESCAPE.fullmatch(escape)):
+            self._replace_half()  # and look again at what came behind it
+            self._escape = self._escape[_HALF_LENGTH:]
+            return at
+        self._escape = escape
+        if _ESCAPE.fullmatch(escape):
+            self._proven.append(escape)
             self._escape = ""
-        elif not _ESCAPE_BEGUN.fullmatch(self._escape):
+        elif _HALF.fullmatch(escape):
+            self._replace_half()
+            self._escape = ""
+        elif not (_ESCAPE_BEGUN.fullmatch(escape) or _PAIR_BEGUN.fullmatch(escape)):
             self.broken = True
             return at
         return at + 1
+
+    def _replace_half(self) -> None:
+        """Half a surrogate pair is no character: some readers refuse all of the text for it."""
+        self._proven.append(r"\ufffd")
+        self.repaired = True
 
     # -- everything else ------------------------------------------------------------------------------------------
 
@@ -116,7 +134,7 @@ class JsonScan:
     def _close_literal(self) -> bool:
         """Judge a number or word that has ended; False when it is none."""
         if self._literal:
-            self.broken = self.broken or not _SCALAR.fullmatch(self._literal)
+            self.broken = self.broken or not _is_scalar(self._literal)
             if not self.broken:
                 self._proven.append(self._literal)
             self._literal = ""
@@ -167,3 +185,10 @@ class JsonScan:
 def _end(pattern: re.Pattern[str], piece: str, at: int) -> int:
     match = pattern.match(piece, at)
     return match.end() if match else at
+
+
+def _is_scalar(literal: str) -> bool:
+    """Whether it is a word or a number of JSON, and a number that a reader can hold."""
+    if not _SCALAR.fullmatch(literal):
+        return False
+    return not _FRACTION.search(literal) or abs(float(literal)) != float("inf")

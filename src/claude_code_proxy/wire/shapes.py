@@ -19,7 +19,7 @@ def text(value: object) -> str:
 
 
 def count(value: object) -> int:
-    """Return a whole number >= 0 (tokens, bytes); whole floats count; booleans, the absurdly large and the rest are 0."""
+    """Return a whole number >= 0 (tokens, bytes); whole floats count; booleans, the absurd and the rest are 0."""
     if isinstance(value, bool):
         return 0
     if isinstance(value, float) and value.is_integer():
