@@ -35,7 +35,9 @@ async def run(peers: str, *, quick: bool) -> Results:
     with ExitStack() as stack:
         home = stack.enter_context(folder())
         port = free_port()
-        backend = Process([sys.executable, "-m", "bench.backend", str(port)], {"PYTHONPATH": str(_ROOT)}, _made(home / "backend"))
+        backend = Process(
+            [sys.executable, "-m", "bench.backend", str(port)], {"PYTHONPATH": str(_ROOT)}, _made(home / "backend")
+        )
         stack.callback(backend.stop)
         targets = all_targets(peers)
         for target in targets:

@@ -11,7 +11,21 @@ from .frames import Script
 
 _SYSTEM = "You are a coding agent. " + "Work in small steps, read before you write, and say what you did. " * 3
 _LINE = "    {name} = load({path!r}, mode={mode})  # {comment}\n"
-_WORDS = "config session buffer stream token reader writer parser signal handler request answer history".split()
+_WORDS = [
+    "config",
+    "session",
+    "buffer",
+    "stream",
+    "token",
+    "reader",
+    "writer",
+    "parser",
+    "signal",
+    "handler",
+    "request",
+    "answer",
+    "history",
+]
 
 
 def body(script: Script, *, stream: bool = True, **fields: Any) -> bytes:

@@ -100,7 +100,7 @@ def _profile(name: str) -> None:
     run()
     with cProfile.Profile() as profile:
         run()
-    pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+    pstats.Stats(profile).sort_stats("tottime").print_stats(30)
 
 
 if __name__ == "__main__":

@@ -62,9 +62,7 @@ def _bars(groups: Mapping[str, Mapping[str, float]], colour: Mapping[str, str], 
     return parts
 
 
-def _curves(
-    title: str, curves: Curves, colour: Mapping[str, str], left: int, label: Callable[[int], str]
-) -> list[str]:
+def _curves(title: str, curves: Curves, colour: Mapping[str, str], left: int, label: Callable[[int], str]) -> list[str]:
     points = [(x, y) for curve in curves.values() for x, y in curve.items() if y > 0]
     if not points:
         return []

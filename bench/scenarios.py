@@ -56,7 +56,9 @@ def _burst(kind: str) -> Callable[[Target, float], Awaitable[Figures]]:
         tokens = 300
         cpu = Cpu(target.process)
         at_once = 4 if target.slow else 8
-        answers = await closed_loop(target.client, target.request(Script(kind, tokens, 0)), at_once=at_once, seconds=seconds)
+        answers = await closed_loop(
+            target.client, target.request(Script(kind, tokens, 0)), at_once=at_once, seconds=seconds
+        )
         return {"cpu": cpu.spent() / len(answers) / tokens * 1e6}
 
     return run

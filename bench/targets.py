@@ -21,9 +21,12 @@ from .client import Answer, Client, FailedError, Request, checked
 from .frames import Script
 from .process import Process, free_port
 
-INSTALLED = Path(__file__).parent / ".installed"
+_ROOT = Path(__file__).parents[1]
+INSTALLED = _ROOT / "bench" / ".installed"
 LITELLM = "1.106.2"
 CCR = "2.0.0"
+_OURS = INSTALLED / "claude-code-proxy"
+_LITELLM = INSTALLED / f"litellm-{LITELLM}"
 _START = 90  # seconds
 _SHORT = Script("text", 8, 0)
 
@@ -102,18 +105,23 @@ def all_targets(wanted: str) -> list[Target]:
 def _ours() -> Target:
     from claude_code_proxy import __version__  # noqa: PLC0415 - of the environment that is measured
 
-    return Target("claude-code-proxy", __version__, _ours_command)
+    return Target("claude-code-proxy", __version__, _ours_command, _install_ours)
+
+
+def _install_ours() -> None:
+    """An environment with what users get and nothing else; the code is this folder's."""
+    _venv(_OURS, "--requirement", str(_ROOT / "requirements.txt"))
 
 
 def _ours_command(port: int, backend: int, _home: Path) -> tuple[list[str], Mapping[str, str]]:
-    script = Path(sys.executable).with_name("claude-code-proxy")
     env = {
+        "PYTHONPATH": str(_ROOT / "src"),
         "OPENAI_BASE_URL": f"http://127.0.0.1:{backend}/v1",
         "OPENAI_API_KEY": "any",
         "PORT": str(port),
         **{f"{tier}_MODEL": "bench-model" for tier in ("BIG", "MIDDLE", "SMALL")},
     }
-    return [str(script)], env
+    return [str(_OURS / "bin" / "python"), "-m", "claude_code_proxy"], env
 
 
 def _direct() -> Target:
@@ -128,7 +136,7 @@ def _litellm() -> Target:
 
 
 def _install_litellm() -> None:
-    _venv(INSTALLED / f"litellm-{LITELLM}", f"litellm[proxy]=={LITELLM}")
+    _venv(_LITELLM, f"litellm[proxy]=={LITELLM}")
 
 
 def _litellm_command(port: int, backend: int, home: Path) -> tuple[list[str], Mapping[str, str]]:
@@ -147,8 +155,12 @@ def _litellm_command(port: int, backend: int, home: Path) -> tuple[list[str], Ma
     }
     file = home / "config.yaml"
     file.write_text(json.dumps(config))  # JSON is YAML
-    bin_ = INSTALLED / f"litellm-{LITELLM}" / "bin"
-    env = {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": f"{bin_}:{os.environ.get('PATH', '')}"}
+    bin_ = _LITELLM / "bin"
+    env = {
+        "LITELLM_MASTER_KEY": KEY,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "PATH": f"{bin_}:{os.environ.get('PATH', '')}",
+    }
     return [str(bin_ / "litellm"), "--config", str(file), "--host", "127.0.0.1", "--port", str(port)], env
 
 
@@ -194,11 +206,15 @@ def _ccr_command(port: int, backend: int, home: Path) -> tuple[list[str], Mappin
 _PEERS: Mapping[str, Callable[[], Target]] = {"ccr": _ccr, "litellm": _litellm}
 
 
-def _venv(folder: Path, requirement: str) -> None:
-    if (folder / "bin" / "litellm").exists():
+def _venv(folder: Path, *requirements: str) -> None:
+    """Make an environment, once for the same requirements."""
+    lock = folder / "installed"
+    wanted = "\n".join([*requirements, *(Path(name).read_text() for name in requirements if name.endswith(".txt"))])
+    if lock.exists() and lock.read_text() == wanted:
         return
-    _run([sys.executable, "-m", "venv", str(folder)])
-    _run([str(folder / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install", requirement])
+    _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+    _run([str(folder / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install", *requirements])
+    lock.write_text(wanted)
 
 
 def _run(command: list[str]) -> None:

@@ -9,7 +9,6 @@ from .frames import Script, pieces
 from .targets import Target
 
 
-
 async def verify(target: Target) -> None:
     """Raise FailedError when a target loses or changes text, reasoning or a tool call's arguments."""
     for kind in ("text", "reasoning", "tools"):

@@ -12,22 +12,22 @@ An answer is literal SSE, one `data:` line per event. What a client reads is tol
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import grammar_oracle
 import pytest
 from hypothesis import settings
 
+import grammar_oracle
 from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, unseal
 from claude_code_proxy.translate.fold import Fold
 from claude_code_proxy.translate.grammar import State, advance
-from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.plan import Plan, ToolFacts
 from claude_code_proxy.translate.stream import StreamTranslator
 from claude_code_proxy.wire import anthropic
@@ -47,7 +47,14 @@ TOOLS = {name: ToolFacts(name, {}) for name in ("Bash", "Read", "Edit")}
 def plan_of(**fields: Any) -> Plan:
     """Return a plan for tools Bash, Read and Edit; `fields` differ from that."""
     return Plan(
-        **{"model": "claude-asked-for", "backend": "b", "upstream_model": "m", "seal": KEY, "tools": TOOLS, "input_estimate": 7}
+        **{
+            "model": "claude-asked-for",
+            "backend": "b",
+            "upstream_model": "m",
+            "seal": KEY,
+            "tools": TOOLS,
+            "input_estimate": 7,
+        }
         | fields
     )
 
@@ -62,7 +69,12 @@ def sse(text: str) -> bytes:
 
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     """Return one chunk as OpenAI sends it."""
-    return {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}
+    return {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}],
+        **more,
+    }
 
 
 def stream(*chunks: dict[str, Any], done: bool = True) -> bytes:
@@ -99,7 +111,7 @@ def at_random(body: bytes) -> list[bytes]:
     """Reads of any size, the same each time."""
     dice = random.Random(len(body))
     cuts = [0, *sorted(dice.randrange(len(body) + 1) for _ in range(len(body) // 20 + 2)), len(body)]
-    return [body[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return [body[start:end] for start, end in itertools.pairwise(cuts)]
 
 
 WAYS: dict[str, Callable[[bytes], list[bytes]]] = {

@@ -50,11 +50,11 @@ async def running(backend: Any, *, learned: Path | None = None, **env: str) -> A
 @contextlib.contextmanager
 def _made_once() -> Iterator[None]:
     """Spare each application what takes long to make and is the same for all: vocabulary and certificates."""
-    with patch.object(server, "Counter", _counter), patch.object(client, "_trusted", _trusted):
+    with patch.object(server, "load_vocabulary", _vocabulary), patch.object(client, "_trusted", _trusted):
         yield
 
 
-_counter = functools.cache(server.Counter)
+_vocabulary = functools.cache(server.load_vocabulary)
 _trusted = functools.cache(client._trusted)
 
 

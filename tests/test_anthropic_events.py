@@ -64,7 +64,9 @@ FRAMES: list[tuple[Event, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("event", "frame"), [pytest.param(event, frame, id=frame.split("\n")[0]) for event, frame in FRAMES])
+@pytest.mark.parametrize(
+    ("event", "frame"), [pytest.param(event, frame, id=frame.split("\n")[0]) for event, frame in FRAMES]
+)
 def test_a_frame_has_its_event_line_and_its_data_the_same_type(event: Event, frame: str) -> None:
     assert encode([event]).decode() == frame
     name, data = frame.splitlines()[0], frame.split("data: ")[1]

@@ -125,7 +125,10 @@ def test_functions_stay_within_their_budget() -> None:
     assert long == set()
 
 
-@pytest.mark.parametrize(("upper", "lower"), itertools.pairwise(("cli", "server", "exchange", "backends", "dialects", "translate", "wire", "errors")))
+LAYERS = ("cli", "server", "exchange", "backends", "dialects", "translate", "wire", "errors")
+
+
+@pytest.mark.parametrize(("upper", "lower"), list(itertools.pairwise(LAYERS)))
 def test_the_arrows_of_the_drawing_are_there_and_point_down(upper: str, lower: str) -> None:
     graph: dict[str, set[str]] = {}
     for path in FILES:
@@ -159,7 +162,7 @@ def test_every_module_and_public_class_says_what_it_is() -> None:
 
 
 def test_a_room_is_pure_even_where_it_calls_a_name_instead_of_importing_it() -> None:
-    """`open`, `print`, `input` and `__import__` need no import."""
+    """`open`, `input` and `__import__` need no import."""
     found = {
         f"{path.relative_to(SOURCE)}:{node.lineno} {node.func.id}"
         for path in FILES
@@ -167,6 +170,6 @@ def test_a_room_is_pure_even_where_it_calls_a_name_instead_of_importing_it() -> 
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id in {"open", "print", "input", "__import__", "exec", "eval"}
+        and node.func.id in {"open", "input", "__import__", "exec", "eval"}
     }
     assert found == set()

@@ -15,7 +15,13 @@ from claude_code_proxy.translate.deltas import ToolFragment
 KNOWN = frozenset({"Read", "Bash", "get_weather"})
 
 
-def part(arguments: str = "", index: int | None = None, id: str | None = None, name: str = "", state: str | None = None) -> ToolFragment:
+def part(
+    arguments: str = "",
+    index: int | None = None,
+    id: str | None = None,  # noqa: A002 - the field's own name
+    name: str = "",
+    state: str | None = None,
+) -> ToolFragment:
     return ToolFragment(index=index, id=id, name=name, arguments=arguments, state=state)
 
 
@@ -195,7 +201,9 @@ CASES: list[tuple[str, list[ToolFragment], list[tuple[str | None, str, str]]]] =
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fragments", "expected"), [pytest.param(given, wanted, id=name) for name, given, wanted in CASES])
+@pytest.mark.parametrize(
+    ("fragments", "expected"), [pytest.param(given, wanted, id=name) for name, given, wanted in CASES]
+)
 def test_fragments_find_their_call(fragments: list[ToolFragment], expected: list[tuple[str | None, str, str]]) -> None:
     assert collect(fragments) == expected
 
@@ -216,7 +224,11 @@ def test_the_first_signature_and_id_stay() -> None:
 
 
 STYLES: dict[str, Any] = {
-    "index on all, id and name on the first": lambda n, first: (n, f"id{n}" if first else None, "Read" if first else ""),
+    "index on all, id and name on the first": lambda n, first: (
+        n,
+        f"id{n}" if first else None,
+        "Read" if first else "",
+    ),
     "index and id on all": lambda n, first: (n, f"id{n}", "Read" if first else ""),
     "index, id and name on all": lambda n, _first: (n, f"id{n}", "Read"),
     "id on all, no index": lambda n, first: (None, f"id{n}", "Read" if first else ""),

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from answers import OPENAI, answer, chunk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers import OPENAI, answer, chunk
 from claude_code_proxy.errors import FilteredError, RetryableError, UpstreamError
 from claude_code_proxy.translate import deltas
 from claude_code_proxy.translate.chunks import FAILED_FINISH, STOP_REASONS, read_answer, read_chunk
@@ -96,14 +96,20 @@ CONTENT: list[tuple[str, object, list[Delta]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in CONTENT])
+@pytest.mark.parametrize(
+    ("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in CONTENT]
+)
 def test_content(delta: object, expected: list[Delta]) -> None:
     assert said(delta) == expected
 
 
-@pytest.mark.parametrize(("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in CONTENT])
+@pytest.mark.parametrize(
+    ("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in CONTENT]
+)
 def test_a_whole_answer_says_the_same(delta: object, expected: list[Delta]) -> None:
-    numbered = [ToolFragment(0, d.id, d.name, d.arguments, whole=True) if isinstance(d, ToolFragment) else d for d in expected]
+    numbered = [
+        ToolFragment(0, d.id, d.name, d.arguments, whole=True) if isinstance(d, ToolFragment) else d for d in expected
+    ]
     body = json.dumps({"choices": [{"message": delta, "finish_reason": None}]}).encode()
     assert read_answer(body, OPENAI) == [*numbered, Ended()]
 
@@ -138,14 +144,18 @@ TOOL_CALLS: list[tuple[str, object, list[Delta]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in TOOL_CALLS])
+@pytest.mark.parametrize(
+    ("delta", "expected"), [pytest.param(delta, expected, id=name) for name, delta, expected in TOOL_CALLS]
+)
 def test_tool_calls(delta: object, expected: list[Delta]) -> None:
     assert said(delta) == expected
 
 
 @pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["without index", "all with index 0"])
 def test_the_calls_of_a_whole_answer_are_told_apart_by_their_place(index: dict[str, int]) -> None:
-    calls = [{**index, "id": "x", "function": {"name": "Read", "arguments": text}} for text in ('{"p":1}', '{"p":1}', "{}")]
+    calls = [
+        {**index, "id": "x", "function": {"name": "Read", "arguments": text}} for text in ('{"p":1}', '{"p":1}', "{}")
+    ]
     assert read_answer(answer({"tool_calls": calls}, None), OPENAI) == [
         ToolFragment(0, "x", "Read", '{"p":1}', whole=True),
         ToolFragment(1, "x", "Read", '{"p":1}', whole=True),
@@ -181,7 +191,9 @@ FRAMES: list[tuple[str, object, list[Delta]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("payload", "expected"), [pytest.param(payload, expected, id=name) for name, payload, expected in FRAMES])
+@pytest.mark.parametrize(
+    ("payload", "expected"), [pytest.param(payload, expected, id=name) for name, payload, expected in FRAMES]
+)
 def test_chunks(payload: object, expected: list[Delta]) -> None:
     assert read(payload) == expected
 
@@ -204,7 +216,9 @@ FINISHES: list[tuple[str, dict[str, Any], list[Delta]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "expected"), [pytest.param(fields, expected, id=name) for name, fields, expected in FINISHES])
+@pytest.mark.parametrize(
+    ("fields", "expected"), [pytest.param(fields, expected, id=name) for name, fields, expected in FINISHES]
+)
 def test_finish(fields: dict[str, Any], expected: list[Delta]) -> None:
     assert read({"choices": [{"index": 0, "delta": {}, **fields}]}) == expected
 
@@ -231,21 +245,35 @@ ERRORS: list[tuple[str, object, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("payload", "expected"), [pytest.param(payload, expected, id=name) for name, payload, expected in ERRORS])
+@pytest.mark.parametrize(
+    ("payload", "expected"), [pytest.param(payload, expected, id=name) for name, payload, expected in ERRORS]
+)
 def test_errors(payload: object, expected: str) -> None:
     error = failure(payload)
     assert "no luck" in error.message
     assert error.type == expected
 
 
-@pytest.mark.parametrize(("payload", "expected"), [pytest.param(payload, expected, id=name) for name, payload, expected in ERRORS])
+@pytest.mark.parametrize(
+    ("payload", "expected"), [pytest.param(payload, expected, id=name) for name, payload, expected in ERRORS]
+)
 def test_the_same_errors_in_a_whole_answer(payload: object, expected: str) -> None:
     failed = [delta for delta in read_answer(json.dumps(payload).encode(), OPENAI) if isinstance(delta, Failed)]
     assert [delta.error.type for delta in failed] == [expected]
     assert "no luck" in failed[0].error.message
 
 
-@pytest.mark.parametrize("payload", [{"error": None}, {"error": ""}, {"error": {}}, {"base_resp": {"status_code": 0, "status_msg": "success"}}, {"x_groq": {"id": "r"}}, {"choices": [{"delta": {}, "error": None}]}])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": None},
+        {"error": ""},
+        {"error": {}},
+        {"base_resp": {"status_code": 0, "status_msg": "success"}},
+        {"x_groq": {"id": "r"}},
+        {"choices": [{"delta": {}, "error": None}]},
+    ],
+)
 def test_no_error(payload: object) -> None:
     assert read(payload) == []
 
@@ -262,7 +290,9 @@ def test_a_finish_reason_that_is_a_failure(word: str) -> None:
 
 
 def test_content_beside_an_error_is_still_content() -> None:
-    text, failed = read({"choices": [{"delta": {"content": "hi"}, "finish_reason": "error"}], "error": {"message": "no"}})[:2]
+    text, failed = read(
+        {"choices": [{"delta": {"content": "hi"}, "finish_reason": "error"}], "error": {"message": "no"}}
+    )[:2]
     assert text == Text("hi")
     assert isinstance(failed, Finish | Failed)
 
@@ -279,7 +309,17 @@ def test_done(payload: bytes) -> None:
     assert read_chunk(payload, OPENAI) == [Ended()]
 
 
-NOT_JSON = [b"{", b"[", b"<html>", b"hello", b'{"choices":[{"delta":{"content":"a', b"\xff\xfe", b"NaN", b"[DONE", b"[" * 100_000]
+NOT_JSON = [
+    b"{",
+    b"[",
+    b"<html>",
+    b"hello",
+    b'{"choices":[{"delta":{"content":"a',
+    b"\xff\xfe",
+    b"NaN",
+    b"[DONE",
+    b"[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("payload", NOT_JSON, ids=range(len(NOT_JSON)))
@@ -291,7 +331,10 @@ def test_what_is_not_json_is_a_failure_that_may_pass(payload: bytes) -> None:
         assert "not JSON" in delta.error.message
 
 
-@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'"hi"', b'{"choices":[]}', b'{"choices":null}', b'{"id":"x","usage":{"prompt_tokens":1}}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"null", b"[]", b"{}", b'"hi"', b'{"choices":[]}', b'{"choices":null}', b'{"id":"x","usage":{"prompt_tokens":1}}'],
+)
 def test_a_whole_answer_without_choices_is_a_failure(body: bytes) -> None:
     (delta,) = read_answer(body, OPENAI)
     assert isinstance(delta, Failed)
@@ -304,7 +347,11 @@ def test_a_whole_answer_without_choices_is_a_failure(body: bytes) -> None:
         pytest.param(rb'{"choices":[{"delta":{"content":"a\ud83d"}}]}', "a\ufffd", id="half a surrogate pair"),
         pytest.param(rb'{"choices":[{"delta":{"content":"\ude00b"}}]}', "\ufffdb", id="the other half"),
         pytest.param(rb'{"choices":[{"delta":{"content":"\ud83d\ude00\ud83d"}}]}', "😀\ufffd", id="a pair and a half"),
-        pytest.param(rb'{"choices":[{"delta":{"content":"\\ud83d \ud83d"}}]}', "\\ud83d \ufffd", id="an escaped backslash is none"),
+        pytest.param(
+            rb'{"choices":[{"delta":{"content":"\\ud83d \ud83d"}}]}',
+            "\\ud83d \ufffd",
+            id="an escaped backslash is none",
+        ),
         pytest.param(b'{"choices":[{"delta":{"content":"a\xe5\x8c"}}]}', "a\ufffd", id="half a character"),
     ],
 )
@@ -313,22 +360,71 @@ def test_a_broken_character_does_not_cost_the_answer(payload: bytes, expected: s
 
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
 FIELDS = st.sampled_from(
-    "choices delta message content reasoning reasoning_content reasoning_details tool_calls function arguments id index name usage"
-    " prompt_tokens completion_tokens total_tokens cost error code type text data finish_reason stop_reason extra_content google"
-    " thought_signature annotations url_citation url refusal x_groq base_resp status_code timings custom input audio images".split()
+    [
+        "choices",
+        "delta",
+        "message",
+        "content",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "tool_calls",
+        "function",
+        "arguments",
+        "id",
+        "index",
+        "name",
+        "usage",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_tokens",
+        "cost",
+        "error",
+        "code",
+        "type",
+        "text",
+        "data",
+        "finish_reason",
+        "stop_reason",
+        "extra_content",
+        "google",
+        "thought_signature",
+        "annotations",
+        "url_citation",
+        "url",
+        "refusal",
+        "x_groq",
+        "base_resp",
+        "status_code",
+        "timings",
+        "custom",
+        "input",
+        "audio",
+        "images",
+    ]
 )
-SHAPED = st.recursive(ANYTHING, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=25)
+SHAPED = st.recursive(
+    ANYTHING, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=25
+)
 
 
 @given(SHAPED)
 def test_any_json_reads_as_deltas_whose_types_are_true(value: Any) -> None:
     payload = json.dumps({"choices": [{"delta": value, **(value if isinstance(value, dict) else {})}]}).encode()
-    for found in (read_chunk(json.dumps(value).encode(), OPENAI), read_chunk(payload, OPENAI), read_answer(payload, OPENAI)):
+    for found in (
+        read_chunk(json.dumps(value).encode(), OPENAI),
+        read_chunk(payload, OPENAI),
+        read_answer(payload, OPENAI),
+    ):
         for delta in found:
             assert type(delta).__module__ == deltas.__name__
             for name in ("text", "field", "arguments", "name", "reason", "native", "url", "title"):
@@ -340,7 +436,14 @@ def test_any_bytes_read_as_deltas(payload: bytes) -> None:
     assert all(isinstance(delta, Delta) for delta in [*read_chunk(payload, OPENAI), *read_answer(payload, OPENAI)])
 
 
-@pytest.mark.parametrize("place", ['{"content":%s}', '{"tool_calls":[{"id":"a","function":{"name":"Bash","arguments":{"a":%s}}}]}', '{"reasoning_details":[{"data":%s}]}'])
+@pytest.mark.parametrize(
+    "place",
+    [
+        '{"content":%s}',
+        '{"tool_calls":[{"id":"a","function":{"name":"Bash","arguments":{"a":%s}}}]}',
+        '{"reasoning_details":[{"data":%s}]}',
+    ],
+)
 def test_what_nests_deeper_than_anybody_needs_is_refused_wherever_the_stack_stands(place: str) -> None:
     def frame(depth: int) -> bytes:
         return ('{"choices":[{"delta":' + place % ("[" * depth + "]" * depth) + "}]}").encode()

@@ -30,7 +30,10 @@ FULL = Envelope(
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(st.characters(exclude_categories=("Cs",))),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
@@ -78,7 +81,11 @@ def test_the_shown_text_is_not_carried_along() -> None:
 def test_a_changed_signature_does_not_open(data: st.DataObject) -> None:
     signature = seal(FULL, KEY)
     at = data.draw(st.integers(0, len(signature) - 1))
-    other = data.draw(st.sampled_from(string.ascii_letters + string.digits + "-_.=+/ \n\x00北").filter(lambda char: char != signature[at]))
+    other = data.draw(
+        st.sampled_from(string.ascii_letters + string.digits + "-_.=+/ \n\x00北").filter(
+            lambda char: char != signature[at]
+        )
+    )
     assert unseal(signature[:at] + other + signature[at + 1 :], KEY) is None
     assert unseal(signature[:at], KEY) is None
     assert unseal(signature + other, KEY) is None
@@ -187,5 +194,9 @@ def test_a_fingerprint_tells_edited_text() -> None:
 
 def test_field_names_are_short_on_the_wire_and_stay_what_they_are() -> None:
     """Signatures written by an earlier version must open: the wire names are a promise."""
-    payload = json.dumps({"b": "x", "m": "y", "k": "reasoning", "text": "t", "digest": "d", "details": [{"a": 1}], "calls": {"i": "s"}})
-    assert unseal(forged(packed(payload.encode())), KEY) == Envelope("x", "y", "reasoning", "t", "d", [{"a": 1}], {"i": "s"})
+    payload = json.dumps(
+        {"b": "x", "m": "y", "k": "reasoning", "text": "t", "digest": "d", "details": [{"a": 1}], "calls": {"i": "s"}}
+    )
+    assert unseal(forged(packed(payload.encode())), KEY) == Envelope(
+        "x", "y", "reasoning", "t", "d", [{"a": 1}], {"i": "s"}
+    )

@@ -63,7 +63,12 @@ def test_a_client_error_names_the_field() -> None:
 
 def test_an_upstream_error_keeps_what_helps_to_ask_again() -> None:
     error = RetryableError("slow down", status=429, upstream_status=429, retry_after=2.5, should_retry=True)
-    assert (error.type, error.upstream_status, error.retry_after, error.should_retry) == ("rate_limit_error", 429, 2.5, True)
+    assert (error.type, error.upstream_status, error.retry_after, error.should_retry) == (
+        "rate_limit_error",
+        429,
+        2.5,
+        True,
+    )
     assert UpstreamError("no").status == 502
 
 
@@ -77,7 +82,9 @@ def test_what_asking_again_can_not_help_says_so() -> None:
     ("overflow", "room"),
     [
         pytest.param(Overflow("prompt", prompt=10, window=5), 0, id="a prompt that is too long leaves none"),
-        pytest.param(Overflow("total", prompt=60, output=64, window=100), 100 - 60 - errors.OUTPUT_MARGIN, id="prompt and output"),
+        pytest.param(
+            Overflow("total", prompt=60, output=64, window=100), 100 - 60 - errors.OUTPUT_MARGIN, id="prompt and output"
+        ),
         pytest.param(Overflow("total", prompt=99, output=64, window=100), 0, id="a prompt that fills the window"),
         pytest.param(Overflow("output", output=64, limit=32), 32, id="the model's own limit"),
         pytest.param(Overflow("output", prompt=90, output=64, limit=32, window=120), 14, id="the smaller of both"),

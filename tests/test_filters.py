@@ -6,11 +6,23 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from answers import OPENAI, THINKS_ALOUD, plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.translate.deltas import Citation, Delta, Ended, Failed, Finish, Ignored, Text, Thinking, ThinkingState, ToolFragment, Usage
+from answers import OPENAI, THINKS_ALOUD, plan_of
+from claude_code_proxy.translate.deltas import (
+    Citation,
+    Delta,
+    Ended,
+    Failed,
+    Finish,
+    Ignored,
+    Text,
+    Thinking,
+    ThinkingState,
+    ToolFragment,
+    Usage,
+)
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.filters import Filters, PrefillEcho, StopScan, ThinkTags
 from claude_code_proxy.translate.json_fences import JsonFences
@@ -40,7 +52,9 @@ def through(make: Make, pieces: list[str]) -> list[tuple[str, str]]:
 def every_cut(text: str) -> list[list[str]]:
     """Return the text whole, by character, in two at each place, and in three at a few."""
     twos = [[text[:at], text[at:]] for at in range(1, len(text))]
-    threes = [[text[:a], text[a:b], text[b:]] for a, b in itertools.combinations(range(1, len(text)), 2)][:: max(1, len(text))]
+    threes = [[text[:a], text[a:b], text[b:]] for a, b in itertools.combinations(range(1, len(text)), 2)][
+        :: max(1, len(text))
+    ]
     return [[text], list(text), *twos, *threes]
 
 
@@ -49,15 +63,27 @@ def every_cut(text: str) -> list[list[str]]:
 THINK: list[tuple[str, str, list[tuple[str, str]]]] = [
     ("thinking, then text", "<think>hm</think>hi", [("Thinking", "hm"), ("Text", "hi")]),
     ("white space before the tag", " \n<think>hm</think>hi", [("Thinking", "hm"), ("Text", "hi")]),
-    ("white space behind the tag belongs to neither", "<think>hm</think>\n\n hi \n", [("Thinking", "hm"), ("Text", "hi \n")]),
+    (
+        "white space behind the tag belongs to neither",
+        "<think>hm</think>\n\n hi \n",
+        [("Thinking", "hm"), ("Text", "hi \n")],
+    ),
     ("the reasoning itself stays as it is", "<think>\nhm\n</think>hi", [("Thinking", "\nhm\n"), ("Text", "hi")]),
     ("thinking and nothing else", "<think>hm</think>", [("Thinking", "hm")]),
     ("thinking and white space", "<think>hm</think> \n", [("Thinking", "hm")]),
     ("an empty thought", "<think></think>hi", [("Text", "hi")]),
     ("never closed: all of it is thinking", "<think>hm hi", [("Thinking", "hm hi")]),
     ("closed by half a tag: it is part of the thought", "<think>hm</thi", [("Thinking", "hm</thi")]),
-    ("nested: the first end is the end", "<think>a<think>b</think>c</think>d", [("Thinking", "a<think>b"), ("Text", "c</think>d")]),
-    ("a second thought is text", "<think>a</think>b<think>c</think>", [("Thinking", "a"), ("Text", "b<think>c</think>")]),
+    (
+        "nested: the first end is the end",
+        "<think>a<think>b</think>c</think>d",
+        [("Thinking", "a<think>b"), ("Text", "c</think>d")],
+    ),
+    (
+        "a second thought is text",
+        "<think>a</think>b<think>c</think>",
+        [("Thinking", "a"), ("Text", "b<think>c</think>")],
+    ),
     ("an end without a beginning is text", "hm</think>hi", [("Text", "hm</think>hi")]),
     ("not at the start: text", "hi <think>hm</think>", [("Text", "hi <think>hm</think>")]),
     ("in code: text", "```\n<think>\n```", [("Text", "```\n<think>\n```")]),
@@ -68,11 +94,20 @@ THINK: list[tuple[str, str, list[tuple[str, str]]]] = [
     ("white space and nothing else: text", " \n", [("Text", " \n")]),
     ("capital letters: text", "<THINK>hm</THINK>", [("Text", "<THINK>hm</THINK>")]),
     ("signs that look like the end", "<think>a < b </ c </think>d", [("Thinking", "a < b </ c "), ("Text", "d")]),
+    ("Gemini's word for it", "<thought>hm</thought>hi", [("Thinking", "hm"), ("Text", "hi")]),
+    (
+        "the end of the other pair is part of the thought",
+        "<thought>a</think>b</thought>c",
+        [("Thinking", "a</think>b"), ("Text", "c")],
+    ),
+    ("half of either tag: text", "<tho", [("Text", "<tho")]),
     ("characters of many bytes", "<think>北😀</think>京", [("Thinking", "北😀"), ("Text", "京")]),
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in THINK])
+@pytest.mark.parametrize(
+    ("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in THINK]
+)
 def test_think_tags_split_anywhere(text: str, expected: list[tuple[str, str]]) -> None:
     for pieces in every_cut(text):
         assert through(ThinkTags, pieces) == expected, pieces
@@ -87,12 +122,21 @@ def test_a_thought_is_passed_on_while_it_comes() -> None:
 
 def test_text_behind_a_call_is_not_the_start_of_the_answer() -> None:
     tags = ThinkTags()
-    assert told(tags.feed([Text("<thi"), CALL, Text("<think>hm</think>")]) + tags.release()) == [("Text", "<thi"), ("ToolFragment", ""), ("Text", "<think>hm</think>")]
+    assert told(tags.feed([Text("<thi"), CALL, Text("<think>hm</think>")]) + tags.release()) == [
+        ("Text", "<thi"),
+        ("ToolFragment", ""),
+        ("Text", "<think>hm</think>"),
+    ]
 
 
 def test_a_thought_goes_on_behind_what_interrupts_it() -> None:
     tags = ThinkTags()
-    assert told(tags.feed([Text("<think>a</"), CALL, Text("think>b</think>c")])) == [("Thinking", "a</"), ("ToolFragment", ""), ("Thinking", "think>b"), ("Text", "c")]
+    assert told(tags.feed([Text("<think>a</"), CALL, Text("think>b</think>c")])) == [
+        ("Thinking", "a</"),
+        ("ToolFragment", ""),
+        ("Thinking", "think>b"),
+        ("Text", "c"),
+    ]
 
 
 def test_endless_white_space_is_not_held_for_ever() -> None:
@@ -113,7 +157,9 @@ PREFILL: list[tuple[str, str, list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in PREFILL])
+@pytest.mark.parametrize(
+    ("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in PREFILL]
+)
 def test_a_prefill_is_not_repeated(text: str, expected: list[tuple[str, str]]) -> None:
     for pieces in every_cut(text):
         assert through(lambda: PrefillEcho("Sure:"), pieces) == expected, pieces
@@ -121,7 +167,11 @@ def test_a_prefill_is_not_repeated(text: str, expected: list[tuple[str, str]]) -
 
 def test_an_echo_broken_by_something_else_is_none() -> None:
     echo = PrefillEcho("Sure:")
-    assert told(echo.feed([Text("Su"), CALL, Text("re: yes")])) == [("Text", "Su"), ("ToolFragment", ""), ("Text", "re: yes")]
+    assert told(echo.feed([Text("Su"), CALL, Text("re: yes")])) == [
+        ("Text", "Su"),
+        ("ToolFragment", ""),
+        ("Text", "re: yes"),
+    ]
 
 
 def test_a_long_prefill_is_compared_once() -> None:
@@ -151,7 +201,12 @@ STOPS: list[tuple[str, tuple[str, ...], str, list[tuple[str, str]]]] = [
     ("characters of many bytes", ("京😀",), "北京😀", [("Text", "北"), ("Finish", "京😀")]),
     ("signs with a meaning elsewhere", (".*", "a+"), "a a.* b", [("Text", "a a"), ("Finish", ".*")]),
     ("five of them", ("1", "2", "3", "4", "5"), "a5b1", [("Text", "a"), ("Finish", "5")]),
-    ("auto mode's question", ("</severity>",), "<severity>0</severity>", [("Text", "<severity>0"), ("Finish", "</severity>")]),
+    (
+        "auto mode's question",
+        ("</severity>",),
+        "<severity>0</severity>",
+        [("Text", "<severity>0"), ("Finish", "</severity>")],
+    ),
 ]
 
 
@@ -184,7 +239,18 @@ def test_only_a_possible_beginning_is_held_back() -> None:
 
 def test_nothing_comes_behind_a_stop_but_the_counts() -> None:
     scan = StopScan(("END",))
-    found = scan.feed([Text("aEND"), Text("b"), Thinking("c"), CALL, Usage(1, 2), Finish("tool_use"), Failed(ValueError("x")), Ended()])  # type: ignore[arg-type]
+    found = scan.feed(
+        [
+            Text("aEND"),
+            Text("b"),
+            Thinking("c"),
+            CALL,
+            Usage(1, 2),
+            Finish("tool_use"),
+            Failed(ValueError("x")),
+            Ended(),
+        ]
+    )  # type: ignore[arg-type]
     assert found == [Text("a"), Finish("stop_sequence", "END", "END"), Usage(1, 2)]
     assert scan.stopped
 
@@ -196,13 +262,17 @@ def test_thinking_and_arguments_are_not_scanned() -> None:
     assert not scan.stopped
 
 
-@pytest.mark.parametrize("between", [Usage(1, 2), ThinkingState({"n": 1}), Ignored("audio")], ids=lambda delta: type(delta).__name__)
+@pytest.mark.parametrize(
+    "between", [Usage(1, 2), ThinkingState({"n": 1}), Ignored("audio")], ids=lambda delta: type(delta).__name__
+)
 def test_a_stop_is_found_around_what_is_no_content(between: Delta) -> None:
     scan = StopScan(("END",))
     assert scan.feed([Text("aE"), between, Text("ND")]) == [Text("a"), between, Finish("stop_sequence", "END", "END")]
 
 
-@pytest.mark.parametrize("between", [Thinking("x"), CALL, Citation("u", "t"), Finish("end_turn")], ids=lambda delta: type(delta).__name__)
+@pytest.mark.parametrize(
+    "between", [Thinking("x"), CALL, Citation("u", "t"), Finish("end_turn")], ids=lambda delta: type(delta).__name__
+)
 def test_a_stop_does_not_reach_over_other_content(between: Delta) -> None:
     scan = StopScan(("END",))
     assert scan.feed([Text("aE"), between, Text("ND")]) == [Text("a"), Text("E"), between, Text("ND")]
@@ -215,7 +285,14 @@ def test_stop_sequences_as_long_as_books_are_looked_for_in_no_time() -> None:
 
 @given(st.text("ab", max_size=8), st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=3))
 def test_overlap_is_the_longest_end_that_begins_a_mark(text: str, marks: list[str]) -> None:
-    expected = max((size for size in range(len(text) + 1) if any(len(mark) > size and mark.startswith(text[len(text) - size :]) for mark in marks)), default=0)
+    expected = max(
+        (
+            size
+            for size in range(len(text) + 1)
+            if any(len(mark) > size and mark.startswith(text[len(text) - size :]) for mark in marks)
+        ),
+        default=0,
+    )
     assert overlap(text, tuple(marks)) == expected
 
 
@@ -240,7 +317,9 @@ FENCES: list[tuple[str, str, list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in FENCES])
+@pytest.mark.parametrize(
+    ("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in FENCES]
+)
 def test_pa_15_fences_around_json_split_anywhere(text: str, expected: list[tuple[str, str]]) -> None:
     for pieces in every_cut(text):
         assert through(JsonFences, pieces) == expected, pieces

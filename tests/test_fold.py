@@ -7,10 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from answers import KEY, MESSAGE_ID, OPENAI, THINKS_ALOUD, Heard, answer, chunk, fragment, hear, hear_whole, plan_of, stream
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers import (
+    KEY,
+    MESSAGE_ID,
+    OPENAI,
+    THINKS_ALOUD,
+    Heard,
+    answer,
+    chunk,
+    fragment,
+    hear,
+    hear_whole,
+    plan_of,
+    stream,
+)
 from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, digest, seal
@@ -41,7 +54,11 @@ def folded(*events: Event) -> dict[str, Any]:
 
 def block(start: dict[str, Any], *deltas: Any) -> dict[str, Any]:
     """Return the block that deltas make of its start."""
-    events = [MessageStart({"id": "msg_1"}), ContentBlockStart(0, start), *(ContentBlockDelta(0, delta) for delta in deltas)]
+    events = [
+        MessageStart({"id": "msg_1"}),
+        ContentBlockStart(0, start),
+        *(ContentBlockDelta(0, delta) for delta in deltas),
+    ]
     (made,) = folded(*events, ContentBlockStop(0))["content"]
     return dict(made)
 
@@ -98,9 +115,17 @@ def test_a_block(start: dict[str, Any], deltas: list[Any], expected: dict[str, A
 
 
 def test_the_end_replaces_what_the_start_said() -> None:
-    start = {"id": "msg_1", "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 7, "output_tokens": 1}}
+    start = {
+        "id": "msg_1",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 7, "output_tokens": 1},
+    }
     message = folded(
-        MessageStart(start), MessageDelta({"stop_reason": "stop_sequence", "stop_sequence": "END"}, {"input_tokens": 9, "output_tokens": 3}), MessageStop()
+        MessageStart(start),
+        MessageDelta({"stop_reason": "stop_sequence", "stop_sequence": "END"}, {"input_tokens": 9, "output_tokens": 3}),
+        MessageStop(),
     )
     assert message == {
         "id": "msg_1",
@@ -154,7 +179,10 @@ class Content:
         for index, (call_id, name, value) in enumerate(self.calls):
             start = {"index": index, "type": "function", "function": {"name": name, "arguments": ""}}
             chunks.append(chunk({"tool_calls": [start | ({"id": call_id} if call_id else {})]}))
-            chunks += [chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}) for piece in cut(json.dumps(value))]
+            chunks += [
+                chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+                for piece in cut(json.dumps(value))
+            ]
         chunks.append(chunk({}, self.finish))
         if self.usage:
             chunks.append({"choices": [], "usage": self.usage})
@@ -162,8 +190,14 @@ class Content:
 
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
-VALUES = st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3), max_leaves=5)
-CALLS = st.lists(st.tuples(st.sampled_from(["Bash", "Read", "unheard_of"]), st.dictionaries(WORDS, VALUES, max_size=3)), max_size=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=5,
+)
+CALLS = st.lists(
+    st.tuples(st.sampled_from(["Bash", "Read", "unheard_of"]), st.dictionaries(WORDS, VALUES, max_size=3)), max_size=3
+)
 
 
 @st.composite
@@ -180,7 +214,10 @@ def contents(draw: st.DrawFn) -> Content:
         refusal=refusal,
         calls=[(call_id, name, value) for call_id, (name, value) in zip(ids, calls, strict=False)],
         finish=draw(st.sampled_from(["stop", "tool_calls", "length", "content_filter", "odd"])),
-        usage=draw(st.none() | st.fixed_dictionaries({"prompt_tokens": st.integers(1, 99), "completion_tokens": st.integers(1, 99)})),
+        usage=draw(
+            st.none()
+            | st.fixed_dictionaries({"prompt_tokens": st.integers(1, 99), "completion_tokens": st.integers(1, 99)})
+        ),
     )
     if not (content.text or content.refusal or content.calls or content.thinking):
         content.text = "nothing"
@@ -203,7 +240,7 @@ def cutters(draw: st.DrawFn) -> Any:
 
 
 PLANS = st.builds(
-    lambda **fields: plan_of(**fields),
+    plan_of,
     show_thinking=st.booleans(),
     hide_thinking=st.booleans(),
     one_tool=st.booleans(),
@@ -265,20 +302,38 @@ def test_arguments_in_pieces_become_what_they_become_whole(value: dict[str, Any]
 
 
 def test_a_whole_message() -> None:
-    content = Content("hm", "reasoning", [], "hi", "", [("call_1", "Bash", {"command": "ls"})], "tool_calls", {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 75}})
+    content = Content(
+        "hm",
+        "reasoning",
+        [],
+        "hi",
+        "",
+        [("call_1", "Bash", {"command": "ls"})],
+        "tool_calls",
+        {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 75}},
+    )
     assert read_whole(content.whole(), OPENAI, plan_of(), message_id="msg_1") == {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
         "model": "claude-asked-for",
         "content": [
-            {"type": "thinking", "thinking": "hm", "signature": seal(Envelope("b", "m", "reasoning", None, digest("hm")), KEY)},
+            {
+                "type": "thinking",
+                "thinking": "hm",
+                "signature": seal(Envelope("b", "m", "reasoning", None, digest("hm")), KEY),
+            },
             {"type": "text", "text": "hi"},
             {"type": "tool_use", "id": "call_1", "name": "Bash", "input": {"command": "ls"}},
         ],
         "stop_reason": "tool_use",
         "stop_sequence": None,
-        "usage": {"input_tokens": 25, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 75, "output_tokens": 5},
+        "usage": {
+            "input_tokens": 25,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 75,
+            "output_tokens": 5,
+        },
     }
 
 
@@ -302,11 +357,17 @@ WHOLE_CALLS: list[tuple[str, Any, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "expected", "note"), [pytest.param(*rest, id=name) for name, *rest in WHOLE_CALLS])
+@pytest.mark.parametrize(
+    ("arguments", "expected", "note"), [pytest.param(*rest, id=name) for name, *rest in WHOLE_CALLS]
+)
 @pytest.mark.parametrize("hearing", ["whole answer", "whole call in a stream"])
 def test_to_07_arguments_that_come_whole(arguments: Any, expected: dict[str, Any], note: str, hearing: str) -> None:
     message = {"tool_calls": [{"id": "a", "type": "function", "function": {"name": "Bash", "arguments": arguments}}]}
-    heard: Heard = hear_whole(answer(message, "tool_calls")) if hearing == "whole answer" else hear(stream(chunk(message, "tool_calls")))
+    heard: Heard = (
+        hear_whole(answer(message, "tool_calls"))
+        if hearing == "whole answer"
+        else hear(stream(chunk(message, "tool_calls")))
+    )
     assert heard.calls == [("Bash", expected)]
     assert [code for code in heard.notes if code.startswith("arguments")] == ([note] if note else [])
 
@@ -319,7 +380,20 @@ def test_to_07_a_whole_answer_keeps_arguments_that_were_cut_off_as_text() -> Non
     assert hear_whole(answer(message, "length")).calls == [], "the model had no room: half a call is none"
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"choices":[]}', b"<html>502</html>", b'{"error":"no"}', b"\xff", answer({}), answer({"content": ""})])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"{}",
+        b'{"choices":[]}',
+        b"<html>502</html>",
+        b'{"error":"no"}',
+        b"\xff",
+        answer({}),
+        answer({"content": ""}),
+    ],
+)
 def test_an_answer_that_is_none_raises_an_upstream_error(body: bytes) -> None:
     with pytest.raises(UpstreamError):
         read_whole(body, OPENAI, plan_of(), message_id="msg_1")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import state_diagram
 
+import state_diagram
 from claude_code_proxy.translate.grammar import MOVES, State, advance, move_of
 from claude_code_proxy.wire.anthropic import (
     CitationsDelta,

@@ -204,7 +204,12 @@ HEALED = {
         [user("a"), assistant("b")],
         ["history-empty"],
     ),
-    "spaces are content": ([user(" ")], [user(" ")], []),
+    "white space alone is no content": ([user("a", " \n"), user("\t")], [user("a")], ["history-empty"]),
+    "white space between cited pieces is a paragraph's end": (
+        [assistant({"type": "text", "text": "a", "citations": [{}]}, "\n\n", "b")],
+        [assistant({"type": "text", "text": "a", "citations": [{}]}, "\n\n", "b")],
+        [],
+    ),
     "an unknown role": (
         [{"role": "ctx", "content": "x"}, {"role": "msg", "content": "y"}],
         [user("x"), user("y")],

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from claude_code_proxy.wire.json_scan import MAX_DEPTH, JsonScan, is_too_deep
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
@@ -185,7 +189,9 @@ def test_a_number_as_long_as_a_book_is_broken() -> None:
 
 
 @given(OBJECTS, st.booleans(), st.data())
-def test_every_json_object_is_complete_with_its_last_brace_and_not_before(value: dict[str, Any], ascii_only: bool, data: st.DataObject) -> None:
+def test_every_json_object_is_complete_with_its_last_brace_and_not_before(
+    value: dict[str, Any], ascii_only: bool, data: st.DataObject
+) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=data.draw(st.sampled_from([None, 1])))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     scan = JsonScan()
@@ -205,7 +211,12 @@ def test_any_text_is_complete_only_when_it_is_json(text: str, data: st.DataObjec
     cut = data.draw(st.integers(0, len(text)))
     scan, proven = fed(text[:cut], text[cut:])
     by_character, same = fed(*text)
-    assert (verdict(scan), proven, scan.passed, scan.begun) == (verdict(by_character), same, by_character.passed, by_character.begun)
+    assert (verdict(scan), proven, scan.passed, scan.begun) == (
+        verdict(by_character),
+        same,
+        by_character.passed,
+        by_character.begun,
+    )
     assert not (scan.complete and scan.broken)
     if scan.complete:
         assert isinstance(json.loads(proven), dict)

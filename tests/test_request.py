@@ -502,7 +502,7 @@ def test_any_request_is_a_valid_body_without_loss_and_always_the_same(dialect, a
     body = translated(request, dialect).body
     assert problems(body, **allowed) == []
     said = "\0".join(strings_of(body))
-    assert [words for words in texts_of(request) if words not in said] == []
+    assert [words for words in texts_of(request) if words.strip() and words not in said] == []
     assert json.loads(msgspec.json.encode(body)) == body
     again = translated(json.loads(json.dumps(request)), dialect).body
     assert msgspec.json.encode(again) == msgspec.json.encode(body)

@@ -73,6 +73,13 @@ PROMOTED = {
         "</｜DSML｜invoke>\n</｜DSML｜function_calls>",
         [READ],
     ),
+    "brackets around it": ('[Tool call: Bash({"command": "ls -la"})]', [LS]),
+    "brackets around two": (
+        '[Tool call: Bash({"command": "ls -la"})]\n[Tool call: Read({"path":"a.py","limit":3})]',
+        [LS, READ],
+    ),
+    "brackets before it": ('[TOOL CALL: Bash]\n{"command": "ls -la"}', [LS]),
+    "brackets with an id": ('[Tool Call: Bash (ID: call_1)]\nArguments: {"command": "ls -la"}', [LS]),
     "kimi": (
         "<|tool_calls_section_begin|><|tool_call_begin|>functions.Bash:0<|tool_call_argument_begin|>"
         '{"command": "ls -la"}<|tool_call_end|><|tool_calls_section_end|>',
@@ -106,6 +113,10 @@ LEFT_ALONE = {
     "kimi's tag alone": "<|tool_calls_section_begin|> opens the section.",
     "two fences": '```\na\n```\nand\n```\n<tool_call>{"name":"Bash","arguments":{"command":"x"}}</tool_call>\n```',
     "function tag of an undeclared name": "<function=main>{}</function>",
+    "brackets with words behind them": '[Tool call: Bash({"command": "ls"})] is how transcripts look.',
+    "brackets without arguments": "[Tool call: Bash]",
+    "brackets of an undeclared tool": '[Tool call: Rm({"path": "/"})]',
+    "brackets that never end": '[Tool call: Bash({"command": "ls"}',
     "a lonely bracket": "a < b and [x] and ` and `` done",
 }
 

@@ -80,12 +80,17 @@ CASES: list[tuple[str, dict[str, Any], Usage]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "expected"), [pytest.param(given, expected, id=name) for name, given, expected in CASES])
+@pytest.mark.parametrize(
+    ("given", "expected"), [pytest.param(given, expected, id=name) for name, given, expected in CASES]
+)
 def test_counts(given: dict[str, Any], expected: Usage) -> None:
     assert read_usage(given) == expected
 
 
-@pytest.mark.parametrize("given", [None, {}, [], "", 0, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": -1}, {"prompt_tokens": True}])
+@pytest.mark.parametrize(
+    "given",
+    [None, {}, [], "", 0, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": -1}, {"prompt_tokens": True}],
+)
 def test_no_counts(given: object) -> None:
     assert read_usage(given) is None
 
@@ -111,7 +116,9 @@ NUMBERS = st.integers(0, 10_000)
 
 
 @given(prompt=NUMBERS, completion=NUMBERS, cached=NUMBERS, written=NUMBERS, reasoning=NUMBERS)
-def test_the_prompt_is_the_sum_of_its_parts(prompt: int, completion: int, cached: int, written: int, reasoning: int) -> None:
+def test_the_prompt_is_the_sum_of_its_parts(
+    prompt: int, completion: int, cached: int, written: int, reasoning: int
+) -> None:
     usage = read_usage(
         {
             "prompt_tokens": prompt,
@@ -122,7 +129,8 @@ def test_the_prompt_is_the_sum_of_its_parts(prompt: int, completion: int, cached
         }
     )
     if usage is None:
-        assert not (prompt or completion)
+        assert not prompt
+        assert not completion
         return
     parts = usage.input_tokens + usage.cache_read + usage.cache_write
     assert parts == (prompt if cached + written <= prompt else prompt + cached + written)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from answers import MESSAGE_ID, Heard, judged, lines, plan_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answers import MESSAGE_ID, Heard, judged, lines, plan_of
 from claude_code_proxy.errors import FilteredError, RetryableError, UpstreamError
 from claude_code_proxy.translate.deltas import (
     Citation,
@@ -33,7 +33,11 @@ from claude_code_proxy.translate.writer import Writer
 STOP = Finish("end_turn", "stop")
 TOOL_CALLS = Finish("tool_use", "tool_calls")
 LENGTH = Finish("max_tokens", "length")
-LEAD = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": {"type": "web_search_tool_result_error"}}
+LEAD = {
+    "type": "web_search_tool_result",
+    "tool_use_id": "srvtoolu_1",
+    "content": {"type": "web_search_tool_result_error"},
+}
 
 
 def write(*deltas: Delta, plan: Plan | None = None) -> Heard:
@@ -44,7 +48,13 @@ def write(*deltas: Delta, plan: Plan | None = None) -> Heard:
     return judged(Heard(events, writer.failure, notes.codes()))
 
 
-def call(arguments: str = "{}", name: str = "Bash", id: str | None = "call_1", index: int = 0, state: str | None = None) -> ToolFragment:
+def call(
+    arguments: str = "{}",
+    name: str = "Bash",
+    id: str | None = "call_1",  # noqa: A002 - the field's own name
+    index: int = 0,
+    state: str | None = None,
+) -> ToolFragment:
     return ToolFragment(index, id, name, arguments, state=state)
 
 
@@ -278,7 +288,9 @@ BLOCKS: list[tuple[str, list[Delta], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("deltas", "expected"), [pytest.param(deltas, expected, id=name) for name, deltas, expected in BLOCKS])
+@pytest.mark.parametrize(
+    ("deltas", "expected"), [pytest.param(deltas, expected, id=name) for name, deltas, expected in BLOCKS]
+)
 def test_blocks(deltas: list[Delta], expected: str) -> None:
     assert write(*deltas).lines == lines(expected)
 
@@ -362,12 +374,18 @@ FAILURES: list[tuple[str, list[Delta], str]] = [
     ("a failure", [SAID, Failed(UpstreamError("no luck"))], "no luck"),
     ("a failure behind the finish reason", [SAID, STOP, Failed(UpstreamError("no luck"))], "no luck"),
     ("ST-12: a call that breaks off", [call('{"command":"ls'), Ended()], "broke off"),
-    ("ST-12: a call that breaks off although its answer says tool_calls", [call('{"command":"ls'), TOOL_CALLS], "broke off"),
+    (
+        "ST-12: a call that breaks off although its answer says tool_calls",
+        [call('{"command":"ls'), TOOL_CALLS],
+        "broke off",
+    ),
     ("a call whose arguments break after some were sent", [call('{"a":1,'), more("oops}"), TOOL_CALLS], "broke off"),
 ]
 
 
-@pytest.mark.parametrize(("deltas", "words"), [pytest.param(deltas, words, id=name) for name, deltas, words in FAILURES])
+@pytest.mark.parametrize(
+    ("deltas", "words"), [pytest.param(deltas, words, id=name) for name, deltas, words in FAILURES]
+)
 def test_failures(deltas: list[Delta], words: str) -> None:
     heard = write(*deltas)
     assert heard.failure is not None
@@ -378,7 +396,10 @@ def test_failures(deltas: list[Delta], words: str) -> None:
 
 def test_nothing_is_written_after_a_failure() -> None:
     lost = [Text("late"), call(), Failed(UpstreamError("other")), STOP, Ended()]
-    assert write(SAID, Failed(UpstreamError("no luck")), *lost).lines == write(SAID, Failed(UpstreamError("no luck"))).lines
+    assert (
+        write(SAID, Failed(UpstreamError("no luck")), *lost).lines
+        == write(SAID, Failed(UpstreamError("no luck"))).lines
+    )
 
 
 def test_a_failure_is_the_first_one() -> None:
@@ -394,7 +415,9 @@ NOT_EMPTY: list[tuple[str, list[Delta], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("deltas", "fields"), [pytest.param(deltas, fields, id=name) for name, deltas, fields in NOT_EMPTY])
+@pytest.mark.parametrize(
+    ("deltas", "fields"), [pytest.param(deltas, fields, id=name) for name, deltas, fields in NOT_EMPTY]
+)
 def test_an_empty_answer_with_a_reason_is_one(deltas: list[Delta], fields: dict[str, Any]) -> None:
     heard = write(*deltas, plan=plan_of(**fields))
     assert heard.failure is None
@@ -414,7 +437,12 @@ def test_message_start() -> None:
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": {"input_tokens": 42, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 1},
+        "usage": {
+            "input_tokens": 42,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "output_tokens": 1,
+        },
     }
 
 
@@ -433,7 +461,13 @@ def test_the_last_counts_win() -> None:
 
 
 def test_counts_nobody_gave_are_estimated_from_all_that_was_said() -> None:
-    heard = write(Thinking("x" * 40), Text("y" * 40), call('{"a":"' + "z" * 30 + '"}'), TOOL_CALLS, plan=plan_of(input_estimate=42))
+    heard = write(
+        Thinking("x" * 40),
+        Text("y" * 40),
+        call('{"a":"' + "z" * 30 + '"}'),
+        TOOL_CALLS,
+        plan=plan_of(input_estimate=42),
+    )
     assert heard.usage["input_tokens"] == 42
     assert 20 <= heard.usage["output_tokens"] <= 40
 
@@ -442,7 +476,9 @@ def test_counts_nobody_gave_are_estimated_from_all_that_was_said() -> None:
 
 
 def test_the_signature_carries_who_thought_and_a_fingerprint_of_what_was_shown() -> None:
-    (envelope,) = write(Thinking("hm", "reasoning"), STOP, plan=plan_of(backend="deepseek", upstream_model="r9")).envelopes
+    (envelope,) = write(
+        Thinking("hm", "reasoning"), STOP, plan=plan_of(backend="deepseek", upstream_model="r9")
+    ).envelopes
     assert envelope is not None
     assert (envelope.backend, envelope.model, envelope.field) == ("deepseek", "r9", "reasoning")
     assert (envelope.text, envelope.digest) == (None, digest("hm"))
@@ -466,7 +502,13 @@ def test_thinking_the_client_forbade_has_no_block() -> None:
 
 def test_each_thinking_block_carries_its_own_state() -> None:
     heard = write(
-        Thinking("a"), ThinkingState({"n": 1}), Text("b"), Thinking("c"), ThinkingState({"n": 2}), call(state="s"), TOOL_CALLS
+        Thinking("a"),
+        ThinkingState({"n": 1}),
+        Text("b"),
+        Thinking("c"),
+        ThinkingState({"n": 2}),
+        call(state="s"),
+        TOOL_CALLS,
     )
     assert [(envelope.details, envelope.calls, envelope.digest) for envelope in heard.envelopes if envelope] == [
         ([{"n": 1}], {}, digest("a")),
@@ -476,27 +518,48 @@ def test_each_thinking_block_carries_its_own_state() -> None:
 
 SIGNATURES: list[tuple[str, list[Delta], list[dict[str, str]]]] = [
     ("on the call", [call(state="s")], [{"call_1": "s"}]),
-    ("on a later fragment, before anything was sent", [call("", state=None), more('{"a":1}', state="s")], [{"call_1": "s"}]),
+    (
+        "on a later fragment, before anything was sent",
+        [call("", state=None), more('{"a":1}', state="s")],
+        [{"call_1": "s"}],
+    ),
     ("on a later fragment of a streamed call", [call('{"a"'), more(":1}", state="s")], [{"call_1": "s"}]),
     ("behind a streamed call", [call('{"a"'), more(":1}"), more("", state="s")], [{"call_1": "s"}]),
     ("behind a closed call", [call(), SAID, more("", state="s")], [{"call_1": "s"}]),
     ("twice: the first one counts", [call('{"a"', state="s"), more(":1}", state="t")], [{"call_1": "s"}]),
-    ("on both of two calls", [call(state="s"), call(id="call_2", index=1, state="t")], [{"call_1": "s"}, {"call_2": "t"}]),
+    (
+        "on both of two calls",
+        [call(state="s"), call(id="call_2", index=1, state="t")],
+        [{"call_1": "s"}, {"call_2": "t"}],
+    ),
     ("on the first of two calls", [call(state="s"), call(id="call_2", index=1)], [{"call_1": "s"}]),
-    ("on a call whose id the client sees otherwise", [call(id="functions.Bash:0", state="s")], [{"tu64_ZnVuY3Rpb25zLkJhc2g6MA": "s"}]),
+    (
+        "on a call whose id the client sees otherwise",
+        [call(id="functions.Bash:0", state="s")],
+        [{"tu64_ZnVuY3Rpb25zLkJhc2g6MA": "s"}],
+    ),
     ("on a call without id", [call(id=None, state="s")], [{"toolu_0123456789_0": "s"}]),
 ]
 
 
-@pytest.mark.parametrize(("deltas", "expected"), [pytest.param(deltas, expected, id=name) for name, deltas, expected in SIGNATURES])
-def test_gemini_a_call_keeps_its_signature_wherever_it_came(deltas: list[Delta], expected: list[dict[str, str]]) -> None:
+@pytest.mark.parametrize(
+    ("deltas", "expected"), [pytest.param(deltas, expected, id=name) for name, deltas, expected in SIGNATURES]
+)
+def test_gemini_a_call_keeps_its_signature_wherever_it_came(
+    deltas: list[Delta], expected: list[dict[str, str]]
+) -> None:
     heard = write(*deltas, TOOL_CALLS)
     assert [envelope.calls for envelope in heard.envelopes if envelope] == expected
     ids = {block["id"] for block in heard.message["content"] if block["type"] == "tool_use"}
     assert {name for calls in expected for name in calls} <= ids
 
 
-def detail(text: str | None = None, index: object = 0, type: str = "reasoning.text", **more: Any) -> dict[str, Any]:
+def detail(
+    text: str | None = None,
+    index: object = 0,
+    type: str = "reasoning.text",  # noqa: A002 - the field's own name
+    **more: Any,
+) -> dict[str, Any]:
     return {"type": type, "index": index, **({"text": text} if text is not None else {}), **more}
 
 
@@ -518,8 +581,12 @@ DETAILS: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pieces", "expected"), [pytest.param(pieces, expected, id=name) for name, pieces, expected in DETAILS])
-def test_reasoning_details_are_merged_as_they_go_back(pieces: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    ("pieces", "expected"), [pytest.param(pieces, expected, id=name) for name, pieces, expected in DETAILS]
+)
+def test_reasoning_details_are_merged_as_they_go_back(
+    pieces: list[dict[str, Any]], expected: list[dict[str, Any]]
+) -> None:
     details = Details()
     for piece in pieces:
         details.add(piece)
@@ -549,9 +616,17 @@ def test_names_and_toolsets_are_the_clients_own() -> None:
         "mcp__a_very_long_1a2b3c4d": ToolFacts("mcp__a_very_long_name", {}),
         "computer__click": ToolFacts("click", {}, toolset="computer"),
     }
-    heard = write(call(name="mcp__a_very_long_1a2b3c4d"), call(name="computer__click", id="b", index=1), TOOL_CALLS, plan=plan_of(tools=tools))
+    heard = write(
+        call(name="mcp__a_very_long_1a2b3c4d"),
+        call(name="computer__click", id="b", index=1),
+        TOOL_CALLS,
+        plan=plan_of(tools=tools),
+    )
     starts = [line for line in heard.lines if line.startswith("content_block_start")]
-    assert starts == ["content_block_start 0 tool_use call_1 mcp__a_very_long_name", "content_block_start 1 tool_use b click of computer"]
+    assert starts == [
+        "content_block_start 0 tool_use call_1 mcp__a_very_long_name",
+        "content_block_start 1 tool_use b click of computer",
+    ]
 
 
 def test_hi_14_a_name_no_tool_can_have_is_clipped() -> None:
@@ -567,14 +642,18 @@ IDS: list[tuple[str, list[Delta], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("deltas", "expected"), [pytest.param(deltas, expected, id=name) for name, deltas, expected in IDS])
+@pytest.mark.parametrize(
+    ("deltas", "expected"), [pytest.param(deltas, expected, id=name) for name, deltas, expected in IDS]
+)
 def test_ids(deltas: list[Delta], expected: list[str]) -> None:
     for _ in range(2):
         assert [block["id"] for block in write(*deltas, TOOL_CALLS).message["content"]] == expected
 
 
 def test_only_the_first_call_counts_when_the_client_wants_one() -> None:
-    heard = write(call('{"a"'), call('{"b":2}', id="call_2", index=1), more(":1}"), TOOL_CALLS, plan=plan_of(one_tool=True))
+    heard = write(
+        call('{"a"'), call('{"b":2}', id="call_2", index=1), more(":1}"), TOOL_CALLS, plan=plan_of(one_tool=True)
+    )
     assert heard.calls == [("Bash", {"a": 1})]
     assert "call-dropped" in heard.notes
 
@@ -590,7 +669,16 @@ def test_a_call_without_a_name_is_the_only_tool_there_is() -> None:
 
 
 def test_lead_blocks_open_the_answer_whole() -> None:
-    heard = write(Text("hi"), STOP, plan=plan_of(lead_blocks=({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}, LEAD)))
+    heard = write(
+        Text("hi"),
+        STOP,
+        plan=plan_of(
+            lead_blocks=(
+                {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}},
+                LEAD,
+            )
+        ),
+    )
     assert heard.lines == lines(
         """
         message_start
@@ -616,7 +704,16 @@ def test_lead_blocks_are_an_answer_even_when_the_backend_says_nothing() -> None:
 
 
 def test_an_answer_nobody_wants_has_no_content_of_any_kind() -> None:
-    everything = [Thinking("a"), ThinkingState({"n": 1}), Text("b"), Refusal("c"), Citation("u", "t"), call(state="s"), Usage(5, 1), STOP]
+    everything = [
+        Thinking("a"),
+        ThinkingState({"n": 1}),
+        Text("b"),
+        Refusal("c"),
+        Citation("u", "t"),
+        call(state="s"),
+        Usage(5, 1),
+        STOP,
+    ]
     heard = write(*everything, plan=plan_of(discard=True, lead_blocks=(LEAD,)))
     assert heard.lines == ["message_start", "message_delta max_tokens", "message_stop"]
     assert heard.usage["input_tokens"] == 5
@@ -631,7 +728,12 @@ DELTAS = st.one_of(
     st.builds(Refusal, WORDS),
     st.builds(Citation, WORDS, WORDS),
     st.builds(Ignored, WORDS),
-    st.builds(ThinkingState, st.dictionaries(st.sampled_from(["type", "index", "text", "data", "id"]), st.integers(0, 2) | WORDS, max_size=4)),
+    st.builds(
+        ThinkingState,
+        st.dictionaries(
+            st.sampled_from(["type", "index", "text", "data", "id"]), st.integers(0, 2) | WORDS, max_size=4
+        ),
+    ),
     st.builds(
         ToolFragment,
         st.none() | st.integers(0, 2),
@@ -641,12 +743,17 @@ DELTAS = st.one_of(
         state=st.none() | st.just("s"),
     ),
     st.builds(Usage, st.integers(0, 9), st.integers(0, 9)),
-    st.builds(Finish, st.sampled_from(["end_turn", "tool_use", "max_tokens", "refusal", "stop_sequence", "unknown", "error"]), WORDS, st.none() | st.just("END")),
+    st.builds(
+        Finish,
+        st.sampled_from(["end_turn", "tool_use", "max_tokens", "refusal", "stop_sequence", "unknown", "error"]),
+        WORDS,
+        st.none() | st.just("END"),
+    ),
     st.builds(Failed, st.sampled_from([UpstreamError("x"), FilteredError("y")])),
     st.just(Ended()),
 )
 PLANS = st.builds(
-    lambda **fields: plan_of(**fields),
+    plan_of,
     show_thinking=st.booleans(),
     hide_thinking=st.booleans(),
     one_tool=st.booleans(),

@@ -58,6 +58,7 @@ class Exchange:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
+        self._taught: dict[str, Any] = {}
 
     async def run(self, request: Mapping[str, Any]) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal."""
@@ -78,7 +79,7 @@ class Exchange:
         self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
-        return await prepare(self._services, request, self.notes, self._asker(str(request["model"])))
+        return await prepare(self._services, request, self.notes, self._asker(str(request["model"])), self._taught)
 
     def _asker(self, model: str) -> Ask:
         """Return a way for the proxy to ask `model` something itself."""
@@ -93,18 +94,21 @@ class Exchange:
 
     async def _insist(self, request: Mapping[str, Any], prepared: Prepared, watch: Watch, sink: Sink) -> None:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
-        failures, last = 0, self._services.config.max_retries
+        failures, last, refused = 0, self._services.config.max_retries, ""
         repairs: list[Mapping[str, Any]] = []
         while True:
             try:
                 async with self._services.slots[prepared.route.backend.name].hold(self._priority(prepared.route)):
-                    return await self._ask(prepared, watch, sink)
+                    return await self._answered(prepared, watch, sink)
             except RetryableError as error:
                 wait = _backoff(failures, error.retry_after)
                 if sink.spoken or failures >= last or wait > _MAX_WAIT:
                     raise
                 failures += 1
             except UpstreamError as error:
+                if error.words != refused:  # another complaint: what the last one was about is mended
+                    self._learn(prepared.route)
+                refused = error.words
                 repair = {} if sink.spoken or len(repairs) >= _MOST_REPAIRS else self._repair(prepared, error)
                 if not repair or repair in repairs:
                     raise
@@ -122,8 +126,8 @@ class Exchange:
         return Priority.BACKGROUND if route.tier == "small" else Priority.MAIN
 
     def _repair(self, prepared: Prepared, error: UpstreamError) -> Mapping[str, Any]:
-        """Learn from a refusal; returns what is different now, empty when asking again would not help."""
-        route, body = prepared.route, prepared.translated.body
+        """Read a refusal; returns what is to be different now, empty when asking again would not help."""
+        body = prepared.translated.body
         if isinstance(error, ContextOverflowError):
             overflow = error.overflow
             if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
@@ -134,10 +138,22 @@ class Exchange:
             facts = read_repair(Refusal(text=error.words, param=error.param, body=body), prepared.dialect)
         else:
             return {}
-        if facts and "room" not in facts:
-            self._services.learned.add(route.backend, route.model, facts)
-            self.notes.add("backend-learned", "", ", ".join(facts))
+        lasting = {name: value for name, value in facts.items() if name != "room"}
+        if lasting:
+            self._taught |= lasting
+            self.notes.add("backend-learned", "", ", ".join(lasting))
         return facts
+
+    async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
+        await self._ask(prepared, watch, sink)
+        self._learn(prepared.route)
+
+    def _learn(self, route: Route) -> None:
+        """Remember what the backend refused, once it has taken the request without that: only then it was the cause."""
+        known = self._services.learned.facts(route.backend, route.model)
+        fresh = {name: value for name, value in self._taught.items() if known.get(name) != value}
+        if fresh:
+            self._services.learned.add(route.backend, route.model, fresh)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route

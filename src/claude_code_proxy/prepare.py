@@ -28,16 +28,22 @@ class Prepared(msgspec.Struct, frozen=True):
     translated: Translated
 
 
-async def prepare(services: Services, request: Mapping[str, Any], notes: Notes, ask: Ask | None = None) -> Prepared:
+async def prepare(
+    services: Services,
+    request: Mapping[str, Any],
+    notes: Notes,
+    ask: Ask | None = None,
+    taught: Mapping[str, Any] = {},
+) -> Prepared:
     """Prepare a request. Raises ClientError for one that can't be sent.
 
     ask: a way to put a request of the proxy's own to the model; None for a request that is only to be counted: nothing
-    outside of this machine is asked then.
+    outside of this machine is asked then. taught: facts the backend has just made known by a refusal.
     """
     config = services.config
     request = await services.shaper.shape(request, notes, ask)
     route = resolve(str(request["model"]), config)
-    learned = services.learned.facts(route.backend, route.model)
+    learned = {**services.learned.facts(route.backend, route.model), **taught}
     dialect = apply(recognise(route.backend, route.model, services.catalogue.identity(route.backend)), learned)
     facts = services.catalogue.facts(route.backend, route.model)
     wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]

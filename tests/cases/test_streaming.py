@@ -264,8 +264,7 @@ def test_st_07_an_id_on_every_fragment_is_still_one_call(
     pieces = list(pieces_of(JSON_B, 6))
     names = ["Read" if named or place == 0 else None for place in range(len(pieces))]
     chunks = [
-        called(entry(piece, name, index=0, id="chatcmpl-tool-9f"))
-        for piece, name in zip(pieces, names, strict=True)
+        called(entry(piece, name, index=0, id="chatcmpl-tool-9f")) for piece, name in zip(pieces, names, strict=True)
     ]
     backend.play([way(ended(*chunks, finish="tool_calls"))])
     heard = client.ask(stream=True, tools=TOOLS)
@@ -322,7 +321,9 @@ def test_st_09_an_empty_name_first_is_no_name(backend: Backend, client: Client, 
 
 
 @each_way
-def test_st_10_arguments_repeated_whole_in_the_last_chunk_count_once(backend: Backend, client: Client, way: Any) -> None:
+def test_st_10_arguments_repeated_whole_in_the_last_chunk_count_once(
+    backend: Backend, client: Client, way: Any
+) -> None:
     chunks = [
         called(entry("", "Read", index=0, id="r")),
         *(called(entry(piece, index=0)) for piece in pieces_of(JSON_B, 7)),
@@ -561,7 +562,7 @@ def test_st_19_every_frame_has_its_event_line(backend: Backend, client: Client, 
     assert "[DONE]" not in heard.raw.decode()
 
 
-HARD = "北京 łódź 🧑‍🚀 é \u2028 \u0085 \u00a0 \\ \" / \u0000 end"
+HARD = '北京 łódź 🧑‍🚀 é \u2028 \u0085 \u00a0 \\ " / \u0000 end'
 
 
 @pytest.mark.parametrize("ascii_only", [True, False], ids=["escaped", "raw"])

@@ -16,7 +16,14 @@ SSE = {"content-type": "text/event-stream; charset=utf-8"}
 def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     """Return one chunk as OpenAI sends it."""
     choice = {"index": 0, "delta": delta or {}, "logprobs": None, "finish_reason": finish}
-    return {"id": "chatcmpl-q", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **more}
+    return {
+        "id": "chatcmpl-q",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        **more,
+    }
 
 
 def said(text: str) -> dict[str, Any]:

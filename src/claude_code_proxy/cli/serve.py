@@ -46,6 +46,7 @@ def serve(overrides: Mapping[str, str]) -> int:
         uvicorn.Config(
             create_app(config, Learned(state and state / "learned.json")),
             http=HttpProtocol,
+            ws="none",
             lifespan="on",  # a start that fails ends the process
             log_level="warning",
             access_log=False,

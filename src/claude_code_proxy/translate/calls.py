@@ -15,8 +15,8 @@ from .deltas import ToolFragment
 class Call:
     """One tool call as far as it is known.
 
-    proven: what of the arguments may be passed on and was not yet taken; whole: they came all at once; echo: it began as
-    a bare repetition of the call before it, and is none of its own unless arguments follow; client_id: as the client
+    proven: what of the arguments may be passed on and was not yet taken; whole: they came all at once; echo: it began
+    as a bare repetition of the call before it, and is none of its own unless arguments follow; client_id: as the client
     was told, "" before; carried: its signature is on its way to the client.
     """
 

@@ -21,14 +21,14 @@ _SPACE = re.compile(r"\s")
 
 
 def render_all(content: object, context: Context, path: str) -> list[Part]:
-    """Return a string or a list of blocks as parts; empty texts are left out."""
+    """Return a string or a list of blocks as parts; blank texts in a list are left out, as they mean nothing."""
     if isinstance(content, str):
         return [text_part(content)] if content else []
     return [
         part
         for number, item in enumerate(items(content))
         for part in _render_item(item, context, f"{path}.{number}")
-        if part.get("text") != ""
+        if part.get("text", "a picture or file").strip()
     ]
 
 

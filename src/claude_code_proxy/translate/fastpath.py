@@ -10,6 +10,7 @@ The law, tested on every recording and on mutations: with and without this file 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -30,17 +31,18 @@ _FRAME = {
     ),
 }
 _END = b'"}}\n\n'
-
-_decode_text = msgspec.json.Decoder(str).decode
+_PROBE = "a string no backend sends"
 
 
 class TokenPath:
     """Remembers what the last token frame looked like. `text`: the string of the frame last taken, still as JSON.
 
-    watches: characters that something else looks for in the text; a string with one of them takes the long way.
+    read: the long way of a payload, up to deltas; watches: characters that something else looks for in the text: a
+    string with one of them takes the long way.
     """
 
-    def __init__(self, watches: str = "") -> None:
+    def __init__(self, read: Callable[[bytes], list[Delta]], watches: str = "") -> None:
+        self._read = read
         self._plain = _plain(watches)
         self.kind: type[Delta] | None = None
         self.text = b""
@@ -52,9 +54,7 @@ class TokenPath:
 
     def frame(self, payload: bytes) -> bytes | None:
         """Return the frame for `payload`, None when it must take the long way."""
-        if self.kind is None or len(payload) < self._least:
-            return None
-        if not (payload.startswith(self._before) and payload.endswith(self._after)):
+        if self.kind is None or not self._fits(payload):
             return None
         text = payload[len(self._before) : -len(self._after)]
         if not self._plain.fullmatch(text) or not (text.isascii() or _is_utf8(text)):
@@ -65,7 +65,7 @@ class TokenPath:
 
     def learn(self, payload: bytes, deltas: list[Delta], events: list[Event]) -> None:
         """Learn from a payload that took the long way and became one delta of the open block; else forget."""
-        self.kind = None
+        known, self.kind = self.kind, None
         if len(deltas) != 1 or len(events) != 1 or self._misses >= _MISSES:
             return
         delta, event = deltas[0], events[0]
@@ -77,22 +77,27 @@ class TokenPath:
             field = delta.field
         else:  # the event is what a filter held back, or the delta is hidden
             return
+        opening = _FRAME[type(delta)] % event.index
+        if known is type(delta) and opening == self._opening and self._fits(payload):
+            self.kind = known  # the frame that is known, with a string that was not plain
+            return
         self._misses += 1
-        self._remember(payload, delta.text, field, type(delta), event.index)
+        if self._find(payload, field, delta):
+            self.kind, self._opening = type(delta), opening
 
-    def _remember(self, payload: bytes, text: str, field: str, kind: type[Delta], index: int) -> None:
-        key = re.compile(rb'"%s": ?"' % field.encode())
-        places = list(key.finditer(payload))
-        if len(places) != 1:
-            return
-        start = places[0].end()
-        found = _PLAIN.match(payload, start)
-        if found is None or not _reads_as(payload[start - 1 : found.end() + 1], text):
-            return
-        self.kind = kind
-        self._before, self._after = payload[:start], payload[found.end() :]
+    def _find(self, payload: bytes, field: str, delta: Text | Thinking) -> bool:
+        """Look for the string, and prove it to be the one that is read: another one there must be read as such."""
+        places = [*re.finditer(rb'"%s": ?"' % field.encode(), payload)]
+        found = _PLAIN.match(payload, places[0].end()) if len(places) == 1 else None
+        if found is None:
+            return False
+        self._before, self._after = payload[: found.start()], payload[found.end() :]
         self._least = len(self._before) + len(self._after) + 1
-        self._opening = _FRAME[kind] % index
+        probe = self._read(self._before + _PROBE.encode() + self._after)
+        return probe == [msgspec.structs.replace(delta, text=_PROBE)]
+
+    def _fits(self, payload: bytes) -> bool:
+        return len(payload) >= self._least and payload.startswith(self._before) and payload.endswith(self._after)
 
 
 @lru_cache(64)
@@ -102,14 +107,6 @@ def _plain(watches: str) -> re.Pattern[bytes]:
         return _PLAIN
     heads = bytes(sorted({character.encode("utf-8", "replace")[0] for character in watches}))
     return re.compile(rb'[^"\\\x00-\x1f' + re.escape(heads) + rb"]+")
-
-
-def _reads_as(literal: bytes, text: str) -> bool:
-    """Whether a JSON string is exactly `text`: the place found is the place the reader read."""
-    try:
-        return bool(_decode_text(literal) == text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -3,7 +3,7 @@
 Sessions get poisoned: a call was interrupted, a result lost, an id used twice, a turn left empty. The real API answers
 400 to all later turns; here the conversation is put right instead. What comes out obeys these laws, whatever came in:
 
-* roles are user, assistant and system; content is a list of blocks, none of them an empty text, no message empty;
+* roles are user, assistant and system; content is a list of blocks, none of them a blank text, no message empty;
 * only assistant messages hold `tool_use` (server and MCP calls included), with ids never used before;
 * behind every assistant message with calls stands one user message that begins with one `tool_result` per call, in
   the order of the calls; there are no other results;
@@ -132,18 +132,21 @@ def _role(message: Mapping[str, Any]) -> str:
 
 
 def _blocks(content: object, path: str, notes: Notes) -> Iterable[Block]:
-    for number, item in enumerate([content] if isinstance(content, str) else items(content)):
+    parts = [content] if isinstance(content, str) else items(content)
+    spaced = any(mapping(item).get("citations") for item in parts)  # they cut one text, and white space ends paragraphs
+    for number, item in enumerate(parts):
         block = {"type": "text", "text": item} if isinstance(item, str) else mapping(item)
-        if _says_nothing(block):
+        if _says_nothing(block, spaced=spaced):
             notes.add("history-empty", f"{path}.content.{number}")
         else:
             yield _plain(block)
 
 
-def _says_nothing(block: Block) -> bool:
+def _says_nothing(block: Block, *, spaced: bool) -> bool:
     kind = text(block.get("type"))
+    words = text(block.get("text")) if spaced else text(block.get("text")).strip()
     failed_compaction = kind == "compaction" and not text(block.get("content"))
-    return not block or kind in _UNSPOKEN or failed_compaction or (kind == "text" and not text(block.get("text")))
+    return not block or kind in _UNSPOKEN or failed_compaction or (kind == "text" and not words)
 
 
 def _plain(block: Block) -> Block:

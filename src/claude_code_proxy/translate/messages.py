@@ -89,6 +89,7 @@ class _Writer:
             if kept is not block:
                 self._context.notes.add("attribution-dropped", path)
             parts += self._words(render(kept, self._context, path), path)
+        parts = [part for part in parts if part["text"].strip()]
         if parts:
             self._add(self._dialect.system_role, content_of(parts, strings=True))
 

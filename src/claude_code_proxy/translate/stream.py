@@ -7,6 +7,7 @@ Everything here is pure: the shell feeds what it reads, sends what it gets, and 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -41,7 +42,7 @@ class StreamTranslator:
         self._decoder = Decoder()
         self._filters = Filters(dialect, plan, self.notes)
         self.writer = Writer(plan, self.notes, message_id=message_id)
-        self._tokens = TokenPath(self._filters.watches)
+        self._tokens = TokenPath(partial(read_chunk, dialect=dialect), self._filters.watches)
         self.done = False
 
     @property

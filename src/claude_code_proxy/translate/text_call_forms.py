@@ -2,11 +2,13 @@
 
 Each form has an opening, a closing (none: the end of the answer) and a reader. A reader returns the calls of a block as
 (name, arguments as JSON text), or nothing when it is not what it looked like. Sources of the forms: the chat templates
-of Hermes/Qwen, Qwen-Coder, GLM, Llama 3, Mistral, DeepSeek V3/V3.1/V3.2 (DSML) and Kimi K2; cases ST-24..ST-26.
+of Hermes/Qwen, Qwen-Coder, GLM, Llama 3, Mistral, DeepSeek V3/V3.1/V3.2 (DSML) and Kimi K2; `[Tool call: ...]` is how
+models repeat transcripts (openclaw/openclaw#989, 2026-01); cases ST-24..ST-26.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -26,6 +28,7 @@ class Form(NamedTuple):
     read: Callable[[str], Calls]
 
 
+_JSON = json.JSONDecoder()
 _FUNCTION = re.compile(r"<function=([^>\s]+)>(.*?)</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
 _GLM_ARGUMENT = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
@@ -39,6 +42,10 @@ _KIMI = re.compile(
     re.DOTALL,
 )
 _MISTRAL = re.compile(r"([^\s\[\]{}]+)\[ARGS\]")
+_BRACKETED = re.compile(
+    r"\s*\[tool call:\s*([\w.:-]+)\s*(?:(\()|(?:\(id:[^)\]]*\)\s*)?\]\s*(?:arguments:)?)\s*(?=\{)", re.IGNORECASE
+)
+_BRACKETED_END = re.compile(r"\s*\)\s*\]")
 _END_TOKENS = re.compile(r"(?:<\|(?:eom_id|eot_id|im_end|end_of_text)\|>|</s>)\s*$")
 
 
@@ -93,6 +100,29 @@ def _mistral(block: str) -> Calls:
     return [(name, arguments.strip()) for name, arguments in zip(pieces[::2], pieces[1::2], strict=True)]
 
 
+def _bracketed(block: str) -> Calls:
+    """`[Tool call: name({...})]`, or the arguments behind the bracket; nothing else stands between or behind."""
+    calls: Calls = []
+    at, written = 0, block.rstrip()
+    while at < len(written):
+        head = _BRACKETED.match(written, at)
+        end = _end_of_object(written, head.end()) if head else 0
+        closed = _BRACKETED_END.match(written, end) if head and head[2] else None
+        if head is None or not end or (head[2] and not closed):
+            return []
+        calls.append((head[1], written[head.end() : end]))
+        at = closed.end() if closed else end
+    return calls
+
+
+def _end_of_object(written: str, start: int) -> int:
+    """Return where the JSON object that begins at `start` ends, 0 for none."""
+    try:
+        return _JSON.raw_decode(written, start)[1]
+    except (ValueError, RecursionError):
+        return 0
+
+
 def _llama(block: str) -> Calls:
     inner = _END_TOKENS.sub("", block.removeprefix("<|python_tag|>")).strip()
     calls: Calls = []
@@ -135,6 +165,7 @@ FORMS: tuple[Form, ...] = (
     Form("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", _kimi),
     Form("[TOOL_CALLS]", "", _mistral),
     Form("<|python_tag|>", "", _llama),
+    *(Form(mark, "", _bracketed) for mark in ("[Tool call:", "[Tool Call:", "[TOOL CALL:", "[tool call:")),
 )
 
 BARE = Form("{", "", _json_calls)

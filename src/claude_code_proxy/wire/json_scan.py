@@ -45,8 +45,8 @@ def is_too_deep(text: bytes) -> bool:
 class JsonScan:
     """`feed` each piece and pass on what it returns.
 
-    begun: a first key has; complete: the object has ended; broken: the text is no JSON object; repaired: what was passed
-    on differs from what came; passed: characters read up to the end of the object, or to where it broke.
+    begun: a first key has; complete: the object has ended; broken: the text is no JSON object; repaired: what was
+    passed on differs from what came; passed: characters read up to the end of the object, or to where it broke.
     """
 
     def __init__(self) -> None:

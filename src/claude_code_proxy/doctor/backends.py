@@ -1,0 +1,227 @@
+"""Each backend: reachable, its key accepted, and the tiers' models there, with their limits and dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from ..backends.address import headers, models_url
+from ..backends.catalogue import UNKNOWN
+from ..config import Config
+from ..dialects import DIALECTS, ROWS, recognise
+from ..endpoint import Backend, is_loopback
+from ..prepare import Prepared, prepare
+from ..routing import resolve
+from ..translate.notes import Notes
+from ..wire.shapes import count
+from .faults import is_key_refused, is_refused_model, is_unreached, key_setting, told
+from .inside import PATIENCE, Inside, Reply
+from .report import Group, Line
+
+_GOOD = 200
+_REFUSED = (401, 403)
+_TIERS = {"BIG_MODEL": "claude-opus", "MIDDLE_MODEL": "claude-sonnet", "SMALL_MODEL": "claude-haiku"}
+_CREDENTIALS = ("authorization", "api-key")
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model that tiers use. asked: a name clients use for it; settings: of the tiers, such as `BIG_MODEL`."""
+
+    backend: Backend
+    name: str
+    asked: str
+    settings: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What lines call it."""
+        return f"{self.backend.name}/{self.name}"
+
+
+def tier_models(config: Config) -> list[Model]:
+    """Return the distinct models of the three tiers, the big one first."""
+    found: dict[tuple[str, str], Model] = {}
+    for setting, asked in _TIERS.items():
+        route = resolve(asked, config)
+        key = route.backend.name, route.model
+        known = found.get(key) or Model(route.backend, route.model, asked, ())
+        found[key] = msgspec.structs.replace(known, settings=(*known.settings, setting))
+    return list(found.values())
+
+
+class Visit:
+    """One backend being looked at. `well`: its models can be asked."""
+
+    def __init__(self, proxy: Inside, backend: Backend, models: list[Model]) -> None:
+        self.well = True
+        self._proxy = proxy
+        self._backend = backend
+        self._models = [model for model in models if model.backend.name == backend.name]
+        self._replies: dict[str, Reply] = {}
+
+    async def lines(self) -> AsyncIterator[Line]:
+        """Yield what there is to say of the backend, then of each model."""
+        group = Group(f"Backend {self._backend.name}")
+        listing = await self._list(with_key=True)
+        proven = listing == _GOOD and bool(self._backend.key) and await self._list(with_key=False) in _REFUSED
+        first = self._models[-1] if self._models else None  # the cheapest
+        hello = None if proven or first is None else await self._hello(first)
+        yield self._reached(group, listing, hello)
+        if self.well:
+            yield self._key(group, listing, hello, proven=proven)
+        if not self._models:
+            yield group.ok("backend.unused", "no tier uses it")
+        for model in self._models:
+            async for line in self._model(model):
+                yield line
+
+    async def _list(self, *, with_key: bool) -> int:
+        """Ask for the model list; returns the status, 0 when nothing answers."""
+        backend, services = self._backend, self._proxy.services
+        sent = headers(backend, recognise(backend, ""), stream=False)
+        if not with_key:
+            sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
+        try:
+            async with (
+                asyncio.timeout(PATIENCE),
+                services.client.session.get(models_url(backend), headers=sent, allow_redirects=False) as response,
+            ):
+                status = response.status
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return 0
+        if with_key and status == _GOOD:
+            await services.catalogue.refresh(backend)
+        return status
+
+    async def _hello(self, model: Model) -> Reply:
+        """One tiny call, made once for each model."""
+        if model.name not in self._replies:
+            asked = {"model": model.asked, "max_tokens": 16, "messages": [{"role": "user", "content": "Say hello."}]}
+            self._replies[model.name] = await self._proxy.ask(asked)
+        return self._replies[model.name]
+
+    def _reached(self, group: Group, listing: int, hello: Reply | None) -> Line:
+        backend = self._backend
+        if not listing and (hello is None or is_unreached(hello.error)):
+            self.well = False
+            words, remedy = told(hello, backend, "") if hello else ("it can't be reached", "Check its base URL")
+            return group.failed("backend.reachable", words, remedy)
+        known = sum(name == backend.name for name, _ in self._proxy.services.catalogue.all())
+        models = f"{known} models listed" if known else "no model list"
+        return group.ok("backend.reachable", f"{backend.base_url} answers, {models}")
+
+    def _key(self, group: Group, listing: int, hello: Reply | None, *, proven: bool) -> Line:
+        name, setting = "backend.key", key_setting(self._backend)
+        if proven:
+            return group.ok(name, "key accepted: the model list needs it")
+        if is_key_refused(hello.error) if hello else listing in _REFUSED:
+            self.well = False
+            words = told(hello, self._backend, "")[0] if hello else f"key refused with status {listing}"
+            return group.failed(name, words, f"Check {setting}: the backend's key, not the client's")
+        if hello is None:
+            return group.warning(name, "key not checked: the list of models needs none, and no tier uses this backend")
+        if not hello.failed:
+            return group.ok(name, "key accepted by a tiny call")
+        if is_refused_model(hello.error):
+            return group.ok(name, "key accepted: the backend looked for the model")
+        return group.warning(name, f"key not checked: {told(hello, self._backend, '')[0]}", "See the models below")
+
+    async def _model(self, model: Model) -> AsyncIterator[Line]:
+        group = Group(f"Model {model.title} ({', '.join(model.settings)})")
+        if not self.well:
+            yield group.warning("model.exists", "not asked: its backend is not in order", "See the backend's lines above")
+            return
+        yield await self._exists(group, model)
+        notes = Notes()
+        request = {"model": model.asked, "max_tokens": 1 << 30, "messages": [{"role": "user", "content": "Hello."}]}
+        prepared = await prepare(self._proxy.services, request, notes)
+        yield self._window(group, model, prepared)
+        yield self._output(group, model)
+        yield group.ok("model.dialect", _dialect(self._proxy, model, prepared))
+        for line in learned_lines(group, self._proxy, model):
+            yield line
+
+    async def _exists(self, group: Group, model: Model) -> Line:
+        name, setting = "model.exists", model.settings[0]
+        catalogue = self._proxy.services.catalogue
+        listed = catalogue.facts(model.backend, model.name) is not UNKNOWN
+        if listed and not model.backend.azure_api_version:
+            return group.ok(name, "the backend lists it")
+        hello = await self._hello(model)
+        if not hello.failed:
+            return group.ok(name, "it answers, though the backend does not list it")
+        words, remedy = told(hello, model.backend, setting)
+        if not is_refused_model(hello.error):
+            return group.failed(name, words, remedy)
+        near = near_names(model.name, [facts.id for owner, facts in catalogue.all() if owner == model.backend.name])
+        return group.failed(name, words, f"Set {setting} to a model it has, such as {', '.join(near)}" if near else remedy)
+
+    def _window(self, group: Group, model: Model, prepared: Prepared) -> Line:
+        window, services = prepared.translated.plan.window, self._proxy.services
+        if not window:
+            return group.warning(
+                "model.window",
+                "window unknown: a prompt that is too long is noticed when the backend refuses it",
+                "Set MODEL_WINDOW to the tokens it takes",
+            )
+        learned = count(services.learned.facts(model.backend, model.name).get("window"))
+        source = "MODEL_WINDOW" if services.config.model_window else "learned" if learned else "from the backend"
+        return group.ok("model.window", f"window {window} tokens ({source})")
+
+    def _output(self, group: Group, model: Model) -> Line:
+        services = self._proxy.services
+        learned = count(services.learned.facts(model.backend, model.name).get("max_output"))
+        listed = services.catalogue.facts(model.backend, model.name).max_output
+        if learned or listed:
+            source = "learned" if learned else "from the backend"
+            return group.ok("model.output", f"output at most {learned or listed} tokens ({source})")
+        limit = services.config.max_tokens_limit
+        return group.ok("model.output", f"output limit not told: at most {limit} tokens (MAX_TOKENS_LIMIT)")
+
+
+def near_names(wanted: str, known: list[str]) -> list[str]:
+    """Return the known names most like a wanted one, with or without their maker's name before the slash."""
+    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    bare = {name.rpartition("/")[2]: name for name in known}
+    close += [bare[name] for name in difflib.get_close_matches(wanted.rpartition("/")[2], list(bare), n=3, cutoff=0.5)]
+    return list(dict.fromkeys(close))[:3]
+
+
+def learned_lines(group: Group, proxy: Inside, model: Model) -> Iterator[Line]:
+    """Yield what the backend taught of a model, one line a fact."""
+    facts: Mapping[str, object] = proxy.services.learned.facts(model.backend, model.name)
+    for name, value in facts.items():
+        yield group.ok("model.learned", f"learned: {name} = {msgspec.json.encode(value).decode()}")
+    if not facts:
+        yield group.ok("model.learned", "nothing learned of it yet")
+
+
+def _dialect(proxy: Inside, model: Model, prepared: Prepared) -> str:
+    backend = model.backend
+    identity = proxy.services.catalogue.identity(backend)
+    spoken = recognise(backend, model.name, identity)
+    family = "" if spoken == DIALECTS[spoken.name] else ", with what this model's family needs"
+    taught = "" if prepared.dialect == spoken else ", changed by what was learned"
+    return f"dialect {spoken.name}: {_reason(backend, spoken.name, identity)}{family}{taught}"
+
+
+def _reason(backend: Backend, name: str, identity: str) -> str:
+    parts = urlsplit(backend.base_url)
+    host = parts.hostname or ""
+    row = next(row for row in ROWS if row.dialect.name == name)
+    if backend.dialect:
+        return "set by DIALECT" if backend.name == "default" else "set for this backend"
+    if backend.azure_api_version:
+        return "AZURE_API_VERSION is set"
+    if row.at(host):
+        return f"known by its host {host}"
+    if name == identity:
+        return "the server says so"
+    if is_loopback(host) and parts.port in row.ports:
+        return f"guessed by port {parts.port}"
+    return "nothing tells which server it is; DIALECT can"
