@@ -35,9 +35,8 @@ async def run(peers: str, *, quick: bool) -> Results:
     with ExitStack() as stack:
         home = stack.enter_context(folder())
         port = free_port()
-        backend = Process(
-            [sys.executable, "-m", "bench.backend", str(port)], {"PYTHONPATH": str(_ROOT)}, _made(home / "backend")
-        )
+        command = [sys.executable, "-m", "bench.backend", str(port)]
+        backend = Process(command, {"PYTHONPATH": str(_ROOT)}, _made(home / "backend"))
         stack.callback(backend.stop)
         targets = all_targets(peers)
         for target in targets:
@@ -45,7 +44,7 @@ async def run(peers: str, *, quick: bool) -> Results:
         results.targets = targets
         await _ready(port)
         for target in targets:
-            await _set_up(target, port, home, results, starts=1 if quick else 3)
+            await _set_up(target, port, home, results, starts=3)
         rounds = 1 if quick else 0
         for scenario in _chosen():
             await _measure(scenario, targets, results, seconds, rounds or scenario.rounds)

@@ -67,7 +67,7 @@ class _Connection(asyncio.Protocol):
             return
         script = script_in(request)
         if b'"stream":true' not in request and b'"stream": true' not in request:
-            self._transport.write(_json(answer(script.kind, script.tokens)))
+            self._transport.write(_json(answer(script.tokens)))
         elif script.rate:
             self._play(script)
         else:

@@ -11,21 +11,7 @@ from .frames import Script
 
 _SYSTEM = "You are a coding agent. " + "Work in small steps, read before you write, and say what you did. " * 3
 _LINE = "    {name} = load({path!r}, mode={mode})  # {comment}\n"
-_WORDS = [
-    "config",
-    "session",
-    "buffer",
-    "stream",
-    "token",
-    "reader",
-    "writer",
-    "parser",
-    "signal",
-    "handler",
-    "request",
-    "answer",
-    "history",
-]
+_WORDS = ("config", "session", "buffer", "stream", "token", "reader", "writer", "parser", "signal", "handler", "answer")
 
 
 def body(script: Script, *, stream: bool = True, **fields: Any) -> bytes:

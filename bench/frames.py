@@ -24,7 +24,8 @@ def read_config(path: Path) -> dict[str, str]:
         return dict(line.split("=", 1) for line in file if "=" in line)
 ```
 
-Was sich ändert: nothing for callers – only the leak is gone. I'll run the tests next, then look at “edge” cases like C:\\temp.
+Was sich ändert: nothing for callers, only the leak is gone. I'll run the tests next, then look at “edge” cases
+like C:\\temp or 北京.
 """
 _PIECE = re.compile(r"\s*\w{1,6}|[^\w\s]{1,3}|\s+")
 _SCRIPT = re.compile(rb"\[\[(text|reasoning|tools) (\d+) (\d+(?:\.\d+)?)\]\]")
@@ -66,7 +67,7 @@ def frames(kind: str, tokens: int) -> tuple[bytes, ...]:
 
 
 @functools.cache
-def answer(kind: str, tokens: int) -> bytes:
+def answer(tokens: int) -> bytes:
     """Return the whole answer as one JSON text."""
     message = {"role": "assistant", "content": "".join(pieces(tokens))}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}

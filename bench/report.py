@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .goals import GOALS
@@ -101,7 +101,7 @@ def _tables(results: Results) -> list[str]:
 
 def _machine(results: Results) -> str:
     names = [f"{target.name} {target.version}".replace("direct no proxy", "") for target in results.targets]
-    day = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    day = datetime.now(tz=UTC).date().isoformat()
     return (
         f"{day}; {_cpu_model()}, {os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}, "
         f"Python {platform.python_version()}; {', '.join(filter(None, names))}; "

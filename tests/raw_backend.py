@@ -42,12 +42,17 @@ Answerer = Callable[[Asked], Awaitable[None]]
 
 @dataclass
 class RawBackend:
-    """url, key: as OPENAI_BASE_URL and OPENAI_API_KEY want them; asked: the chat requests so far."""
+    """What has happened so far.
+
+    url, key: as OPENAI_BASE_URL and OPENAI_API_KEY want them; asked: the chat requests; connections: those that had
+    one; lists: how often the model list was asked for; ended: connections that are over.
+    """
 
     url: str
     key: str = "sk-backend"
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    lists: int = 0
     ended: int = 0
 
     @property
@@ -56,14 +61,19 @@ class RawBackend:
 
 
 @contextlib.asynccontextmanager
-async def raw_backend(answer: Answerer, *, models: Mapping[str, Any] | None = None) -> AsyncIterator[RawBackend]:
-    """Serve. answer: sends what it likes, for each chat request; models: the answer of the model list, None for none."""
+async def raw_backend(
+    answer: Answerer, *, models: Mapping[str, Any] | Callable[[], bytes] | None = None
+) -> AsyncIterator[RawBackend]:
+    """Serve.
+
+    answer: sends what it likes, for each chat request; models: the answer of the model list, or what gives its bytes,
+    None for none.
+    """
     backend = RawBackend("")
     tasks: list[Any] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        backend.connections += 1
-        connection, again = backend.connections, 0
+        connection, again = 0, 0
         tasks.append(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
             while True:
@@ -73,8 +83,12 @@ async def raw_backend(answer: Answerer, *, models: Mapping[str, Any] | None = No
                     if models is None:
                         writer.write(head(404, content_length="0", connection="close"))
                         return
-                    writer.write(whole(models))
+                    backend.lists += 1
+                    writer.write(models() if callable(models) else whole(models))
                     continue
+                if not again:
+                    backend.connections += 1
+                    connection = backend.connections
                 asked = Asked(len(backend.asked) + 1, connection, again, head, json.loads(body), writer)
                 again += 1
                 backend.asked.append(asked)

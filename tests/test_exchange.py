@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ async def test_what_does_not_pass_is_a_status(backend: Backend, fault: str, *, s
     status, kind, _ = envelope(reply)
     assert status >= 429 or status == 408
     assert kind in ("api_error", "overloaded_error", "rate_limit_error", "timeout_error")
-    assert len(backend.chats) == 2
+    pooled = "connection" in fault or "cut" in fault  # one that was used before is replaced, once
+    assert len(backend.chats) in ((2, 3) if pooled else (2,))
 
 
 @BOTH
@@ -206,10 +208,15 @@ async def test_a_backend_that_refuses_connections_is_named_with_its_setting(*, s
     assert "OPENAI_BASE_URL" in message
 
 
-async def test_a_backend_whose_name_is_unknown_is_named_with_its_setting() -> None:
+async def test_a_backend_whose_name_is_unknown_is_named_with_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     async with running(At("http://no-such-host.invalid/v1")) as app:
         status, _, message = envelope(await app.post(hello(stream=True)))
     assert status == 502
+    assert "name is unknown" in message
     assert "OPENAI_BASE_URL" in message
 
 

@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import recorded
-from answers import MESSAGE_ID, OPENAI, THINKS_ALOUD, chunk, every_way, plan_of, stream
+from answers import MESSAGE_ID, OPENAI, THINKS_ALOUD, chunk, every_way, fragment, plan_of, stream
 from claude_code_proxy.translate import stream as translation
+from claude_code_proxy.translate.deltas import ToolFragment
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.fastpath import TokenPath
 from claude_code_proxy.translate.plan import Plan
@@ -28,11 +29,19 @@ class LongWay(TokenPath):
     def frame(self, payload: bytes) -> bytes | None:
         return None
 
+    def fragment(self, payload: bytes) -> ToolFragment | None:
+        return None
+
 
 class Counted(TokenPath):
-    """Counts the frames that took the short way."""
+    """Counts the frames that took the short way, or half of it."""
 
     taken = 0
+
+    def fragment(self, payload: bytes) -> ToolFragment | None:
+        found = super().fragment(payload)
+        self.taken += found is not None
+        return found
 
     def frame(self, payload: bytes) -> bytes | None:
         found = super().frame(payload)
@@ -72,6 +81,11 @@ def body(*chunks: dict[str, Any], done: bool = True) -> bytes:
     return stream(*chunks, done=done)
 
 
+def call(*pieces: str, name: str = "Bash", **more: Any) -> list[dict[str, Any]]:
+    """Return the chunks of a tool call, its arguments in pieces."""
+    return [fragment(name=name, index=0, id="call_1"), *(fragment(piece, **{"index": 0, **more}) for piece in pieces)]
+
+
 def raw(*payloads: str | bytes) -> bytes:
     """Return a stream of payloads as they stand."""
     frames = [one.encode() if isinstance(one, str) else one for one in payloads]
@@ -90,6 +104,11 @@ WORDS = [f" word{n}" for n in range(12)]
 def test_frames_that_are_alike_take_the_short_way(field: str) -> None:
     """The first opens the block, the second is learned from."""
     assert same([body(*texts(*WORDS, field=field), STOP)]) == len(WORDS) - 2
+
+
+def test_arguments_of_a_call_go_half_the_way() -> None:
+    pieces = ['{"command"', ': "ec', "ho 'ä'", " \\n \\u00e4", ' \\"x\\"', '", "more"', ": [1, 2", "3]}"]
+    assert same([body(*call(*pieces), chunk({}, "tool_calls"))]) == len(pieces) - 1
 
 
 @pytest.mark.parametrize(
@@ -167,6 +186,9 @@ def test_what_differs_takes_the_long_way(other: str, way: Callable[[bytes], list
 
 
 DOUBLES = {
+    "arguments twice": '{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s","arguments" : "same"}}]}}]}',
+    "arguments of two calls": '{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}},'
+    '{"index":1,"function":{"arguments" : "same"}}]}}]}',
     "the field twice": '{"choices":[{"index":0,"delta":{"content":"%s","content":"same"}}]}',
     "the field twice, oddly spaced": '{"choices":[{"index":0,"delta":{"content":"%s","content"  :  "same"}}]}',
     "the field twice, escaped": '{"choices":[{"index":0,"delta":{"content":"%s","cont\\u0065nt":"same"}}]}',
@@ -207,6 +229,26 @@ ANSWERS = {
     "reasoning, then text": [*texts(*WORDS, field="reasoning_content"), *texts(*WORDS)],
     "both by turns": [one for word in WORDS for one in (*texts(word, field="reasoning"), *texts(word))],
     "both fields at once": [chunk({"reasoning": word, "reasoning_content": word}) for word in WORDS],
+    "a call": call('{"x"', ": ", '"wor', "d0 STOP", ' wor"', "}"),
+    "a call behind text": [*texts(*WORDS[:3]), *call('{"x"', ": ", "1", ", ", '"y":2', "}"), *texts(*WORDS[3:])],
+    "a call in the middle of text": [
+        *texts("a", "b"),
+        *call('{"x"', ": ", "1"),
+        *texts("c", "d", "e"),
+        *call("2", "3}"),
+    ],
+    "a call that breaks": call('{"x"', ": ", "nul", "?", "}", "more", "and more"),
+    "a call that says too much": call('{"x"', ": ", "1", "}", "}", "}", " ", "x"),
+    "two calls at one place": [*call('{"x":', "1", "}"), *call('{"x":', "1", "}", name="Read", id="call_2")],
+    "calls by turns": [
+        fragment(piece, index=number, id=f"call_{number}", name="Read")
+        for piece in ('{"a"', ":", "1", "}")
+        for number in (0, 1)
+    ],
+    "a call that repeats its name": [
+        fragment(piece, index=0, id="c", name="Edit") for piece in ('{"a"', ":", "1", "}")
+    ],
+    "all arguments again": call('{"a"', ":", "1", "}", '{"a":1}'),
     "json in a fence": texts("```", "json\n", '{"a"', ":1}", "\n``", "`"),
 }
 
@@ -239,6 +281,7 @@ def test_a_stream_that_breaks_off(cut: int) -> None:
 STRINGS = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ["<think>", "</think>", "STOP", '"', "\\"]
 )
+TOOL = {"index": 0, "id": "c", "function": {"name": "Bash"}}
 FIELDS = st.sampled_from(["content", "reasoning_content", "reasoning", "thinking", "refusal", "text"])
 SHAPES = st.sampled_from(
     [
@@ -250,6 +293,12 @@ SHAPES = st.sampled_from(
         lambda field, text: {"choices": [{"delta": {field: text}}, {"index": 1, "delta": {field: "other"}}]},
         lambda field, text: {field: text, "choices": [{"delta": {"content": text}}]},
         lambda field, text: {"choices": [{"text": text}]},
+        lambda field, text: fragment(text, index=0),
+        lambda field, text: fragment(text),
+        lambda field, text: fragment(text, index=0, id="c", name="Bash"),
+        lambda field, text: chunk({"tool_calls": [{"index": 0, "function": {"arguments": text}}], field: text}),
+        lambda field, text: chunk({"tool_calls": [TOOL, {"index": 1, "function": {"arguments": text}}]}),
+        lambda field, text: chunk({"function_call": {"name": "Bash", "arguments": text}}),
         lambda field, text: {"choices": [{"message": {field: text}, "delta": {}}]},
     ]
 )

@@ -125,6 +125,15 @@ def test_the_plan_knows_how_to_answer():
     assert (plan.max_tokens, plan.window) == (8000, 200_000)
 
 
+def test_the_plan_knows_the_ids_that_were_used():
+    used = [assistant({"type": "tool_use", "id": name, "name": "Bash", "input": {}}) for name in ("call_0", "call_0_2")]
+    results = [user({"type": "tool_result", "tool_use_id": name, "content": "ok"}) for name in ("call_0", "call_0_2")]
+    history = [user(text("go")), used[0], results[0], used[1], results[1]]
+    tools = [{"name": "Bash", "input_schema": {"type": "object"}}]
+    request = {"model": "claude", "max_tokens": 9, "messages": history, "tools": tools}
+    assert translated(request).plan.used_ids == {"call_0", "call_0_2"}
+
+
 def test_thinking_switched_off_hides_thinking():
     plan = translated({"thinking": {"type": "disabled"}}).plan
     assert plan.hide_thinking

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_code_proxy.translate.deltas import Usage
-from claude_code_proxy.translate.usage import anthropic_usage, read_usage
+from claude_code_proxy.translate.usage import anthropic_usage, cut_window, read_usage
 
 CASES: list[tuple[str, dict[str, Any], Usage]] = [
     ("plain", {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13}, Usage(10, 3)),
@@ -136,3 +136,20 @@ def test_the_prompt_is_the_sum_of_its_parts(
     assert parts == (prompt if cached + written <= prompt else prompt + cached + written)
     assert usage.output_tokens == completion
     assert min(anthropic_usage(usage)[name] for name in anthropic_usage(usage) if name.endswith("_tokens")) >= 0
+
+
+@pytest.mark.parametrize(
+    ("estimate", "usage", "window"),
+    [
+        (20_000, Usage(4090, 6), 4096),
+        (20_000, Usage(4096, 300), 4096),
+        (20_000, Usage(1096, 0, cache_read=3000), 4096),
+        (9000, Usage(2040, 3), 2048),
+        (20_000, Usage(5000, 6), 0),  # less than was sent, but no window ends there: a cache not counted
+        (6000, Usage(4090, 6), 0),  # an estimate may be that wrong
+        (2900, Usage(1020, 4), 0),
+        (20_000, Usage(0, 0), 0),
+    ],
+)
+def test_cx_08_counts_that_end_at_a_windows_edge_show_a_cut_prompt(estimate: int, usage: Usage, window: int) -> None:
+    assert cut_window(estimate, usage) == window

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import structlog
 
 from .backend_tables import DEFAULT_NAME
 from .backends.slots import Priority
@@ -43,6 +44,10 @@ _MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is repor
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 _REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again
 
+_LARGER = (
+    "Give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH or num_ctx; LM Studio: the loaded context length), "
+    "or set MODEL_WINDOW, so that what does not fit is refused and the client compacts."
+)
 _NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of backend {}"}  # of those without a setting
 
 _encode = msgspec.json.Encoder().encode
@@ -233,6 +238,7 @@ class Exchange:
         self._begin()
         self._announce()
         self._count(translator)
+        self._warn()
         await sink.end()
 
     def _announce(self) -> None:
@@ -248,6 +254,14 @@ class Exchange:
         if usage is not None:
             record.input_tokens = usage.input_tokens + usage.cache_write
             record.cache_read, record.output_tokens, record.cost = usage.cache_read, usage.output_tokens, usage.cost
+
+
+    def _warn(self) -> None:
+        """Tell a person, not only the client, that the model read half of what it was sent."""
+        cut = next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
+        if cut:
+            model = f"{self.record.backend}/{self.record.upstream_model}"
+            structlog.get_logger().warning(f"{model} cut a prompt of {cut}, in silence. {_LARGER}")
 
 
 def _check_room(prepared: Prepared, declared: int) -> None:

@@ -35,10 +35,11 @@ class Shaper:
         if self._config.prompt_compression == "none" or not request.get("system"):
             return request
         shorter = await self._compressed(request["system"], ask)
+        if shorter.changed or shorter.is_over:
+            self._tell(shorter.summary)
         if not shorter.changed:
             return request
         notes.add("prompt-compressed", "system", shorter.summary)
-        self._tell(shorter.summary)
         return {**request, "system": shorter.system}
 
     async def _compressed(self, system: object, ask: Ask | None) -> Compacted:

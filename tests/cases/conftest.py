@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -48,6 +49,16 @@ def environment(backend: Backend, **more: str) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def asked_through(backend: Backend, **settings: str) -> Iterator[Client]:
+    """Send requests through a proxy of their own, with further settings."""
+    with (
+        start_proxy(environment(backend, **settings)) as proxy,
+        httpx2.Client(base_url=proxy.url, timeout=30, trust_env=False) as http,
+    ):
+        yield Client(http, proxy.log)
+
+
 @pytest.fixture(scope="session")
 def module_backend() -> Iterator[Backend]:
     with Backend(rules=rules, models=WINDOWS) as running:
@@ -70,6 +81,13 @@ def backend(module_backend: Backend) -> Iterator[Backend]:
     assert module_backend.illegal == []
 
 
+@pytest.fixture(scope="session")
+def http(proxy: ProxyProcess) -> Iterator[httpx2.Client]:
+    """A plain HTTP client of the proxy."""
+    with httpx2.Client(base_url=proxy.url, timeout=30, trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
-def client(http: httpx2.Client) -> Client:
-    return Client(http)
+def client(http: httpx2.Client, proxy: ProxyProcess) -> Client:
+    return Client(http, proxy.log)

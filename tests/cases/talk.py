@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,10 +72,11 @@ class Heard:
 
 
 class Client:
-    """Asks a proxy. Whatever comes back is held against the API's rules first."""
+    """Asks a proxy. Whatever comes back is held against the API's rules first. log: what the proxy wrote so far."""
 
-    def __init__(self, http: httpx2.Client) -> None:
+    def __init__(self, http: httpx2.Client, log: Callable[[], str] = str) -> None:
         self.http = http
+        self.log = log
 
     def ask(
         self,

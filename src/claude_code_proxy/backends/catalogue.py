@@ -21,7 +21,8 @@ __all__ = ["UNKNOWN", "Catalogue", "ModelFacts"]
 _TIMEOUT = 15  # seconds
 _MAX_LIST = 32 * 1024 * 1024  # bytes; OpenRouter's list is about 1 MB
 _LOOK_AGAIN = 30.0  # seconds: a local server says its window only once it has loaded the model
-_FAULTS = (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError, ValueError)
+_SOON = 15.0  # seconds: a server whose list can't be read may be starting; doubles each time
+_FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError)
 
 
 class Catalogue:
@@ -38,7 +39,8 @@ class Catalogue:
     def facts(self, backend: Backend, model: str) -> ModelFacts:
         """Return what is known of a model; `UNKNOWN` is an answer too."""
         known = self._models.get(backend.name, {})
-        return known.get(model) or known.get(model.split(":", maxsplit=1)[0]) or UNKNOWN
+        bare = model.removeprefix("models/").split(":", maxsplit=1)[0]  # OpenRouter's variants have the same limits
+        return known.get(model) or known.get(bare) or UNKNOWN
 
     def identity(self, backend: Backend) -> str:
         """Return which server program a backend is, "" while nobody knows."""
@@ -51,11 +53,14 @@ class Catalogue:
                 yield backend, model
 
     async def keep_fresh(self, backends: Mapping[str, Backend], every: float) -> None:
-        """Read all lists now and every `every` seconds, for ever."""
+        """Read all lists now and every `every` seconds, for ever; sooner while one of them can't be read."""
+        soon = _SOON
         while True:
-            await asyncio.gather(*(self.refresh(backend) for backend in backends.values()))
+            read = await asyncio.gather(*(self.refresh(backend) for backend in backends.values()))
             self.first_read.set()
-            await asyncio.sleep(every)
+            pause = every if all(read) else min(soon, every)
+            soon = _SOON if all(read) else soon * 2
+            await asyncio.sleep(pause)
 
     def look_again(self, backend: Backend, model: str) -> None:
         """After an answer: a local server that has loaded the model now knows the window it did not know before."""
@@ -91,7 +96,8 @@ class Catalogue:
         return models
 
     async def _get(self, backend: Backend, url: str) -> tuple[Any, str]:
-        sent = headers(backend, recognise(backend, ""), stream=False)
+        # a connection of its own: one that idles for an hour is dead when the next chat takes it from the pool
+        sent = headers(backend, recognise(backend, ""), stream=False) | {"Connection": "close"}
         async with (
             asyncio.timeout(_TIMEOUT),
             self._session.get(url, headers=sent, allow_redirects=False) as response,

@@ -29,7 +29,12 @@ UNKNOWN = ModelFacts(id="")
 def read_models(answer: object) -> list[ModelFacts]:
     """Return the models in a list: OpenAI's shape, with what OpenRouter, Groq, Mistral, vLLM and llama.cpp add."""
     listed = items(mapping(answer).get("data")) or items(mapping(answer).get("models")) or items(answer)
-    return [_model(mapping(entry)) for entry in listed if text(mapping(entry).get("id"))]
+    return [_model(mapping(entry)) for entry in listed if _id(mapping(entry))]
+
+
+def _id(entry: Mapping[str, Any]) -> str:
+    """The name to ask for: OpenAI's field, else the one of Ollama's and Gemini's own lists; Gemini's need no prefix."""
+    return (text(entry.get("id")) or text(entry.get("model")) or text(entry.get("name"))).removeprefix("models/")
 
 
 def _model(entry: Mapping[str, Any]) -> ModelFacts:
@@ -39,7 +44,7 @@ def _model(entry: Mapping[str, Any]) -> ModelFacts:
     capable = mapping(entry.get("capabilities"))
     supported = items(entry.get("supported_parameters"))
     return ModelFacts(
-        id=text(entry.get("id")),
+        id=_id(entry),
         name=text(entry.get("name")) or text(entry.get("display_name")),
         window=_first(
             provider.get("context_length"),

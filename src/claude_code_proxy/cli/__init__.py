@@ -17,6 +17,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+config_app = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -52,6 +55,35 @@ def demo_command(
     from ..demo.run import run  # noqa: PLC0415 - needs the optional extra
 
     raise typer.Exit(run(once=once))
+
+
+@app.command("doctor")
+def doctor_command(
+    deep: Annotated[bool, typer.Option(help="Make a dozen tiny calls per model and print a score card.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look at environment, settings and backends; exit code 0 all well, 1 something failed, 2 settings wrong."""
+    from .doctor import doctor  # noqa: PLC0415 - a serving process needs none of it
+
+    raise typer.Exit(doctor(deep=deep, as_data=as_json))
+
+
+@config_app.command("check")
+def config_check_command() -> None:
+    """Print every setting with its source, and what is wrong; exit code 2 when something is."""
+    from .doctor import config_check  # noqa: PLC0415 - as above
+
+    raise typer.Exit(config_check())
+
+
+@config_app.command("show")
+def config_show_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON.")] = False,
+) -> None:
+    """Print every setting with its source, secrets hidden."""
+    from .doctor import config_show  # noqa: PLC0415 - as above
+
+    raise typer.Exit(config_show(as_data=as_json))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from ..backend_tables import DEFAULT_NAME
 from ..backends.address import headers, models_url
 from ..backends.catalogue import UNKNOWN
 from ..config import Config
@@ -19,10 +20,11 @@ from ..prepare import Prepared, prepare
 from ..routing import resolve
 from ..translate.notes import Notes
 from ..wire.shapes import count
-from .faults import is_key_refused, is_refused_model, is_unreached, key_setting, told
+from .faults import is_key_refused, is_refused_model, is_unreached, key_setting, told, url_setting
 from .inside import PATIENCE, Inside, Reply
 from .report import Group, Line
 
+_SMALL_WINDOW = 32_768  # tokens in which Claude Code has hardly room to work (case CX-08)
 _GOOD = 200
 _REFUSED = (401, 403)
 _TIERS = {"BIG_MODEL": "claude-opus", "MIDDLE_MODEL": "claude-sonnet", "SMALL_MODEL": "claude-haiku"}
@@ -55,10 +57,11 @@ def tier_models(config: Config) -> list[Model]:
 
 
 class Visit:
-    """One backend being looked at. `well`: its models can be asked."""
+    """One backend being looked at. `well`: it can be asked; `there`: the models it has."""
 
     def __init__(self, proxy: Inside, backend: Backend, models: list[Model]) -> None:
         self.well = True
+        self.there: list[Model] = []
         self._proxy = proxy
         self._backend = backend
         self._models = [model for model in models if model.backend.name == backend.name]
@@ -109,10 +112,11 @@ class Visit:
         backend = self._backend
         if not listing and (hello is None or is_unreached(hello.error)):
             self.well = False
-            words, remedy = told(hello, backend, "") if hello else ("it can't be reached", "Check its base URL")
+            unasked = f"{backend.base_url} can't be reached", f"Check {url_setting(backend)}, and that the server runs"
+            words, remedy = told(hello, backend, "") if hello else unasked
             return group.failed("backend.reachable", words, remedy)
         known = sum(name == backend.name for name, _ in self._proxy.services.catalogue.all())
-        models = f"{known} models listed" if known else "no model list"
+        models = f"models listed: {known}" if known else f"no model list (status {listing})"
         return group.ok("backend.reachable", f"{backend.base_url} answers, {models}")
 
     def _key(self, group: Group, listing: int, hello: Reply | None, *, proven: bool) -> Line:
@@ -134,12 +138,15 @@ class Visit:
     async def _model(self, model: Model) -> AsyncIterator[Line]:
         group = Group(f"Model {model.title} ({', '.join(model.settings)})")
         if not self.well:
-            yield group.warning("model.exists", "not asked: its backend is not in order", "See the backend's lines above")
+            yield group.warning("model.exists", "not asked: its backend fails", "See the backend's lines")
             return
-        yield await self._exists(group, model)
-        notes = Notes()
-        request = {"model": model.asked, "max_tokens": 1 << 30, "messages": [{"role": "user", "content": "Hello."}]}
-        prepared = await prepare(self._proxy.services, request, notes)
+        exists = await self._exists(group, model)
+        yield exists
+        if exists.status == "failed":
+            return
+        self.there.append(model)
+        request = {"model": model.asked, "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello."}]}
+        prepared = await prepare(self._proxy.services, request, Notes())
         yield self._window(group, model, prepared)
         yield self._output(group, model)
         yield group.ok("model.dialect", _dialect(self._proxy, model, prepared))
@@ -159,7 +166,8 @@ class Visit:
         if not is_refused_model(hello.error):
             return group.failed(name, words, remedy)
         near = near_names(model.name, [facts.id for owner, facts in catalogue.all() if owner == model.backend.name])
-        return group.failed(name, words, f"Set {setting} to a model it has, such as {', '.join(near)}" if near else remedy)
+        such = f"Set {setting} to a model it has, such as {', '.join(near)}"
+        return group.failed(name, words, such if near else remedy)
 
     def _window(self, group: Group, model: Model, prepared: Prepared) -> Line:
         window, services = prepared.translated.plan.window, self._proxy.services
@@ -171,7 +179,11 @@ class Visit:
             )
         learned = count(services.learned.facts(model.backend, model.name).get("window"))
         source = "MODEL_WINDOW" if services.config.model_window else "learned" if learned else "from the backend"
-        return group.ok("model.window", f"window {window} tokens ({source})")
+        said = f"window {window} tokens ({source})"
+        if window < _SMALL_WINDOW:
+            remedy = "Start the server with a larger context, or use a model that has one"
+            return group.warning("model.window", f"{said}: Claude Code's own prompt takes some 20000 of them", remedy)
+        return group.ok("model.window", said)
 
     def _output(self, group: Group, model: Model) -> Line:
         services = self._proxy.services
@@ -205,9 +217,9 @@ def _dialect(proxy: Inside, model: Model, prepared: Prepared) -> str:
     backend = model.backend
     identity = proxy.services.catalogue.identity(backend)
     spoken = recognise(backend, model.name, identity)
-    family = "" if spoken == DIALECTS[spoken.name] else ", with what this model's family needs"
+    family = "" if spoken == DIALECTS[spoken.name] else ", with the needs of this model's family"
     taught = "" if prepared.dialect == spoken else ", changed by what was learned"
-    return f"dialect {spoken.name}: {_reason(backend, spoken.name, identity)}{family}{taught}"
+    return f"dialect {spoken.name} ({_reason(backend, spoken.name, identity)}){family}{taught}"
 
 
 def _reason(backend: Backend, name: str, identity: str) -> str:
@@ -215,7 +227,7 @@ def _reason(backend: Backend, name: str, identity: str) -> str:
     host = parts.hostname or ""
     row = next(row for row in ROWS if row.dialect.name == name)
     if backend.dialect:
-        return "set by DIALECT" if backend.name == "default" else "set for this backend"
+        return "set by DIALECT" if backend.name == DEFAULT_NAME else "set for this backend"
     if backend.azure_api_version:
         return "AZURE_API_VERSION is set"
     if row.at(host):
@@ -224,4 +236,4 @@ def _reason(backend: Backend, name: str, identity: str) -> str:
         return "the server says so"
     if is_loopback(host) and parts.port in row.ports:
         return f"guessed by port {parts.port}"
-    return "nothing tells which server it is; DIALECT can"
+    return "nothing tells which server this is; DIALECT can"

@@ -41,12 +41,10 @@ def environment_lines(environ: Mapping[str, str], cwd: Path, config: Config | No
 
 def _files(environ: Mapping[str, str], cwd: Path) -> Iterator[Line]:
     _, _, dotenv, toml = (layers := gather(environ, cwd, {})).layers
-    for name, title, number in (
-        ("environment.dotenv", ".env", len(dotenv.values)),
-        ("environment.toml", toml.source, len(toml.values) + len(layers.backends)),
-    ):
-        said = f"read: {number} settings" if number else "not here, or without settings"
-        yield _group.ok(name, f"{title} {said}")
+    there = f"{len(dotenv.values)} settings read" if (cwd / ".env").is_file() else "none in this folder"
+    yield _group.ok("environment.dotenv", f".env: {there}")
+    said = f"{len(toml.values)} settings and {len(layers.backends)} backends read"
+    yield _group.ok("environment.toml", f"{toml.source}: {said}" if toml.values or layers.backends else "no TOML file")
 
 
 def _proxies(environ: Mapping[str, str]) -> Iterator[Line]:
@@ -126,10 +124,15 @@ def _claude_code(environ: Mapping[str, str]) -> Line:
     name = "environment.claude_code"
     program = shutil.which("claude", path=environ.get("PATH"))
     if program is None:
-        return _group.warning(name, "Claude Code is not on PATH", "If you want it: npm install -g @anthropic-ai/claude-code")
+        return _group.warning(name, "Claude Code is not on PATH", "npm install -g @anthropic-ai/claude-code")
     try:
         told = subprocess.run(  # noqa: S603 - the program the person starts too
-            [program, "--version"], capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
         return _group.warning(name, "Claude Code does not tell its version", "Try `claude --version`")

@@ -40,7 +40,7 @@ def told(reply: Reply, backend: Backend, setting: str) -> tuple[str, str]:
         return error.message, "Give the model a larger window: Claude Code's own prompt is far longer than this one"
     words, check, remedy = error.message.rpartition(" Check ")
     if check:
-        return words, f"Check {remedy}"
+        return words, f"Check {remedy.rstrip('.')}"
     general = _REMEDIES.get(error.status, "Try again; the backend's own log may say more")
     names = {"key": key_setting(backend), "url": url_setting(backend), "model": setting}
     return error.message, general.format(**names)

@@ -60,7 +60,7 @@ class Reply(msgspec.Struct, kw_only=True):
     @property
     def content(self) -> list[Any]:
         """The answer's blocks."""
-        return items(self.message.get("content"))
+        return list(items(self.message.get("content")))
 
     @property
     def text(self) -> str:

@@ -38,15 +38,19 @@ class Group:
 
     def ok(self, name: str, text: str) -> Line:
         """Return a line of something that is well."""
-        return Line(self._title, name, "ok", text)
+        return self.line(name, "ok", text)
 
     def warning(self, name: str, text: str, remedy: str = "") -> Line:
         """Return a line of something a person may want to look at."""
-        return Line(self._title, name, "warning", text, remedy)
+        return self.line(name, "warning", text, remedy)
 
     def failed(self, name: str, text: str, remedy: str) -> Line:
         """Return a line of something that does not work."""
-        return Line(self._title, name, "failed", text, remedy)
+        return self.line(name, "failed", text, remedy)
+
+    def line(self, name: str, status: Status, text: str, remedy: str = "") -> Line:
+        """Return a line of any status."""
+        return Line(self._title, name, status, text, remedy)
 
 
 def harmless(line: Line, secrets: Iterable[str]) -> Line:

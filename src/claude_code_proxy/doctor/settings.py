@@ -28,12 +28,17 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings. config: None when they are wrong; problems: why, one line each."""
+    """All settings.
+
+    config: None when they are wrong; problems: why, one each; warnings: what is probably a mistake; notices: what a
+    person should know.
+    """
 
     config: Config | None
     rows: tuple[Row, ...]
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -43,16 +48,19 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     except ConfigError as error:
         return Settings(config=None, rows=tuple(_readable(environ, cwd)), problems=tuple(error.problems))
     rows = tuple(Row(name, config.shown[name], source) for name, source in config.sources.items())
-    return Settings(config=config, rows=rows, warnings=(*config.warnings, *config.notices))
+    return Settings(config=config, rows=rows, warnings=config.warnings, notices=config.notices)
 
 
 def settings_lines(settings: Settings) -> Iterator[Line]:
     """Yield the problems, what is probably a mistake, and every setting that somebody set."""
     group = Group("Settings")
     for problem in settings.problems:
-        yield group.failed("settings.problem", problem, "Correct it; docs/settings.md says what each setting takes.")
+        said = "; ".join(part.strip() for part in problem.split("\n"))
+        yield group.failed("settings.problem", said, "Correct it: docs/settings.md says what each setting takes")
     for warning in settings.warnings:
         yield group.warning("settings.warning", warning)
+    for notice in settings.notices:
+        yield group.ok("settings.notice", notice)
     for row in settings.rows:
         if row.source != DEFAULT:
             yield group.ok("settings.value", f"{row.name} = {row.value} ({row.source})")

@@ -21,6 +21,11 @@ class Compacted(NamedTuple):
     budget: int
 
     @property
+    def is_over(self) -> bool:
+        """Whether the budget could not be met."""
+        return self.after > self.budget
+
+    @property
     def changed(self) -> bool:
         """Whether anything was removed."""
         return self.after < self.before
@@ -28,20 +33,17 @@ class Compacted(NamedTuple):
     @property
     def summary(self) -> str:
         """One line for the log."""
-        over = (
-            "" if self.after <= self.budget else f", {self.after - self.budget} over the budget: the rest is never cut"
-        )
-        return f"{self.before} -> {self.after} tokens{over}; removed: {', '.join(self.removed) or 'white space'}"
+        over = f", {self.after - self.budget} over the budget: the rest is never cut" if self.is_over else ""
+        removed = ", ".join(self.removed) or ("white space" if self.changed else "nothing")
+        return f"{self.before} -> {self.after} tokens{over}; removed: {removed}"
 
 
 def compact(system: object, budget: int, count: CountText) -> Compacted:
     """Return `system` (a string or text blocks) within `budget` tokens, if Claude Code's own text suffices."""
     blocks = [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
     before = sum(count(block) for block in blocks)
-    if not any(is_claude_codes(block) for block in blocks):
-        return Compacted(system, (), before, before, budget)
     removed: list[str] = []
-    split_blocks = [_without(split(block), "boilerplate", removed) for block in blocks]
+    split_blocks = [_without(_sections(block), "boilerplate", removed) for block in blocks]
     for title in SPARE:
         if _size(split_blocks, count) <= budget:
             break
@@ -49,6 +51,11 @@ def compact(system: object, budget: int, count: CountText) -> Compacted:
     texts = ["".join(folded(section) for section in sections) for sections in split_blocks]
     after = sum(count(block) for block in texts)
     return Compacted(_rebuilt(system, texts), tuple(removed), before, after, budget)
+
+
+def _sections(block: str) -> list[Section]:
+    """The sections of Claude Code's own text; any other text is one that is never touched."""
+    return split(block) if is_claude_codes(block) else [Section("", block, "kept")]
 
 
 def _without(sections: list[Section], kind: str, removed: list[str]) -> list[Section]:
@@ -74,5 +81,5 @@ def _rebuilt(system: object, texts: list[str]) -> Any:
     return [
         {**block, "text": shorter} if "text" in block else block
         for block, shorter in pairs
-        if shorter or "text" not in block
+        if shorter or not block.get("text")
     ]

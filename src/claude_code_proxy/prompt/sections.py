@@ -1,7 +1,9 @@
 """Claude Code's system prompt cut into its sections, and what each is: boilerplate, spare, or never to be touched.
 
-Titles read from what the CLI sends: 2.1.197 (the long prompt of known models and the short one of unknown models) and
-2.1.330, 2026-11-22. A section nobody knows is kept: it may be the user's.
+Titles and openings read from what the CLI sends: 2.1.197 (the long prompt of known models and the short one of unknown
+models) and 2.1.330, 2026-11-22. A section nobody knows is kept: it may be the user's. In these versions everything of
+the user's stands behind the environment (`--append-system-prompt` right behind "Context management", without a mark
+of its own, then the git status), and project instructions are never followed by a section of Claude Code's.
 """
 
 from __future__ import annotations
@@ -21,62 +23,75 @@ class Section(NamedTuple):
     kind: Kind
 
 
-BOILERPLATE = frozenset(
-    {
-        "tone and style",
-        "text output",
-        "output style",
-        "output efficiency",
-        "professional objectivity",
-        "doing tasks",
-        "task management",
-        "using your tools",
-        "tool usage policy",
-        "asking questions as you work",
-        "planning without timelines",
-        "looking up your own documentation",
-        "code references",
-        "auto memory",
-        "memory",
-        "vscode extension context",
-        "ide context",
-    }
-)
+_LATE = frozenset({"output style", "vscode extension context", "ide context"})
+"""Boilerplate that may stand behind the environment; any other title there is the user's."""
+
+BOILERPLATE = _LATE | {
+    "tone and style",
+    "text output",
+    "output efficiency",
+    "professional objectivity",
+    "doing tasks",
+    "task management",
+    "using your tools",
+    "tool usage policy",
+    "asking questions as you work",
+    "planning without timelines",
+    "looking up your own documentation",
+    "code references",
+    "auto memory",
+    "memory",
+}
 """Dropped by every compression (product contract: tone, output style, task and tool guidance, memory, editor)."""
 
-SPARE = ("context management", "session-specific guidance", "system", "harness", "executing actions with care")
+SPARE = ("session-specific guidance", "system", "harness", "executing actions with care")
 """Dropped for the budget only, in this order."""
 
-_MARKS = (
+_OPENINGS = (
     "You are Claude Code",
-    "built on Anthropic's Claude Agent SDK",
+    "You are a Claude agent, built on",
     "You are an interactive agent",
-    "interactive CLI tool",
+    "You are an interactive CLI tool",
+    "You are an agent working with the user",
 )
+_FIRST_LINES = 8  # among which an opening stands, behind an empty line or a billing line
+_SURE = 3  # titles of Claude Code's in one text are no chance
+
+_ENVIRONMENT = re.compile(r"# Environment\s*$|<env>|Here is useful information about the environment")
+_PROJECT = re.compile(r"# claudeMd|Contents of ")
+_GIT = re.compile(r"gitStatus:")
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\n?", re.DOTALL)
-_STARTS = ("gitStatus:", "<env>", "Here is useful information about the environment", "Contents of ", "# claudeMd")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _LINE_ENDS = re.compile(r"[ \t]+\n")
 
 
 def is_claude_codes(text: str) -> bool:
-    """Whether this is Claude Code's own prompt: only then do the titles mean what we think."""
-    return any(mark in text for mark in _MARKS)
+    """Whether this is Claude Code's own prompt: only then do the titles mean what we think.
+
+    A user's own prompt stands beside it as a block of its own, and is none. A version with a new opening is known by
+    its titles.
+    """
+    lines = text.splitlines()
+    if any(line.startswith(_OPENINGS) for line in lines[:_FIRST_LINES]):
+        return True
+    titles = {_name(line[2:]) for line in lines if line.startswith("# ")}
+    return len(titles & {*BOILERPLATE, *SPARE}) >= _SURE and any(_ENVIRONMENT.match(line) for line in lines)
 
 
 def split(text: str) -> list[Section]:
     """Return the sections of a prompt; joined, their texts are the prompt."""
     sections: list[Section] = []
-    title = ""
+    title, place = "", ""
     lines: list[str] = []
     for line, start in _lines(text):
         if start and lines:
-            sections.append(_section(title, "".join(lines)))
+            sections.append(Section(title, "".join(lines), _kind(title, place)))
             lines = []
         if start:
             title = start
+            place = _place(line, place)
         lines.append(line)
-    return [*sections, _section(title, "".join(lines))] if lines else sections
+    return [*sections, Section(title, "".join(lines), _kind(title, place))] if lines else sections
 
 
 def folded(section: Section) -> str:
@@ -87,20 +102,35 @@ def folded(section: Section) -> str:
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """Each line, with the title of the section it starts, or an empty string."""
+    """Each line, with the title of the section it starts, or an empty string.
+
+    A comment in a block of code is no title. What is never touched starts its section even there: a block that nobody
+    closed must not swallow it.
+    """
     fenced = False
     for line in text.splitlines(keepends=True):
         if line.startswith("```"):
             fenced = not fenced
-        start = ""
-        if not fenced and line.startswith("# "):
-            start = line[2:].strip()
-        elif not fenced and line.startswith(_STARTS):
-            start = line.split(":")[0].strip()
-        yield line, start
+        kept = any(start.match(line) for start in (_ENVIRONMENT, _PROJECT, _GIT))
+        if line.startswith("# ") and (kept or not fenced):
+            yield line, line[2:].strip()
+        else:
+            yield line, line.split(":")[0].strip() if kept else ""
 
 
-def _section(title: str, text: str) -> Section:
-    name = title.lower().split("(")[0].split(":")[0].strip()
-    kind: Kind = "boilerplate" if name in BOILERPLATE else "spare" if name in SPARE else "kept"
-    return Section(title, text, kind)
+def _place(line: str, before: str) -> str:
+    """Where a section stands: ahead of the environment (nothing), in it or behind it, or in project instructions."""
+    if before == "project" or _PROJECT.match(line):
+        return "project"
+    return "behind" if before or _ENVIRONMENT.match(line) else ""
+
+
+def _kind(title: str, place: str) -> Kind:
+    name = _name(title)
+    if place:
+        return "boilerplate" if place == "behind" and name in _LATE else "kept"
+    return "boilerplate" if name in BOILERPLATE else "spare" if name in SPARE else "kept"
+
+
+def _name(title: str) -> str:
+    return title.lower().split("(")[0].split(":")[0].strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..errors import ProxyError
@@ -26,7 +26,7 @@ _ORDER = (
     "only."
 )
 
-Ask = Callable[[dict[str, Any]], Awaitable[str]]
+Ask = Callable[[dict[str, Any]], Coroutine[Any, Any, str]]
 
 
 class Summaries:
@@ -40,41 +40,61 @@ class Summaries:
 
         ask: puts a Messages request to the backend and returns the text of its answer; None: use what is known.
         """
+        compacted = compact(system, budget, count)
         short = compact(system, 1 << 30, count)  # boilerplate only: what is spare is to be condensed
         spare = _spare(short.system)
         if not spare or count(spare) < _LEAST:
-            return compact(system, budget, count), ""
-        allowed = max(_LEAST, budget - (short.after - count(spare)))
+            return compacted, ""
         try:
-            condensed = await self._once(spare, allowed, ask)
+            condensed = await self._once(spare, max(_LEAST, budget - (short.after - count(spare))), ask)
+        except _UnknownError:
+            return compacted, ""
         except ProxyError as error:
-            return compact(system, budget, count), error.message
+            return compacted, error.message
         if not count(spare) // _SHORTEST < count(condensed) < count(spare):
-            return compact(system, budget, count), "the summary was too short to be one, or no shorter"
+            return compacted, "the summary was too short to be one, or no shorter"
         shorter = _replaced(short.system, condensed)
         after = sum(count(block) for block in _texts(shorter))
+        if after > budget >= compacted.after:
+            return compacted, "the summary was over the budget"
         return Compacted(shorter, (*short.removed, "condensed the rest"), short.before, after, budget), ""
 
     async def _once(self, spare: str, budget: int, ask: Ask | None) -> str:
         key = hashlib.sha256(f"{budget}\n{spare}".encode("utf-8", "replace")).hexdigest()
         task = self._made.get(key)
-        if task is None:
-            if ask is None:
-                return ""
-            request = {
-                "max_tokens": budget * 2,
-                "system": _ORDER.format(budget=budget),
-                "thinking": {"type": "disabled"},
-                "messages": [{"role": "user", "content": spare}],
-            }
-            task = self._made[key] = asyncio.ensure_future(ask(request))
-            if len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        try:
-            return await asyncio.shield(task)
-        except ProxyError:
-            self._made.pop(key, None)
-            raise
+        if ask is None and (task is None or not task.done()):
+            raise _UnknownError
+        if task is None and ask is not None:
+            task = self._begin(key, ask(_order(spare, budget)))
+        assert task is not None
+        return await asyncio.shield(task)
+
+    def _begin(self, key: str, answer: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
+        """Ask, for everybody who waits; what failed is forgotten, and asked again by the next request."""
+        task = self._made[key] = asyncio.create_task(answer)
+
+        def ended(task: asyncio.Task[str]) -> None:
+            if task.cancelled() or task.exception() is not None:
+                self._made.pop(key, None)
+
+        task.add_done_callback(ended)
+        if len(self._made) > _KEPT:
+            self._made.popitem(last=False)
+        return task
+
+
+class _UnknownError(Exception):
+    """No summary is known, and nobody may be asked."""
+
+
+def _order(spare: str, budget: int) -> dict[str, Any]:
+    """The request for a summary."""
+    return {
+        "max_tokens": budget * 2,
+        "system": _ORDER.format(budget=budget),
+        "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": spare}],
+    }
 
 
 def _texts(system: object) -> list[str]:
@@ -102,4 +122,5 @@ def _replaced(system: object, condensed: str) -> Any:
         texts.append("".join(parts) if parts else block)
     if isinstance(system, str):
         return texts[0]
-    return [{**mapping(block), "text": shorter} for block, shorter in zip(items(system), texts, strict=True)]
+    pairs = ((mapping(block), shorter) for block, shorter in zip(items(system), texts, strict=True))
+    return [{**block, "text": shorter} if "text" in block else block for block, shorter in pairs]

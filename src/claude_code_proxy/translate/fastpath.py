@@ -4,6 +4,8 @@ That string is JSON text in the backend's frame and in ours, so once a frame has
 no decoding, only a proof that it is the same frame with another string: same bytes before, same bytes after, and
 between them nothing but characters that mean themselves in JSON. Whatever is not proven takes the long way.
 
+The arguments of a tool call go half the way: they need no reading, but the writer must follow their JSON.
+
 The law, tested on every recording and on mutations: with and without this file a client reads the same events.
 """
 
@@ -14,10 +16,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from ..wire.anthropic import ContentBlockDelta, Event, TextDelta, ThinkingDelta
-from .deltas import Delta, Text, Thinking
+from .deltas import Delta, Text, Thinking, ToolFragment
 
+_ESCAPES = tuple(zip(rb'"\/bfnrt', '"\\/\b\f\n\r\t', strict=True))
 _PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])+')
 _MISSES = 16  # frames in a row that were learned in vain: this stream's frames are not alike
 _FRAME = {
@@ -33,6 +37,8 @@ _FRAME = {
 _END = b'"}}\n\n'
 _PROBE = "a string no backend sends"
 
+_decode_text = msgspec.json.Decoder(str).decode
+
 
 class TokenPath:
     """Remembers what the last token frame looked like. `text`: the string of the frame last taken, still as JSON.
@@ -46,6 +52,7 @@ class TokenPath:
         self._plain = _plain(watches)
         self.kind: type[Delta] | None = None
         self.text = b""
+        self._piece: ToolFragment | None = None
         self._before = b""
         self._after = b""
         self._least = 0
@@ -54,47 +61,68 @@ class TokenPath:
 
     def frame(self, payload: bytes) -> bytes | None:
         """Return the frame for `payload`, None when it must take the long way."""
-        if self.kind is None or not self._fits(payload):
-            return None
-        text = payload[len(self._before) : -len(self._after)]
-        if not self._plain.fullmatch(text) or not (text.isascii() or _is_utf8(text)):
+        text = self._string(payload, self._plain) if self.kind else None
+        if text is None:
             return None
         self.text = text
-        self._misses = 0
         return self._opening + text + _END
 
-    def learn(self, payload: bytes, deltas: list[Delta], events: list[Event]) -> None:
-        """Learn from a payload that took the long way and became one delta of the open block; else forget."""
-        known, self.kind = self.kind, None
-        if len(deltas) != 1 or len(events) != 1 or self._misses >= _MISSES:
+    def fragment(self, payload: bytes) -> ToolFragment | None:
+        """Return what `payload` says, None when it must be read."""
+        piece = self._piece
+        text = self._string(payload, _PLAIN) if piece else None
+        if piece is None or text is None:
+            return None
+        return replace(piece, arguments=_decode_text(b'"' + text + b'"'))
+
+    def _string(self, payload: bytes, plain: re.Pattern[bytes]) -> bytes | None:
+        """Return the string in a payload that is the known frame."""
+        if not self._fits(payload):
+            return None
+        text = payload[len(self._before) : -len(self._after)]
+        if not plain.fullmatch(text) or not (text.isascii() or _is_utf8(text)):
+            return None
+        self._misses = 0
+        return text
+
+    def learn(self, payload: bytes, deltas: list[Delta], events: list[Event], *, inert: bool) -> None:
+        """Learn from a payload that took the long way and became one delta of the open block; else forget.
+
+        inert: text passes the filters unchanged; reasoning does in any case, once it has passed.
+        """
+        (known, piece), (self.kind, self._piece) = (self.kind, self._piece), (None, None)
+        if len(deltas) != 1 or self._misses >= _MISSES:
             return
-        delta, event = deltas[0], events[0]
-        if not isinstance(event, ContentBlockDelta):
-            return
-        if isinstance(delta, Text) and event.delta == TextDelta(delta.text):
-            field = "content"
-        elif isinstance(delta, Thinking) and event.delta == ThinkingDelta(delta.text):
-            field = delta.field
-        else:  # the event is what a filter held back, or the delta is hidden
-            return
+        delta = deltas[0]
+        if isinstance(delta, ToolFragment):
+            self._learn_piece(payload, delta, piece)
+        elif isinstance(delta, Text | Thinking) and len(events) == 1 and (inert or isinstance(delta, Thinking)):
+            self._learn_text(payload, delta, events[0], known)
+
+    def _learn_text(self, payload: bytes, delta: Text | Thinking, event: Event, known: type[Delta] | None) -> None:
+        shown = TextDelta(delta.text) if isinstance(delta, Text) else ThinkingDelta(delta.text)
+        if not isinstance(event, ContentBlockDelta) or event.delta != shown:
+            return  # the event is what a filter held back, or the delta is hidden
         opening = _FRAME[type(delta)] % event.index
-        if known is type(delta) and opening == self._opening and self._fits(payload):
-            self.kind = known  # the frame that is known, with a string that was not plain
-            return
-        self._misses += 1
-        if self._find(payload, field, delta):
+        same = known is type(delta) and opening == self._opening and self._fits(payload)  # but its string is not plain
+        if same or self._find(payload, delta, "content" if isinstance(delta, Text) else delta.field, text=_PROBE):
             self.kind, self._opening = type(delta), opening
 
-    def _find(self, payload: bytes, field: str, delta: Text | Thinking) -> bool:
+    def _learn_piece(self, payload: bytes, delta: ToolFragment, known: ToolFragment | None) -> None:
+        piece = replace(delta, arguments="")
+        if (piece == known and self._fits(payload)) or self._find(payload, delta, "arguments", arguments=_PROBE):
+            self._piece = piece
+
+    def _find(self, payload: bytes, delta: Delta, field: str, **probe: str) -> bool:
         """Look for the string, and prove it to be the one that is read: another one there must be read as such."""
+        self._misses += 1
         places = [*re.finditer(rb'"%s": ?"' % field.encode(), payload)]
         found = _PLAIN.match(payload, places[0].end()) if len(places) == 1 else None
         if found is None:
             return False
         self._before, self._after = payload[: found.start()], payload[found.end() :]
         self._least = len(self._before) + len(self._after) + 1
-        probe = self._read(self._before + _PROBE.encode() + self._after)
-        return probe == [msgspec.structs.replace(delta, text=_PROBE)]
+        return self._read(self._before + _PROBE.encode() + self._after) == [replace(delta, **probe)]
 
     def _fits(self, payload: bytes) -> bool:
         return len(payload) >= self._least and payload.startswith(self._before) and payload.endswith(self._after)
@@ -102,11 +130,10 @@ class TokenPath:
 
 @lru_cache(64)
 def _plain(watches: str) -> re.Pattern[bytes]:
-    """The strings that need no second look. Where something is looked for, escapes could hide it."""
-    if not watches:
-        return _PLAIN
+    """The strings that need no second look: none of `watches` is in them, as itself or as an escape."""
     heads = bytes(sorted({character.encode("utf-8", "replace")[0] for character in watches}))
-    return re.compile(rb'[^"\\\x00-\x1f' + re.escape(heads) + rb"]+")
+    escapes = bytes(letter for letter, meant in _ESCAPES if meant not in watches)
+    return re.compile(rb'(?:[^"\\\x00-\x1f%b]|\\[%b])+' % (re.escape(heads), re.escape(escapes)))
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -87,9 +87,10 @@ def _after_compaction(messages: Sequence[Any], notes: Notes) -> list[tuple[str, 
     for index in range(len(numbered) - 1, -1, -1):
         path, message = numbered[index]
         blocks = items(message.get("content"))
-        last = max((place for place, block in enumerate(blocks) if _sums_up(mapping(block))), default=None)
-        if last is None:
+        found = [place for place, block in enumerate(blocks) if _sums_up(mapping(block))]
+        if not found:
             continue
+        last = found[-1]
         if index or last:
             notes.add("compaction-applied", path)
         return [(path, {**message, "content": blocks[last:]}), *numbered[index + 1 :]]
@@ -118,12 +119,15 @@ def _turns(numbered: Iterable[tuple[str, Mapping[str, Any]]], notes: Notes) -> I
         role = _role(message)
         if role != message.get("role"):
             notes.add("history-role", path, text(message.get("role"))[:32])
-        rest = {key: value for key, value in message.items() if key not in {"role", "content"}}
         blocks = list(_blocks(message.get("content"), path, notes))
         if not blocks and role != "system":
             notes.add("history-empty", path)
         for speaker, run in groupby(blocks, partial(_speaker, role)):
-            yield _Turn(speaker, list(run), path, rest if speaker == "system" else {})
+            yield _Turn(speaker, list(run), path, _rest(message) if speaker == "system" else {})
+
+
+def _rest(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in message.items() if key not in {"role", "content"}}
 
 
 def _role(message: Mapping[str, Any]) -> str:
@@ -144,9 +148,10 @@ def _blocks(content: object, path: str, notes: Notes) -> Iterable[Block]:
 
 def _says_nothing(block: Block, *, spaced: bool) -> bool:
     kind = text(block.get("type"))
-    words = text(block.get("text")) if spaced else text(block.get("text")).strip()
-    failed_compaction = kind == "compaction" and not text(block.get("content"))
-    return not block or kind in _UNSPOKEN or failed_compaction or (kind == "text" and not words)
+    if kind == "text":
+        words = text(block.get("text"))
+        return not (words if spaced else words.strip())
+    return not block or kind in _UNSPOKEN or (kind == "compaction" and not text(block.get("content")))
 
 
 def _plain(block: Block) -> Block:
@@ -157,7 +162,7 @@ def _plain(block: Block) -> Block:
     if kind == "mcp_tool_use":
         name = f"mcp__{text(block.get('server_name'))}__{text(block.get('name'))}"
         return {**block, "type": "tool_use", "name": name}
-    if kind != "tool_result" and is_result(block):
+    if kind.endswith("_tool_result"):
         content = block.get("content")
         failed = text(mapping(content).get("type")).endswith("_error")
         parts = [content] if isinstance(content, dict) else content

@@ -170,6 +170,11 @@ CODES: Mapping[str, Meaning] = {
     "call-late": Meaning("Fragments of a tool call that is already complete", "left out", "that fragment"),
     "thinking-hidden": Meaning("Reasoning although thinking is disabled", "left out", "that reasoning"),
     "finish-missing": Meaning("An answer without a finish reason", "one is derived from its content", "nothing"),
+    "prompt-cut": Meaning(
+        "A prompt the backend cut to its window in silence (its token counts show it)",
+        "told in the log, with the remedy",
+        "the conversation's beginning, for the model",
+    ),
     "usage-estimated": Meaning("An answer without token counts", "counted by the proxy", "exactness"),
     "stop-unknown": Meaning("Finish reasons nobody documented", "end_turn", "the word"),
     "text-tool-call": Meaning("Tool calls written as text", "promoted to tool_use", "nothing"),

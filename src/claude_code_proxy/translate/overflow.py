@@ -155,7 +155,7 @@ def read_overflow(text: str, *, status: int | None = None, codes: Iterable[str] 
         return None
     for kind, pattern in _COMPILED:
         if found := pattern.search(text):
-            return _settled(_numbers(kind, found))
+            return _settled(_numbers(kind, found)) if any(found.groupdict().values()) else _unnumbered(text)
     coded = any(code.lower() in _CODES for code in codes) or _CODE_WORDS.search(text)
     unheard = status in _AT_FAULT and _ABOUT.search(text) and _TOO_MUCH.search(text)
     return _guessed(text) if coded or unheard else None
@@ -171,6 +171,11 @@ def _settled(found: Overflow) -> Overflow:
     """Call a prompt that fills the window alone too long, whatever output was asked for."""
     fills = found.window and found.prompt >= found.window
     return found._replace(kind="prompt") if found.kind == "total" and (fills or not found.output) else found
+
+
+def _unnumbered(text: str) -> Overflow:
+    """A sentence that is known without its numbers: those in it count where it speaks of tokens (not of characters)."""
+    return _guessed(text) if "token" in text.lower() else Overflow("prompt")
 
 
 def _guessed(text: str) -> Overflow:

@@ -29,9 +29,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     no thinking block at all (the client switched thinking off); one_tool: only the first call counts;
     discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
     window: tokens, 0 unknown; prefill: text the answer must not repeat; input_estimate: tokens;
-    seal: key of the signature envelope; refused_tools: server tools that nothing serves, by name;
+    seal: key of the signature envelope; server_tools: those that nothing serves, by name;
     json_output: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
-    (the error blocks of server tools that nothing serves).
+    (the error blocks of server tools that nothing serves); used_ids: of the calls in the history, as the client knows
+    them: a new call may not have one of these.
     """
 
     model: str
@@ -52,3 +53,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     server_tools: tuple[str, ...] = ()
     json_output: bool = False
     lead_blocks: tuple[dict[str, Any], ...] = ()
+    used_ids: frozenset[str] = frozenset()

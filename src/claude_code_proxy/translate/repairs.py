@@ -125,6 +125,10 @@ _FIELDS = frozenset(
 )
 
 
+_WORDS = frozenset(("user", "metadata", "thinking", "reasoning", "store", "plugins"))
+"""Fields that are words of a sentence too: they count in quotes, or behind what says that a name follows."""
+
+
 def read_repair(refusal: Refusal, dialect: Dialect) -> Facts:
     """Return the facts to change, empty when the refusal teaches nothing."""
     for rule in _RULES:
@@ -245,7 +249,8 @@ def _tool_choice(refusal: Refusal, dialect: Dialect) -> Facts | None:
 def _stop(refusal: Refusal, dialect: Dialect) -> Facts | None:
     if "stop" not in refusal.body or not dialect.max_stops:
         return None
-    return {"max_stops": 0} if refusal.param == "stop" or re.search(r"[`'\" ]stop[`'\" .:,]", refusal.text) else None
+    named = _UNKNOWN.search(refusal.text) and re.search(r"[`'\" ]stop(?:[`'\" .:,]|$)", refusal.text)
+    return {"max_stops": 0} if refusal.param == "stop" or named else None
 
 
 def _format(refusal: Refusal, dialect: Dialect) -> Facts | None:
@@ -302,7 +307,9 @@ def _roles(refusal: Refusal, dialect: Dialect) -> Facts | None:
 
 def _field(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """Any other body field the backend does not take: it is left out from now on, where that loses no meaning."""
-    named = [refusal.param.split(".")[0].split("[")[0], *_named(refusal.text), *re.findall(r"\w+", refusal.text)]
+    plain = (word for word in re.findall(r"\w+", refusal.text) if word not in _WORDS)
+    told = re.findall(r"(?:: |parameter |argument |field )(\w+)", refusal.text)
+    named = [refusal.param.split(".")[0].split("[")[0], *_named(refusal.text), *told, *plain]
     found = next(
         (name for name in named if name in refusal.body and name in _FIELDS and name not in dialect.drop), None
     )
@@ -323,9 +330,9 @@ _RULES: tuple[Rule, ...] = (
     _tool_choice,
     _stop,
     _format,
+    _roles,
     _field,
     _schema,
-    _roles,
 )
 
 

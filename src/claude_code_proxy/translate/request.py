@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ClientError
-from ..wire.shapes import items, mapping
+from ..wire.shapes import items, mapping, text
 from .dialect import Dialect
 from .effort import Intent, effort_fields, merge, read_intent
 from .history import heal_history
@@ -170,4 +170,11 @@ def _plan(
         server_tools=tools.server_tools,
         lead_blocks=lead,
         json_output=parameters.json_output,
+        used_ids=_used_ids(request),
     )
+
+
+def _used_ids(request: Mapping[str, Any]) -> frozenset[str]:
+    blocks = (block for message in items(request.get("messages")) for block in items(mapping(message).get("content")))
+    calls = (mapping(block) for block in blocks if mapping(block).get("type") == "tool_use")
+    return frozenset(filter(None, (text(call.get("id")) for call in calls)))

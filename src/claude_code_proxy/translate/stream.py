@@ -16,7 +16,7 @@ from ..errors import UpstreamError
 from ..wire.anthropic import Event, encode
 from ..wire.sse import Decoder, is_stream
 from .chunks import read_answer, read_chunk
-from .deltas import Finish, Thinking
+from .deltas import Delta, Finish, Thinking
 from .dialect import Dialect
 from .fastpath import TokenPath
 from .filters import Filters
@@ -112,11 +112,13 @@ class StreamTranslator:
         return events
 
     def _one(self, payload: bytes) -> list[Event]:
-        deltas = read_chunk(payload, self._dialect)
+        known = self._tokens.fragment(payload)
+        deltas: list[Delta] = [known] if known else read_chunk(payload, self._dialect)
         events = self.writer.write(self._filters.feed(deltas))
         if self.writer.ended or self._filters.stopped or self.writer.failure is not None:
             return events + self._end()
-        self._tokens.learn(payload, deltas if self._filters.inert else [], events)
+        if not known:
+            self._tokens.learn(payload, deltas, events, inert=self._filters.inert)
         return events
 
     def _payloads(self, data: bytes) -> list[bytes]:

@@ -36,7 +36,8 @@ class ToolBlocks:
         self._live = 0
         self._streaming = False
         self._mender = ArgumentStream({})
-        self._ids: set[str] = set()
+        self._ids = set(writer.plan.used_ids)
+        self._copies: dict[str, int] = {}
 
     @property
     def busy(self) -> bool:
@@ -158,10 +159,14 @@ class ToolBlocks:
         return self._writer.plan.one_tool and call is not self._calls.all[0]
 
     def _unique(self, call_id: str) -> str:
-        while call_id in self._ids:
-            call_id += "_"
-        self._ids.add(call_id)
-        return call_id
+        """Clients lose calls whose ids they have seen, and some backends begin with call_0 in every turn."""
+        unique, number = call_id, self._copies.get(call_id, 1)
+        while unique in self._ids:
+            number += 1
+            unique = f"{call_id}_{number}"
+        self._copies[call_id] = number
+        self._ids.add(unique)
+        return unique
 
     def _minted(self) -> str:
         """An id for a call without one: the same each time the same answer is read."""

@@ -12,6 +12,9 @@ from typing import Any
 from ..wire.shapes import count, mapping
 from .deltas import Usage
 
+_SHORTEST = 3000  # tokens of a prompt: below that an estimate proves nothing
+_SLACK = 8  # tokens a server keeps free
+_BLOCK = 1024  # windows are multiples of it
 _DEAREST = 1e9  # of any currency: more is no price
 
 
@@ -39,6 +42,22 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
         thinking=thinking or None,
         cost=_cost(given.get("cost")),
     )
+
+
+def cut_window(estimate: int, usage: Usage) -> int:
+    """Return the window a backend seems to have cut the prompt to in silence, 0 for none (case CX-08).
+
+    The sign of it: much less than the prompt was read, and what was read or written ends at a window's edge. Less
+    alone is no sign, since some servers leave out what they had in their cache.
+    """
+    prompt = usage.input_tokens + usage.cache_read + usage.cache_write
+    if not prompt or estimate < max(_SHORTEST, 2 * prompt):
+        return 0
+    for read in (prompt, prompt + usage.output_tokens):
+        edge = -(-read // _BLOCK) * _BLOCK
+        if edge - read <= _SLACK:
+            return edge
+    return 0
 
 
 def anthropic_usage(usage: Usage) -> dict[str, Any]:

@@ -60,6 +60,8 @@ _FIELDS: Mapping[str, _Kind] = {
     "service_tier": _STRING,
 }
 
+_ROLE, _TYPE = {"role": _STRING}, {"type": _STRING}
+
 _NESTED: Mapping[str, Mapping[str, _Kind]] = {
     "tool_choice": {"type": _STRING, "name": _NAME, "disable_parallel_tool_use": _BOOLEAN},
     "thinking": {"type": _STRING, "budget_tokens": _INTEGER, "display": _STRING},
@@ -133,7 +135,8 @@ def _check_depth(body: dict[str, Any]) -> None:
 
 def _check_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
     for name, kind in fields.items():
-        if value.get(name) is not None and not kind.fits(value[name]):
+        found = value.get(name)
+        if found is not None and not kind.fits(found):
             _refuse(f"{prefix}{name}", kind.message)
 
 
@@ -163,7 +166,7 @@ def _check_messages(messages: list[Any]) -> None:
 def _check_message(message: object, path: str) -> None:
     if not isinstance(message, dict):
         _refuse(path, _OBJECT.message)
-    _require_fields(message, {"role": _STRING}, f"{path}.")
+    _require_fields(message, _ROLE, f"{path}.")
     if message["role"] == "system" and message.get("content") is None:
         return  # only output_config: the session's settings change here
     if "content" not in message:
@@ -183,7 +186,7 @@ def _check_content(content: object, path: str) -> None:
 def _check_block(block: object, path: str) -> None:
     if not isinstance(block, dict):
         _refuse(path, _OBJECT.message)
-    _require_fields(block, {"type": _STRING}, f"{path}.")
+    _require_fields(block, _TYPE, f"{path}.")
     kind = block["type"]
     _require_fields(block, _BLOCKS.get(kind, {}), f"{path}.")
     if kind in {"image", "document"}:
@@ -193,7 +196,7 @@ def _check_block(block: object, path: str) -> None:
 
 
 def _check_source(source: Mapping[str, Any], path: str) -> None:
-    _require_fields(source, {"type": _STRING}, f"{path}.")
+    _require_fields(source, _TYPE, f"{path}.")
     _require_fields(source, _SOURCES.get(source["type"], {}), f"{path}.")
     if source["type"] == "content":
         _check_content(source["content"], f"{path}.content")

@@ -43,7 +43,7 @@ from .notes import Notes
 from .plan import Plan
 from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
-from .usage import anthropic_usage
+from .usage import anthropic_usage, cut_window
 
 _CONTENT = (Text, Thinking, Refusal, Citation)
 _CUTTING = ("max_tokens", "model_context_window_exceeded", "refusal")  # reasons to stop anywhere
@@ -243,6 +243,9 @@ class Writer:
         if usage is None:
             self.notes.add("usage-estimated")
             usage = ending.estimate(self.plan, self.characters)
+        window = cut_window(self.plan.input_estimate, usage)
+        if window:
+            self.notes.add("prompt-cut", "messages", f"about {self.plan.input_estimate} tokens to {window}")
         stop = ending.stop(
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
