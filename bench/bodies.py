@@ -7,6 +7,7 @@ import json
 import random
 from typing import Any
 
+from .client import NONCE
 from .frames import Script
 
 _SYSTEM = "You are a coding agent. " + "Work in small steps, read before you write, and say what you did. " * 3
@@ -20,7 +21,7 @@ def body(script: Script, *, stream: bool = True, **fields: Any) -> bytes:
         "model": "claude-sonnet-4-5",
         "max_tokens": 4096,
         "stream": stream,
-        "messages": [{"role": "user", "content": f"Please fix the leak. {script.words}"}],
+        "messages": [{"role": "user", "content": f"Please fix leak {NONCE}. {script.words}"}],
         **fields,
     }
     return encode(request)
@@ -33,7 +34,7 @@ def openai_body(script: Script, *, stream: bool = True) -> bytes:
             "model": "bench-model",
             "max_tokens": 4096,
             "stream": stream,
-            "messages": [{"role": "user", "content": f"Please fix the leak. {script.words}"}],
+            "messages": [{"role": "user", "content": f"Please fix leak {NONCE}. {script.words}"}],
         }
     )
 
@@ -53,7 +54,7 @@ def history_body(size: int, script: Script, *, turns: int = 0, tools: int = 0, s
         "max_tokens": 4096,
         "stream": True,
         "system": prompt,
-        "messages": [*_session(count, each), {"role": "user", "content": f"Go on. {script.words}"}],
+        "messages": [*_session(count, each), {"role": "user", "content": f"Go on with {NONCE}. {script.words}"}],
         **({"tools": declared} if tools else {}),
     }
     return encode(request)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+NONCE = "#0000000#"
 _END = b"\r\n0\r\n\r\n"
+_numbers = itertools.count()
 
 
 @dataclass(slots=True)
@@ -22,26 +25,23 @@ class Answer:
     body: bytes = b""
 
 
-@dataclass
 class Request:
-    """A request ready to be written. mark: bytes that tell the first token; keep: the body is wanted."""
+    """A request ready to be written. mark: bytes that tell the first token; keep: the body is wanted.
 
-    path: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-    mark: bytes = b"Begin"
-    keep: bool = False
+    `NONCE` in the body becomes another number each time: no two requests are the same, as in life.
+    """
 
-    def encode(self, port: int) -> bytes:
-        """Return the request as it goes over the wire."""
-        headers = {
-            "host": f"127.0.0.1:{port}",
-            "content-type": "application/json",
-            "content-length": str(len(self.body)),
-            **self.headers,
-        }
+    def __init__(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        self.mark = b"Begin"
+        self.keep = False
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"POST {self.path} HTTP/1.1\r\n{lines}\r\n".encode() + self.body
+        head = f"POST {path} HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{lines}\r\n"
+        self._before, _, self._after = body.rpartition(NONCE.encode())
+        self._before = head.encode() + self._before
+
+    def encode(self) -> bytes:
+        """Return the next request as it goes over the wire."""
+        return b"%b%0*d%b" % (self._before, len(NONCE), next(_numbers), self._after)
 
 
 class _Connection(asyncio.Protocol):
@@ -119,7 +119,7 @@ class Client:
     async def ask(self, request: Request) -> Answer:
         """Send a request; returns its answer, whatever the status."""
         connection = await self._connection()
-        answer = await connection.ask(request.encode(self._port), mark=request.mark, keep=request.keep)
+        answer = await connection.ask(request.encode(), mark=request.mark, keep=request.keep)
         self._idle.append(connection)
         return answer
 

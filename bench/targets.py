@@ -90,7 +90,7 @@ class Target:
 
 
 KEY = "sk-bench-0123456789abcdef0123456789abcdef"
-HEADERS = {"x-api-key": KEY, "anthropic-version": "2023-06-01", "authorization": f"Bearer {KEY}"}
+HEADERS = {"host": "127.0.0.1", "x-api-key": KEY, "anthropic-version": "2023-06-01", "authorization": f"Bearer {KEY}"}
 
 
 def all_targets(wanted: str) -> list[Target]:

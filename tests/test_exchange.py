@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.asgi import running
+from tests.asgi import App, running
 from tests.backend import (
     Backend,
     Call,
@@ -382,7 +382,10 @@ FINISHED = Delta({}, "stop")
 LATE = Event({"choices": [], "usage": {"prompt_tokens": 70, "completion_tokens": 7, "total_tokens": 77}})
 
 
-async def test_counts_may_follow_the_finish_though_the_connection_stays_open(backend: Backend) -> None:
+async def test_counts_may_follow_the_finish_though_the_connection_stays_open(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_USAGE_GRACE", 0.5)
     backend.play([answer(Text("done"), FINISHED, LATE, Stall(), complete=False)])
     async with running(backend) as app:
         told = events(await app.post(hello(stream=True)))
@@ -480,3 +483,43 @@ async def test_an_answer_that_is_out_is_no_cancelled_one(backend: Backend, *, st
         for _ in range(10):
             assert (await app.post(hello(stream=stream))).status_code == 200
     assert [line.split(" | ")[1] for line in app.lines() if "->" in line] == ["ok"] * 10
+
+
+# -- many at once -------------------------------------------------------------------------------------------------------
+
+
+async def test_many_at_once_get_each_their_own_end_and_leave_nothing_behind(backend: Backend) -> None:
+    """Good answers, refusals, broken streams and clients that leave, mixed: no request sees anything of another."""
+
+    def play(received: Received) -> Step:
+        kind, _, name = received.prompt.partition(" ")
+        steps = {"good": say(f"hello {name}", size=3), "bad": error(400, f"refused {name}")}
+        broken = answer(Text(f"half {name}"), Cut())
+        return steps.get(kind) or (broken if kind == "broken" else answer(Text(f"half {name}"), Stall()))
+
+    async def one(app: App, number: int) -> None:
+        kind = ("good", "bad", "broken", "left")[number % 4]
+        body = hello(stream=True, messages=[{"role": "user", "content": f"{kind} #{number}#"}])
+        talk = app.start(body)
+        if kind == "left":
+            await talk.until(f"half #{number}#".encode())
+            talk.leave()
+        reply = await talk.reply()
+        others = {part for part in reply.text.split("#")[1::2] if part.isdigit()}
+        assert others <= {str(number)}
+        assert reply.status_code == (400 if kind == "bad" else 200)
+        ends = {"good": "message_stop", "broken": "error"}
+        if kind in ends:
+            assert events(reply)[-1]["type"] == ends[kind]
+
+    backend.play(play)
+    async with running(backend) as app:
+        tasks = len(asyncio.all_tasks())
+        await asyncio.gather(*(one(app, number) for number in range(160)))
+        async with asyncio.timeout(10):
+            while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110 - what has just ended may need a turn of the loop
+                await asyncio.sleep(0.01)
+        outcomes = [line.split(" | ")[1] for line in app.lines() if "->" in line]
+    assert {word: outcomes.count(word) for word in set(outcomes)} == {"ok": 40, "failed": 80, "cancelled": 40}
+    assert len(backend.chats) == 160
+    await asyncio.to_thread(backend.wait, lambda: sum(a.left_at is not None for a in backend.chats) >= 40)

@@ -282,3 +282,27 @@ def test_any_words_teach_something_harmless_or_nothing(text: str, param: str) ->
     found = learned(text, param)
     assert not {"messages", "tools", "model"} & set(found.get("drop", ()))
     apply(PLAIN, found)
+
+
+SHOWN = {**FULL, "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}]}
+BLIND = {
+    "OpenAI": "Invalid content type. image_url is only supported by certain models.",
+    "DeepSeek": "Failed to deserialize the JSON body: messages[0]: unknown variant `image_url`, expected `text`",
+    "vLLM": "The model is not a multimodal model, image input is not supported.",
+    "OpenRouter": "No endpoints found that support image input. This model does not support images.",
+}
+
+
+@pytest.mark.parametrize("text", BLIND.values(), ids=BLIND)
+def test_a_model_without_vision_gets_no_more_images(text: str) -> None:
+    assert learned(text, body=SHOWN) == {"images": "no"}
+    assert learned(text, body=SHOWN, images="no") == {}
+
+
+def test_an_image_that_is_broken_teaches_nothing() -> None:
+    assert learned("Error while downloading the image.", body=SHOWN) == {}
+    assert learned("You uploaded an invalid image: it is too large.", body=SHOWN) == {}
+
+
+def test_without_an_image_nobody_is_called_blind() -> None:
+    assert learned("image input is not supported") == {}

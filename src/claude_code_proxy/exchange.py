@@ -20,6 +20,7 @@ from .backend_tables import DEFAULT_NAME
 from .backends.slots import Priority
 from .channel import Captive, Channel
 from .errors import ContextOverflowError, FilteredError, Overflow, RetryableError, UpstreamError
+from .models import neighbours
 from .observe import Record
 from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
@@ -38,6 +39,7 @@ _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls 
 _LONGEST_NAME = 200  # characters in a header
 _SURELY_OVER = 1.03  # of the window, by the proxy's own count
 _MOST_REPAIRS = 3  # different ones, for one request
+_NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 _FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
 _MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
@@ -80,8 +82,20 @@ class Exchange:
             record.backend, record.upstream_model = prepared.route.backend.name, prepared.route.model
             self._announce()
             _check_room(prepared, config.model_window)
-            await self._insist(request, prepared, watch, sink)
+            try:
+                await self._insist(request, prepared, watch, sink)
+            except UpstreamError as error:
+                self._name_neighbours(error, prepared.route)
+                raise
         self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
+
+    def _name_neighbours(self, error: UpstreamError, route: Route) -> None:
+        """Say which models a backend has, where it does not have the one it was asked for."""
+        near = (
+            neighbours(route.model, route.backend.name, self._services.catalogue) if error.status == _NO_MODEL else []
+        )
+        if near:
+            error.message = f"{error.message} Near names it has: {', '.join(near)}."
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         return await prepare(self._services, request, self.notes, self._asker(str(request["model"])), self._taught)
@@ -255,7 +269,6 @@ class Exchange:
             record.input_tokens = usage.input_tokens + usage.cache_write
             record.cache_read, record.output_tokens, record.cost = usage.cache_read, usage.output_tokens, usage.cost
 
-
     def _warn(self) -> None:
         """Tell a person, not only the client, that the model read half of what it was sent."""
         cut = next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
@@ -308,6 +321,8 @@ async def _body(response: aiohttp.ClientResponse, watch: Watch, idle: float) -> 
 
 async def _to_end(response: aiohttp.ClientResponse) -> None:
     """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
+    if response.content.at_eof():
+        return
     try:
         async with asyncio.timeout(_REUSE_GRACE):
             while await response.content.readany():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ class Gate:
         return hmac.compare_digest(sent.strip().encode(), self._key)
 
 
+@lru_cache(256)
 def _host_of(url: str) -> str:
     """Return a URL's host, an empty string for a text that has none."""
     try:
@@ -50,6 +52,7 @@ def _host_of(url: str) -> str:
         return ""
 
 
+@lru_cache(256)
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True

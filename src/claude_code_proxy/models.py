@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from .routing import alias_for, resolve
 
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
+_NEAR = 3
+_LONGEST_NAME = 200  # characters compared
 _DIGITS = 10  # of a limit; Python refuses to read thousands
 _FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not break the list
 
@@ -37,6 +40,14 @@ def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) 
 def find_model(config: Config, catalogue: Catalogue, wanted: str) -> dict[str, Any] | None:
     """Return one model by its id, None when nobody has it."""
     return next((entry for entry in _entries(config, catalogue) if entry["id"] == wanted), None)
+
+
+def neighbours(wanted: str, backend: str, catalogue: Catalogue) -> list[str]:
+    """Return the names of a backend's models that `wanted` may be meant to be, the nearest first."""
+    names = {facts.id for where, facts in catalogue.all() if where == backend}
+    bare = {name.rpartition("/")[2]: name for name in sorted(names)}  # without the maker
+    near = difflib.get_close_matches(wanted[:_LONGEST_NAME].rpartition("/")[2], bare, n=_NEAR)
+    return [bare[name] for name in near]
 
 
 def _size(limit: str) -> int:

@@ -59,7 +59,9 @@ def demo_command(
 
 @app.command("doctor")
 def doctor_command(
-    deep: Annotated[bool, typer.Option(help="Make a dozen tiny calls per model and print a score card.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Make a dozen tiny calls per model and print a score card.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look at environment, settings and backends; exit code 0 all well, 1 something failed, 2 settings wrong."""

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from ..wire.shapes import items, mapping
 from .dialect import EFFORTS, Dialect
 
 LIMITS = ("max_output", "window")
@@ -37,6 +38,10 @@ _UNKNOWN = re.compile(
     r"|additional propert|invalid (?:parameter|field|argument)"
     r"|only the default|must be removed|incompatible|cannot be (?:set|used|specified)|is deprecated|should not be",
     re.IGNORECASE,
+)
+_IMAGE = re.compile(r"image|vision|multimodal", re.IGNORECASE)
+_BLIND = re.compile(
+    r"only supported (?:by|for|with)|no (?:image|vision)|text.only|expected `?text|must be text", re.IGNORECASE
 )
 _NAMED = re.compile(r"[`'\"]([A-Za-z_$][\w.$\[\]-]*)[`'\"]|\bbody\.([\w.]+)")
 _NUMBER = r"[`'\"]?(\d[\d,_]*)[`'\"]?"
@@ -305,6 +310,21 @@ def _roles(refusal: Refusal, dialect: Dialect) -> Facts | None:
     return None
 
 
+def _images(refusal: Refusal, dialect: Dialect) -> Facts | None:
+    """A model without vision: the image stays in the history, so every later turn would be refused too.
+
+    From now on a note to the model stands in its place, and a note to the client says so.
+    """
+    if dialect.images == "no" or not _IMAGE.search(refusal.text) or not _has_images(refusal.body):
+        return None
+    return {"images": "no"} if _UNKNOWN.search(refusal.text) or _BLIND.search(refusal.text) else None
+
+
+def _has_images(body: Mapping[str, Any]) -> bool:
+    contents = (mapping(message).get("content") for message in items(body.get("messages")))
+    return any(mapping(part).get("type") == "image_url" for content in contents for part in items(content))
+
+
 def _field(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """Any other body field the backend does not take: it is left out from now on, where that loses no meaning."""
     plain = (word for word in re.findall(r"\w+", refusal.text) if word not in _WORDS)
@@ -331,6 +351,7 @@ _RULES: tuple[Rule, ...] = (
     _stop,
     _format,
     _roles,
+    _images,
     _field,
     _schema,
 )
