@@ -20,11 +20,12 @@ demo: $(VENV)/.demo  ## A real model, the proxy before it, two questions; goes o
 test: $(VENV)/.dev  ## Every test that needs nothing but Python
 	@$(PY) -m pytest -m "not e2e" $(ARGS)
 
-check: $(VENV)/.dev  ## Lint, formatting, types, import rules
+check: $(VENV)/.dev  ## Lint, formatting, types, import rules, cost of the hot path
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(PY) -m pytest --quiet tests/test_architecture.py
+	$(PY) -m bench.kept
 
 format: $(VENV)/.dev  ## Format, and mend what the linter can mend
 	$(VENV)/bin/ruff format .

@@ -136,6 +136,16 @@ async def test_the_same_refusal_twice_is_the_end(backend: Backend) -> None:
     assert len(backend.chats) == 2
 
 
+async def test_what_did_not_help_is_not_remembered(backend: Backend) -> None:
+    """The words named the wrong cause: the next request is as its client wrote it."""
+    backend.play(lambda _: refusal("Unsupported parameter: 'temperature'", "temperature"))
+    async with running(backend, MAX_RETRIES="0") as app:
+        await app.post(ASKED)
+        backend.play([say("understood")])
+        assert understood(await app.post(ASKED))
+    assert backend.chats[-1].body["temperature"] == 0.16
+
+
 async def test_what_one_model_refuses_is_sent_to_another(backend: Backend) -> None:
     backend.play(
         lambda received: (no_temperature(received.body) if received.model == "picky" else None) or say("understood")

@@ -44,7 +44,7 @@ def environment(backend: Backend, **more: str) -> dict[str, str]:
         "BIG_MODEL": "gpt-5.4",
         "MIDDLE_MODEL": "deepseek-v4-flash",
         "SMALL_MODEL": "kimi-k2.6",
-        "MAX_RETRIES": "1",
+        "MAX_RETRIES": "0",
         **more,
     }
 
@@ -91,3 +91,16 @@ def http(proxy: ProxyProcess) -> Iterator[httpx2.Client]:
 @pytest.fixture
 def client(http: httpx2.Client, proxy: ProxyProcess) -> Client:
     return Client(http, proxy.log)
+
+
+@pytest.fixture(scope="session")
+def patient_client(module_backend: Backend) -> Iterator[Client]:
+    """A client of a proxy that asks a backend once more."""
+    with asked_through(module_backend, MAX_RETRIES="1") as asking:
+        yield asking
+
+
+@pytest.fixture
+def patient(patient_client: Client, backend: Backend) -> Client:
+    """That client, with the backend empty."""
+    return patient_client

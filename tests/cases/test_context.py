@@ -479,13 +479,14 @@ def test_cx_07_the_same_request_gives_the_same_bytes(backend: Backend, client: C
 # -- CX-08: silent truncation ---------------------------------------------------------------------------------------
 
 
-@both
-def test_cx_08_a_server_that_cuts_prompts_in_silence_is_not_asked_to(backend: Backend, *, stream: bool) -> None:
+def test_cx_08_a_server_that_cuts_prompts_in_silence_is_not_asked_to(backend: Backend) -> None:
     backend.play(lambda _: say("gekürzt"))
     with asked_through(backend, DIALECT="ollama") as client:
-        heard = client.ask(model="house-16k", messages=[user("Wort für Wort " * 8000)], stream=stream)
-        assert_too_long(heard, None, 16_384)
+        for stream in (True, False):
+            heard = client.ask(model="house-16k", messages=[user("Wort für Wort " * 8000)], stream=stream)
+            assert_too_long(heard, None, 16_384)
         assert backend.chats == []
+        assert client.ask(model="house-16k").text == "gekürzt"
 
 
 @both
@@ -517,6 +518,7 @@ def test_cx_08_counts_that_fit_are_no_warning(backend: Backend, proxy: ProxyProc
 
 # -- CX-09: the form of a compaction --------------------------------------------------------------------------------
 
+REMINDER = "Reminder of the required form"
 COMPACT = (
     "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\nYour task is to create a detailed summary of the "
     "conversation so far, paying close attention to the user's explicit requests.\n\nBefore providing your final summary, "
@@ -525,18 +527,27 @@ COMPACT = (
 )
 
 
-@pytest.mark.parametrize("setting", ["on", "off"])
-def test_cx_09_a_request_to_compact_is_reminded_of_its_form(backend: Backend, setting: str) -> None:
+def test_cx_09_a_request_to_compact_is_reminded_of_its_form(backend: Backend, client: Client) -> None:
     backend.play(lambda _: say("<analysis>x</analysis><summary>y</summary>"))
-    with asked_through(backend, COMPACTION_REMINDER=setting) as client:
-        messages = [user("bau das"), assistant("gebaut"), user(COMPACT)]
-        heard = client.ask(messages=messages)
-        client.ask(messages=[user("Was ist ein <summary>?")])
+    heard = client.ask(messages=[user("bau das"), assistant("gebaut"), user(COMPACT)])
     assert heard.text == "<analysis>x</analysis><summary>y</summary>"
-    sent = [json.dumps(received.messages[-1]) for received in backend.chats]
-    assert ("Reminder of the required form" in sent[0]) is (setting == "on")
-    assert "Reminder of the required form" not in sent[1]
-    assert backend.chats[0].text().count("create a detailed summary") == 1
+    sent = backend.chats[0]
+    assert REMINDER in json.dumps(sent.messages[-1])
+    assert sent.text().count("create a detailed summary") == 1
+
+
+def test_cx_09_other_requests_are_not_reminded(backend: Backend, client: Client) -> None:
+    backend.play(lambda _: say("ja"))
+    client.ask(messages=[user("Was ist ein <summary>, was <analysis>?")])
+    client.ask(messages=[user(COMPACT), assistant("<summary>s</summary>"), user("weiter")])
+    assert not [received for received in backend.chats if REMINDER in received.text()]
+
+
+def test_cx_09_the_reminder_can_be_switched_off(backend: Backend) -> None:
+    backend.play([say("y")])
+    with asked_through(backend, COMPACTION_REMINDER="off") as client:
+        client.ask(messages=[user("bau das"), assistant("gebaut"), user(COMPACT)])
+    assert REMINDER not in backend.chats[0].text()
 
 
 # -- CX-10: compression never loses what matters --------------------------------------------------------------------
@@ -551,40 +562,32 @@ PROMPT = (
 )
 
 
-@pytest.mark.parametrize("mode", ["none", "compact", "summarize"])
+def test_cx_10_without_compression_the_prompt_is_what_the_client_said(backend: Backend, client: Client) -> None:
+    backend.play([say("ja")])
+    client.ask(system=PROMPT, messages=[user("los")])
+    assert backend.chats[0].messages[0]["content"] == PROMPT
+
+
+@pytest.mark.parametrize("mode", ["compact", "summarize"])
 def test_cx_10_project_rules_and_environment_survive_every_compression(backend: Backend, mode: str) -> None:
     def step(received: Received) -> Step:
-        return say("kurz") if len(received.messages) < 2 else say("ja")
+        return say("ja") if received.tools else say("kurz")
 
     backend.play(step)
+    asked: dict[str, Any] = {"system": PROMPT, "messages": [user("los, größe!")], "tools": TOOLS}
     with asked_through(backend, PROMPT_COMPRESSION=mode, PROMPT_MAX_SYSTEM_TOKENS="300") as client:
-        asked: dict[str, Any] = {"system": PROMPT, "messages": [user("los, größe!")], "tools": TOOLS}
-        counted = [client.count(**asked), None, client.count(**asked)]
-        client.ask(**asked, stream=True)
-        counted[1] = client.count(**asked)
-        log = client.log()
+        started = client.ask(**asked, stream=True).events()[0]["message"]["usage"]["input_tokens"]
+        counted = client.count(**asked)
+        assert "system prompt: " in client.log()
     main = next(received for received in backend.chats if received.tools)
     system = main.messages[0]["content"]
     assert "Tests laufen mit `nox -s größe`. Nie auf main pushen." in system
     assert "Working directory: /srv/projekt" in system
     assert "Shell: fish" in system
+    assert "Say little. Say little." not in system
     assert main.messages[-1]["content"] == "los, größe!"
     assert set(main.tools) == {"Bash", "Read", "Grep"}
-    if mode == "none":
-        assert system == PROMPT
-        assert len(backend.chats) == 1
-    else:
-        assert "Say little. Say little." not in system
-        assert "removed" in log or "tokens" in log
-
-
-def test_cx_05_compression_shortens_the_count_as_it_shortens_the_prompt(backend: Backend) -> None:
-    backend.play(lambda _: say("ja"))
-    asked: dict[str, Any] = {"system": PROMPT, "messages": [user("los")]}
-    with asked_through(backend, PROMPT_COMPRESSION="compact", PROMPT_MAX_SYSTEM_TOKENS="300") as client:
-        counted = client.count(**asked)
-        started = client.ask(stream=True, **asked).events()[0]["message"]["usage"]["input_tokens"]
-    assert counted == started < 400
+    assert counted == started < 600, "count_tokens counts what is sent (CX-05)"
 
 
 def test_cx_01_an_overflow_after_output_is_an_error_event(backend: Backend, client: Client) -> None:

@@ -481,10 +481,10 @@ def test_st_15_an_error_in_a_whole_200_is_an_http_error(backend: Backend, client
     assert "Provider gone" in heard.error[1]
 
 
-def test_st_15_an_error_that_passes_before_output_is_asked_again(backend: Backend, client: Client) -> None:
+def test_st_15_an_error_that_passes_before_output_is_asked_again(backend: Backend, patient: Client) -> None:
     broken = at_once(sse({"error": {"code": 502, "message": "Provider gone"}, "choices": []}))
     backend.play([broken, at_once(ended(said("doch noch")))])
-    assert client.ask(stream=True).text == "doch noch"
+    assert patient.ask(stream=True).text == "doch noch"
 
 
 EMPTY: dict[str, bytes] = {
@@ -498,10 +498,10 @@ EMPTY: dict[str, bytes] = {
 
 @pytest.mark.parametrize("empty", EMPTY)
 def test_st_16_an_empty_stream_is_asked_once_more_and_then_an_error(
-    backend: Backend, client: Client, empty: str
+    backend: Backend, patient: Client, empty: str
 ) -> None:
     backend.play(lambda _: Reply(200, EMPTY[empty], SSE))
-    heard = client.ask(stream=True)
+    heard = patient.ask(stream=True)
     assert heard.error is not None
     assert heard.error[0] == "api_error"
     assert b"message_stop" not in heard.raw
@@ -509,9 +509,9 @@ def test_st_16_an_empty_stream_is_asked_once_more_and_then_an_error(
 
 
 @pytest.mark.parametrize("empty", EMPTY)
-def test_st_16_an_empty_stream_may_be_followed_by_a_good_one(backend: Backend, client: Client, empty: str) -> None:
+def test_st_16_an_empty_stream_may_be_followed_by_a_good_one(backend: Backend, patient: Client, empty: str) -> None:
     backend.play([Reply(200, EMPTY[empty], SSE), at_once(ended(said("nun")))])
-    assert client.ask(stream=True).text == "nun"
+    assert patient.ask(stream=True).text == "nun"
 
 
 @pytest.mark.parametrize("message", [{"content": ""}, {"content": None}, {"content": "", "tool_calls": []}])

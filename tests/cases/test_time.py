@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
-import contextlib
 import json
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,20 @@ import pytest
 from tests.backend import Backend, Bytes, Cut, Gate, Pause, Reply, Stall, Text, Thought, answer, error, say
 from tests.backend.script import Call
 from tests.cases.conftest import asked_through, environment, rules
-from tests.cases.talk import BASH, Client, both, user
+from tests.cases.talk import BASH, Client, Heard, user
 from tests.cases.wire import said, sse
 from tests.proxy_process import ProxyProcess, start_proxy
 from tests.raw_backend import Asked, completion, raw_backend, whole
 
+BRISK = {"COMMIT_AFTER": "0.5", "PING_INTERVAL": "0.5", "REQUEST_TIMEOUT": "1.5", "FIRST_BYTE_TIMEOUT": "20"}
 SOON = 2.0  # seconds within which a backend learns that nobody listens any more
 
 
 @pytest.fixture(scope="module")
 def brisk(module_backend: Backend) -> Iterator[tuple[ProxyProcess, Client]]:
     """A proxy that commits and pings soon, and gives a silent backend a second."""
-    settings = {"COMMIT_AFTER": "0.5", "PING_INTERVAL": "0.5", "REQUEST_TIMEOUT": "1.5", "FIRST_BYTE_TIMEOUT": "20"}
     with (
-        start_proxy(environment(module_backend, **settings)) as proxy,
+        start_proxy(environment(module_backend, **BRISK)) as proxy,
         httpx2.Client(base_url=proxy.url, timeout=30, trust_env=False) as http,
     ):
         yield proxy, Client(http, proxy.log)
@@ -63,32 +63,82 @@ class Leaver:
 
 # -- TI-01 to TI-04 -------------------------------------------------------------------------------------------------
 
+LIVES: dict[str, tuple[Any, ...]] = {
+    "comments": (Text("a"), *([Bytes(b": OPENROUTER PROCESSING\n\n"), Pause(0.6)] * 4), Text("b")),
+    "slow words": (*([Text("w"), Pause(0.6)] * 4), Text("b")),
+    "slow thoughts": (Text("a"), *([Thought("h"), Pause(0.6)] * 4), Text("b")),
+    "empty deltas": (Text("a"), *([Bytes(sse(said(""), done=False)), Pause(0.6)] * 4), Text("b")),
+}
+SLOW: dict[str, tuple[bool, Any]] = {
+    "a slow beginning": (True, answer(Text("endlich"), before=(Pause(2.2),))),
+    "a slow whole answer": (False, answer(Text("lange gedacht"), before=(Pause(2.2),))),
+    "silence in an answer": (True, answer(Text("halb"), Stall())),
+    **{name: (True, answer(*parts)) for name, parts in LIVES.items()},
+}
 
-def test_ti_01_a_slow_beginning_is_bridged_with_pings(backend: Backend, brisk: tuple[ProxyProcess, Client]) -> None:
-    backend.play([answer(Text("endlich"), before=(Pause(2.2),))])
-    heard = brisk[1].ask(stream=True)
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[tuple[Backend, dict[str, concurrent.futures.Future[Heard]]]]:
+    """Everything that takes its time, begun together: what each asks says which answer it gets."""
+    with (
+        Backend(lambda received: SLOW[received.prompt][1], rules=rules) as backend,
+        start_proxy(environment(backend, **BRISK)) as proxy,
+        httpx2.Client(base_url=proxy.url, timeout=30, trust_env=False) as http,
+        concurrent.futures.ThreadPoolExecutor(len(SLOW)) as pool,
+    ):
+        client = Client(http)
+        yield (
+            backend,
+            {name: pool.submit(client.ask, stream=stream, messages=[user(name)]) for name, (stream, _) in SLOW.items()},
+        )
+
+
+Slow = tuple[Backend, dict[str, concurrent.futures.Future[Heard]]]
+
+
+def test_ti_01_a_slow_beginning_is_bridged_with_pings(slow: Slow) -> None:
+    heard = slow[1]["a slow beginning"].result()
     assert heard.text == "endlich"
     names = [event["type"] for event in heard.events()]
     assert names.count("ping") >= 2
     assert names[0] == "ping"
 
 
-@both
-def test_ti_01_a_request_sent_again_joins_the_running_one(
-    backend: Backend, brisk: tuple[ProxyProcess, Client], *, stream: bool
-) -> None:
+@pytest.mark.parametrize("life", LIVES)
+def test_ti_02_a_stream_that_lives_is_never_cut(slow: Slow, life: str) -> None:
+    heard = slow[1][life].result()
+    assert heard.error is None
+    assert heard.text.endswith("b")
+
+
+def test_ti_02_a_backend_that_falls_silent_for_too_long_is_an_error_event(slow: Slow) -> None:
+    backend, futures = slow
+    heard = futures["silence in an answer"].result()
+    assert heard.error is not None
+    assert heard.error[0] == "timeout_error"
+    stalled = next(received for received in backend.chats if received.prompt == "silence in an answer")
+    backend.wait(lambda: stalled.left_at is not None, what="the end of the silent request")
+
+
+def test_ti_04_a_long_whole_answer_arrives(slow: Slow) -> None:
+    heard = slow[1]["a slow whole answer"].result()
+    assert (heard.status, heard.text) == (200, "lange gedacht")
+
+
+def test_ti_01_a_request_sent_again_joins_the_running_one(backend: Backend, brisk: tuple[ProxyProcess, Client]) -> None:
     gate = Gate()
-    backend.play([answer(Text("einmal gefragt"), before=(gate,))])
+    backend.play(lambda received: answer(Text(f"einmal {received.prompt}"), before=(gate,)))
     client = brisk[1]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        first = pool.submit(client.ask, stream=stream, messages=[user("langsam")])
-        gate.wait_reached()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        asked = {stream: {"stream": stream, "messages": [user(f"langsam {stream}")]} for stream in (True, False)}
+        first = [pool.submit(client.ask, **one) for one in asked.values()]
+        gate.wait_reached(2)
         time.sleep(2.2)  # a copy counts as sent again only when it comes later
-        second = pool.submit(client.ask, stream=stream, messages=[user("langsam")])
-        other = threading.Timer(0.4, gate.open)
-        other.start()
-        assert [first.result().text, second.result().text] == ["einmal gefragt"] * 2
-    assert len(backend.chats) == 1
+        second = [pool.submit(client.ask, **one) for one in asked.values()]
+        threading.Timer(0.4, gate.open).start()
+        told = [future.result().text for future in (*first, *second)]
+    assert told == ["einmal langsam True", "einmal langsam False"] * 2
+    assert len(backend.chats) == 2
 
 
 def test_ti_01_equal_requests_at_the_same_time_are_several(
@@ -102,43 +152,15 @@ def test_ti_01_equal_requests_at_the_same_time_are_several(
     assert len(backend.chats) == 3
 
 
-ALIVE = {
-    "comments": (Text("a"), *([Bytes(b": OPENROUTER PROCESSING\n\n"), Pause(0.6)] * 5), Text("b")),
-    "slow words": (*([Text("w"), Pause(0.6)] * 5), Text("b")),
-    "slow thoughts": (Text("a"), *([Thought("h"), Pause(0.6)] * 5), Text("b")),
-    "empty deltas": (Text("a"), *([Bytes(sse(said(""), done=False)), Pause(0.6)] * 5), Text("b")),
-}
-
-
-@pytest.mark.parametrize("life", ALIVE)
-def test_ti_02_a_stream_that_lives_is_never_cut(
-    backend: Backend, brisk: tuple[ProxyProcess, Client], life: str
-) -> None:
-    backend.play([answer(*ALIVE[life])])
-    heard = brisk[1].ask(stream=True)
-    assert heard.error is None
-    assert heard.text.endswith("b")
-
-
 def test_ti_02_a_long_thought_in_silence_is_waited_for_by_default(backend: Backend, client: Client) -> None:
-    backend.play([answer(Thought("hm"), Pause(3.0), Text("doch"))])
+    backend.play([answer(Thought("hm"), Pause(1.8), Text("doch"))])
     heard = client.ask(stream=True)
     assert (heard.error, heard.text) == (None, "doch")
 
 
-def test_ti_02_a_backend_that_falls_silent_for_too_long_is_an_error_event(
-    backend: Backend, brisk: tuple[ProxyProcess, Client]
-) -> None:
-    backend.play([answer(Text("halb"), Stall())])
-    heard = brisk[1].ask(stream=True)
-    assert heard.error is not None
-    assert heard.error[0] == "timeout_error"
-    backend.wait(lambda: backend.chats[0].left_at is not None, what="the end of the silent request")
-
-
 def test_ti_02_a_set_time_out_bounds_the_beginning_too(backend: Backend) -> None:
     backend.play(lambda _: answer(before=(Stall(),)))
-    with asked_through(backend, REQUEST_TIMEOUT="1", MAX_RETRIES="0") as client:
+    with asked_through(backend, REQUEST_TIMEOUT="0.5", MAX_RETRIES="0") as client:
         heard = client.ask(stream=True)
         assert (heard.status, heard.error and heard.error[0]) == (504, "timeout_error")
 
@@ -156,8 +178,6 @@ async def test_ti_03_a_connection_that_died_while_idle_costs_nothing(how: str) -
 
     async with raw_backend(reply) as backend:
         settings = {"OPENAI_API_KEY": backend.key, "OPENAI_BASE_URL": backend.url, "MAX_RETRIES": "0"}
-        import asyncio
-
         proxy = await asyncio.to_thread(start_proxy, settings)
         try:
             async with httpx2.AsyncClient(base_url=proxy.url, timeout=10, trust_env=False) as http:
@@ -167,12 +187,6 @@ async def test_ti_03_a_connection_that_died_while_idle_costs_nothing(how: str) -
                     assert answered.json()["content"] == [{"type": "text", "text": "da"}]
         finally:
             await asyncio.to_thread(proxy.stop)
-
-
-def test_ti_04_a_long_whole_answer_arrives(backend: Backend, brisk: tuple[ProxyProcess, Client]) -> None:
-    backend.play([answer(Text("lange gedacht"), before=(Pause(2.5),))])
-    heard = brisk[1].ask()
-    assert (heard.status, heard.text) == (200, "lange gedacht")
 
 
 # -- CA-01, CA-02 ---------------------------------------------------------------------------------------------------
@@ -204,16 +218,18 @@ def test_ca_01_a_client_that_leaves_frees_the_backend(
     assert brisk[1].ask().text == "frei"
 
 
-@pytest.mark.parametrize("step", [error(503, "busy", retry_after="1"), answer(before=(Cut(),))], ids=["503", "cut"])
-def test_ca_02_leaving_between_two_tries_ends_them(backend: Backend, step: Any) -> None:
-    backend.play(lambda _: step)
+def test_ca_02_leaving_between_two_tries_ends_them(backend: Backend) -> None:
+    faults = {"busy": error(503, "busy", retry_after="1"), "cut": answer(before=(Cut(),))}
+    backend.play(lambda received: faults[received.prompt])
     with asked_through(backend, MAX_RETRIES="5") as client:
-        leaver = Leaver(str(client.http.base_url).rstrip("/"), stream=True)
-        backend.wait_chats()
-        leaver.leave()
+        url = str(client.http.base_url).rstrip("/")
+        leavers = [Leaver(url, stream=True, messages=[user(fault)]) for fault in faults]
+        backend.wait_chats(2)
+        for leaver in leavers:
+            leaver.leave()
         time.sleep(0.3)
         tries = len(backend.chats)
-        time.sleep(1.5)
+        time.sleep(1.2)
         assert len(backend.chats) == tries
 
 
@@ -349,35 +365,30 @@ def test_me_01_many_streams_leave_nothing_behind(backend: Backend, brisk: tuple[
             list(pool.map(lambda _: brisk[1].ask(stream=True, tools=[BASH]), range(number)))
         backend.requests.clear()
 
-    batch(150)
+    batch(80)
     before = resident(brisk[0])
-    batch(350)
-    assert resident(brisk[0]) - before < 6000
-
-
-@contextlib.contextmanager
-def ended_by(proxy: ProxyProcess, after: Callable[[], None]) -> Iterator[None]:
-    """Ask a proxy to end while something runs."""
-    proxy.process.terminate()
-    yield
-    after()
+    batch(160)
+    assert resident(brisk[0]) - before < 5000
 
 
 def test_ca_01_a_proxy_that_is_asked_to_end_lets_a_running_answer_finish() -> None:
     gate = Gate()
-    with Backend([answer(Text("erst "), gate, Text("dann"))], rules=rules) as backend:
-        with start_proxy(environment(backend)) as proxy, httpx2.Client(base_url=proxy.url, trust_env=False) as http:
-            with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                running = pool.submit(Client(http).ask, stream=True)
-                gate.wait_reached()
-                with ended_by(proxy, lambda: None):
-                    time.sleep(0.3)
-                    gate.open()
-                    heard = running.result()
+    with (
+        Backend([answer(Text("erst "), gate, Text("dann"))], rules=rules) as backend,
+        start_proxy(environment(backend)) as proxy,
+        httpx2.Client(base_url=proxy.url, trust_env=False) as http,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        running = pool.submit(Client(http).ask, stream=True)
+        gate.wait_reached()
+        proxy.process.terminate()
+        time.sleep(0.3)
+        gate.open()
+        heard = running.result()
         assert heard.text.startswith("erst ")
         assert heard.error is not None or heard.text == "erst dann"
 
 
-def test_ti_03_a_backend_that_restarts_is_found_again(backend: Backend, client: Client) -> None:
+def test_ti_03_a_backend_that_restarts_is_found_again(backend: Backend, patient: Client) -> None:
     backend.play([Reply(502, "<html>starting</html>"), say("wieder da")])
-    assert client.ask(stream=True).text == "wieder da"
+    assert patient.ask(stream=True).text == "wieder da"

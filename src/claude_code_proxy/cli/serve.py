@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvicorn
@@ -26,8 +26,8 @@ _WRONG_SETTINGS = 2  # exit code
 
 def serve(overrides: Mapping[str, str]) -> int:
     """Serve; returns the exit code: 0 after a signal, 1 when the port is taken, 2 when a setting is wrong."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ended_well)  # while it starts; later the server drains, then raises the signal again
+    early: list[int] = []
+    _on_signal(early.append)
     try:
         config = load(
             os.environ, cwd=Path.cwd(), overrides=overrides, find_servers=find_servers, dialects=tuple(DIALECTS)
@@ -57,13 +57,20 @@ def serve(overrides: Mapping[str, str]) -> int:
             h11_max_incomplete_event_size=64 * 1024,
         )
     )
+    _on_signal(lambda _: setattr(server, "should_exit", True))
+    if early:
+        return 0
     server.run(sockets=[listener])
     return 0 if server.started else 1
 
 
-def _ended_well(*_: object) -> None:
-    """A signal that was obeyed is no error: the exit code is 0."""
-    raise SystemExit(0)
+def _on_signal(obey: Callable[[int], None]) -> None:
+    """Obey a signal to end, at any moment and without an exception: one raised while modules load may be lost.
+
+    The running server has handlers of its own; it drains, then raises the signal again, which must end nothing.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: obey(number))
 
 
 def _listen(config: Config) -> socket.socket | None:
