@@ -170,9 +170,10 @@ async def cost_by_streams(target: Target, counts: tuple[int, ...], seconds: floa
     """CPU µs per token by open streams, 2,000 tokens a second in all."""
     found = {}
     for count in counts:
-        rate = 2000 / count
-        request = target.request(Script("text", max(4, int((0.6 + seconds) * rate)), rate))
-        async with open_streams(target.client, request, count=count, spread=0.5):
+        rate, spread = 2000 / count, max(0.5, count / 250)  # slowly enough that opening them is over when it is timed
+        request = target.request(Script("text", max(4, int((spread + seconds + 0.5) * rate)), rate))
+        async with open_streams(target.client, request, count=count, spread=spread):
+            await asyncio.sleep(0.3)
             cpu = Cpu(target.process)
             await asyncio.sleep(seconds)
             spent = cpu.spent()

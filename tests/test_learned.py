@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.asgi import running, settings
-from tests.backend import Backend, Failure, Received, Reply, Step, Text, answer, say
+from tests.backend import Backend, Failure, Gate, Received, Reply, Step, Text, answer, say
 from tests.messages_api import HELLO, envelope, events
 from tests.proxy_process import proxy_for
 
@@ -158,10 +158,16 @@ async def test_what_one_model_refuses_is_sent_to_another(backend: Backend) -> No
 
 
 async def test_what_was_learned_is_told(backend: Backend) -> None:
-    backend.play(picky(no_temperature))
+    """In a header, so it must be known before the first word."""
+    gate = Gate()
+    slowly = answer(Text("under"), gate, Text("stood"))
+    backend.play(lambda received: no_temperature(received.body) or slowly)
     async with running(backend, MAX_RETRIES="0") as app:
-        reply = await app.post(ASKED)
-        assert "backend-learned" in reply.headers["x-proxy-notes"]
+        talk = app.start(ASKED)
+        await talk.until(b"under")
+        assert "backend-learned" in talk.headers.get("x-proxy-notes", "")
+        gate.open()
+        await talk.reply()
         assert any("learned" in line and "temperature" in line for line in app.lines())
 
 

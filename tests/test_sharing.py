@@ -14,6 +14,7 @@ from tests.backend import Backend, Bytes, Gate, Text, answer
 from tests.proxy_process import ProxyProcess
 
 from claude_code_proxy import sharing
+from claude_code_proxy.errors import ProxyError
 from claude_code_proxy.sharing import Relay, Running, key_of
 
 LATER = sharing.RESENT_AFTER + 0.3
@@ -191,6 +192,19 @@ async def test_a_slow_follower_does_not_hold_up_the_first_client() -> None:
     held.set()
     relay.finish()
     await asyncio.wait_for(follower, 1)
+
+
+async def test_what_is_kept_for_followers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "_MOST", 100_000)
+    relay = Relay(_nowhere)
+    follower = asyncio.create_task(relay.follow(_nowhere))
+    await asyncio.sleep(0)
+    for _ in range(20):
+        await relay.send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+        await asyncio.sleep(0)
+    assert relay._sent == []
+    with pytest.raises(ProxyError, match="send the request again"):
+        await asyncio.wait_for(follower, 1)
 
 
 async def _nowhere(_message: Any) -> None:

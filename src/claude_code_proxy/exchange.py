@@ -133,6 +133,7 @@ class Exchange:
                     raise
                 repairs.append(repair)
                 prepared = await self._prepare(request)
+                self._announce()
                 _lower_output(prepared, [known["room"] for known in repairs if "room" in known])
                 wait = 0.0
             self.record.retries += 1

@@ -15,9 +15,12 @@ from contextlib import contextmanager
 
 from starlette.types import Message, Send
 
+from .errors import ProxyError
+
 RESENT_AFTER = 2.0
 """Seconds."""
 
+_MOST = 8 * 1024 * 1024  # bytes kept for followers; one that is still there then is told that it can't go on
 _KEPT = 32 * 1024  # bytes of an answer kept for a newcomer; one that has come further is not joined
 
 
@@ -31,7 +34,7 @@ class Relay:
         self._send = send
         self._sent: list[Message] = []
         self._size = 0
-        self._finished = False
+        self._finished = self._overrun = False
         self._deaf = self._ended = False
         self._news: set[asyncio.Event] = set()
 
@@ -39,18 +42,19 @@ class Relay:
     def is_joinable(self) -> bool:
         """Whether a newcomer can still get everything."""
         late = time.monotonic() - self.begun >= RESENT_AFTER
-        return late and not self._finished and (self._size <= _KEPT or self.followers > 0)
+        return late and not self._finished and not self._overrun
 
     async def send(self, message: Message) -> None:
         """Send one part of the answer to all."""
         self._size += len(message.get("body", b""))
         self._ended = message["type"] == "http.response.body" and not message.get("more_body", False)
-        if self._size <= _KEPT or self.followers:
+        if self._size <= (_MOST if self.followers else _KEPT):
             self._sent.append(message)
-            for news in self._news:
-                news.set()
         else:
             self._sent.clear()
+            self._overrun = True
+        for news in self._news:
+            news.set()
         if not self._deaf:
             await self._send(message)
 
@@ -73,7 +77,9 @@ class Relay:
         """Send the answer from its beginning to another client, each part when it is there."""
         at = 0
         with self._listening() as news:
-            while at < len(self._sent) or not self._finished:
+            while at < len(self._sent) or self._overrun or not self._finished:
+                if self._overrun:
+                    raise ProxyError("The answer has grown too long to be shared; send the request again.", status=529)
                 if at == len(self._sent):
                     news.clear()
                     await news.wait()

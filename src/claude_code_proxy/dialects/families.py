@@ -29,6 +29,11 @@ FAMILIES = (
         {**_REPLAYS, "replay_required": "always", "efforts": ("low", "medium", "high", "xhigh", "max")},
         "deepseek.py",
     ),
+    Models(  # think only when told to: what they thought goes back, and nothing stands in for what they did not
+        "deepseek-(?:chat|v3)",
+        {"replay": "reasoning_content", "replay_required": "with_tools"},
+        "deepseek.py",
+    ),
     Models(
         "kimi-k[3-9]",
         {**_REPLAYS, "replay_required": "with_tools", "sampling": False, "efforts": ("low", "high", "max")},

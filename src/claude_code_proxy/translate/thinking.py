@@ -130,7 +130,7 @@ def filled(messages: list[tuple[dict[str, Any], Recalled, str]], dialect: Dialec
     lost = [entry for entry in messages if _required(entry[0], dialect) and not entry[1].text]
     kept = any(recalled.own for _, recalled, _ in messages)
     for message, _, path in lost:
-        if not kept:
+        if not kept and fallback != "omit":
             notes.add("thinking-lost", path, fallback)
         if field in _TEXT_FIELDS and (fallback == "space" or (kept and fallback == "disable")):
             message[field] = " "

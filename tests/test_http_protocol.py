@@ -1,0 +1,133 @@
+"""What leaves a connection, write by write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from claude_code_proxy.http_protocol import HttpProtocol
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+HEAD = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+class Wire(asyncio.Transport):
+    """A connection that keeps what is written, each write for itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.closed_after: int | None = None
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def pause_reading(self) -> None:
+        """Nothing more is sent anyway."""
+
+    def resume_reading(self) -> None:
+        """Nothing more is sent anyway."""
+
+    def is_closing(self) -> bool:
+        return self.closed_after is not None
+
+    def close(self) -> None:
+        if self.closed_after is None:
+            self.closed_after = len(self.writes)
+
+
+async def answer(app: App, request: bytes = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") -> Wire:
+    """Return the wire after `app` has answered a request."""
+    config = Config(app, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+    config.load()
+    protocol = HttpProtocol(config=config, server_state=ServerState(), app_state={})
+    wire = Wire()
+    protocol.connection_made(wire)
+    protocol.data_received(request)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return wire
+
+
+def parts(*bodies: bytes, pause: int = 0) -> App:
+    """Return an app that sends a head and bodies, with turns of the loop between them."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send(HEAD)
+        for number, body in enumerate(bodies):
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": body, "more_body": number < len(bodies) - 1})
+
+    return app
+
+
+async def test_head_and_first_body_leave_in_one_write() -> None:
+    wire = await answer(parts(b"one", b"two"))
+    first, second = wire.writes
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert first.endswith(b"\r\n\r\n3\r\none\r\n")
+    assert second == b"3\r\ntwo\r\n0\r\n\r\n"
+
+
+async def test_a_head_waits_for_no_late_body() -> None:
+    wire = await answer(parts(b"late", pause=3))
+    head, body = wire.writes
+    assert head.endswith(b"\r\n\r\n")
+    assert body == b"4\r\nlate\r\n0\r\n\r\n"
+
+
+async def test_a_response_without_a_body_is_sent() -> None:
+    wire = await answer(parts(b""), b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert b"".join(wire.writes).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_body_that_looks_like_a_head_is_a_body() -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**HEAD, "headers": [(b"content-length", b"24")]})
+        for piece in (b"HTTP/1.1 200", b"HTTP/1.1 200"):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    wire = await answer(app)
+    assert b"".join(wire.writes).endswith(b"\r\n\r\nHTTP/1.1 200HTTP/1.1 200")
+
+
+async def test_what_is_held_leaves_before_the_connection_closes() -> None:
+    request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    wire = await answer(parts(b"all"), request)
+    assert wire.closed_after == len(wire.writes)
+    assert b"".join(wire.writes).endswith(b"3\r\nall\r\n0\r\n\r\n")
+
+
+async def test_an_unreadable_request_is_answered_and_closed() -> None:
+    wire = await answer(parts(b"never"), b"this is no HTTP\r\n\r\n")
+    assert wire.closed_after == len(wire.writes)
+    assert b"".join(wire.writes).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on() -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": body})
+
+    request = b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+    wire = await answer(app, request)
+    assert wire.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+
+
+@pytest.mark.parametrize("number", range(1, 4))
+async def test_requests_sent_at_once_are_answered_in_order(number: int) -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    requests = b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % at for at in range(number))
+    wire = await answer(app, requests)
+    assert [write.split(b"\r\n")[-4] for write in wire.writes] == [b"/%d" % at for at in range(number)]
