@@ -14,7 +14,11 @@ OUTPUT = "# Text output (does not apply to tool calls)\nSay what you do.\n\n"
 MEMORY = "# auto memory\nYou have a folder.\n\n## Types of memory\n<types>\n<type>user</type>\n</types>\n\n"
 BOILERPLATE = (STYLE, TASKS, TOOLS, OUTPUT, MEMORY)
 
-SYSTEM = "# System\n - Tools ask for permission.   \n - Results may hold tags.\n\n\n\n" + " - A rule of the system.\n" * 40 + "\n"
+SYSTEM = (
+    "# System\n - Tools ask for permission.   \n - Results may hold tags.\n\n\n\n"
+    + " - A rule of the system.\n" * 40
+    + "\n"
+)
 CARE = "# Executing actions with care\nThink of what can't be undone.\n" + "Ask before you delete.\n" * 40 + "\n"
 SESSION = "# Session-specific guidance\n - Use what is there.\n" + " - A hint for this session.\n" * 40 + "\n"
 SPARE = (SYSTEM, CARE, SESSION)

@@ -236,6 +236,7 @@ STEPS = ("none", "low", "medium", "high", "xhigh")
         (PUBLIC, "accounts/x/models/deepseek-reasoner", {"replay_required": "always"}),
         (PUBLIC, "DeepSeek-R1-Distill-Qwen-7B", {"replay": "own", "replay_required": "never"}),
         (PUBLIC, "deepseek-v3.2", {"replay": "own"}),
+        (PUBLIC, "deepseek-chat", {"replay": "reasoning_content", "replay_fallback": "omit"}),
         (
             PUBLIC,
             "moonshotai/Kimi-K2.6",

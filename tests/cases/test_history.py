@@ -343,6 +343,23 @@ def test_hi_12_reasoning_the_client_lost_is_stood_in_for(
     assert sent.messages[1]["reasoning_content"]
 
 
+@pytest.mark.parametrize("model", [*REPLAYERS, "deepseek-chat"])
+@pytest.mark.parametrize("signature", ["", "ErUBCkYIBxgC"], ids=["unsigned", "foreign"])
+def test_hi_12_thinking_without_a_seal_of_ours_goes_back_as_text(
+    backend: Backend, client: Client, model: str, signature: str
+) -> None:
+    thought = {"type": "thinking", "thinking": "Erst listen.", "signature": signature}
+    messages = [user("a"), assistant(thought, use("t", "Bash", command="ls")), user(result("t", "b"))]
+    sent = sent_for(backend, client, messages, tools=TOOLS, model=model)
+    assert sent.messages[1]["reasoning_content"] == "Erst listen."
+
+
+def test_hi_12_a_model_that_thinks_when_told_gets_no_thought_it_never_had(backend: Backend, client: Client) -> None:
+    messages = [user("a"), assistant(use("t", "Bash", command="ls")), user(result("t", "b"))]
+    sent = sent_for(backend, client, messages, tools=TOOLS, model="deepseek-chat")
+    assert "reasoning_content" not in sent.messages[1]
+
+
 @pytest.mark.parametrize("model", ["gpt-5.4", "gpt-4.1", "mistral-large"])
 def test_hi_12_other_models_get_no_reasoning_they_never_sent(backend: Backend, client: Client, model: str) -> None:
     thought = {"type": "thinking", "thinking": "hm", "signature": "sig"}

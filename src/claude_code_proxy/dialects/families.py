@@ -30,7 +30,7 @@ FAMILIES = (
         "deepseek.py",
     ),
     Models(  # think only when told to: what they thought goes back, and nothing stands in for what they did not
-        "deepseek-(?:chat|v3)",
+        "deepseek-chat",
         {"replay": "reasoning_content", "replay_required": "with_tools"},
         "deepseek.py",
     ),
