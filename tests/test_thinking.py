@@ -191,8 +191,8 @@ def test_nothing_is_lost():
     assert fill((True, KEPT), (False, Recalled()), replay_fallback="disable") == (False, [None, None], [])
 
 
-def test_lost_and_left_out():
-    assert fill((True, Recalled())) == (False, [None], ["thinking-lost"])
+def test_where_nothing_stands_for_it_nothing_is_told():
+    assert fill((True, Recalled())) == (False, [None], [])
 
 
 def test_lost_and_a_space_sent():
