@@ -39,7 +39,6 @@ _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls 
 _LONGEST_NAME = 200  # characters in a header
 _SURELY_OVER = 1.03  # of the window, by the proxy's own count
 _MOST_REPAIRS = 3  # different ones, for one request
-_TOO_MANY = 429
 _NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 _FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
@@ -115,19 +114,16 @@ class Exchange:
     async def _insist(self, request: Mapping[str, Any], prepared: Prepared, watch: Watch, sink: Sink) -> None:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
         failures, last, refused = 0, self._services.config.max_retries, ""
-        slots = self._services.slots[prepared.route.backend.name]
         repairs: list[Mapping[str, Any]] = []
         while True:
             try:
-                async with slots.hold(self._priority(prepared.route)):
+                async with self._services.slots[prepared.route.backend.name].hold(self._priority(prepared.route)):
                     return await self._answered(prepared, watch, sink)
             except RetryableError as error:
-                # refused beside others of ours, it waits for one of them to end: its turn, not its failure
-                crowded = bool(last and slots.busy and error.status == _TOO_MANY)
-                wait = error.retry_after or 0.0 if crowded else _backoff(failures, error.retry_after)
-                if sink.spoken or wait > _MAX_WAIT or (failures >= last and not crowded):
+                wait = _backoff(failures, error.retry_after)
+                if sink.spoken or failures >= last or wait > _MAX_WAIT:
                     raise
-                failures += not crowded
+                failures += 1
             except UpstreamError as error:
                 if error.words != refused:  # another complaint: what the last one was about is mended
                     self._learn(prepared.route)
