@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from claude_code_proxy.backends import slots as slots_module
 from claude_code_proxy.backends.slots import Priority, Slots
-from claude_code_proxy.errors import ProxyError
+from claude_code_proxy.errors import ProxyError, RetryableError
 
 
 async def _work(slots: Slots, priority: Priority, name: str, log: list[str], hold: asyncio.Event) -> None:
@@ -101,3 +102,73 @@ async def test_a_full_queue_is_told_at_once() -> None:
     assert "QUEUE_LIMIT" in told.value.message
     hold.set()
     await asyncio.gather(*tasks)
+
+
+# -- a backend that has fewer slots than anybody said ------------------------------------------------------------------
+
+
+class Narrow:
+    """A backend that works on `most` at once and refuses the rest. calls: how often it was asked."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.running, self.calls = most, 0, 0
+
+    async def ask(self) -> None:
+        self.calls += 1
+        if self.running >= self.most:
+            raise RetryableError("too many", status=429)
+        self.running += 1
+        await asyncio.sleep(0.002)
+        self.running -= 1
+
+
+async def _insist(slots: Slots, backend: Narrow) -> int:
+    """Ask until there is an answer; return how often a refusal was no matter of the crowd."""
+    alone = 0
+    while True:
+        try:
+            async with slots.hold(Priority.MAIN) as slot:
+                await backend.ask()
+                return alone
+        except RetryableError:
+            alone += not slot.crowded
+            if alone > 2:
+                return alone
+
+
+async def test_a_burst_at_a_narrow_backend_becomes_a_queue() -> None:
+    slots, backend = Slots(0, 100), Narrow(5)
+    assert await asyncio.gather(*(_insist(slots, backend) for _ in range(60))) == [0] * 60
+    assert backend.calls < 60 + 55 + 30, "each refused once, and now and then one too many was tried"
+
+
+async def test_a_backend_that_refuses_everything_is_not_asked_for_ever() -> None:
+    slots, backend = Slots(0, 100), Narrow(0)
+    assert await asyncio.gather(*(_insist(slots, backend) for _ in range(20))) == [3] * 20
+    assert backend.calls <= 20 * 4
+
+
+async def test_one_that_is_refused_alone_learns_nothing() -> None:
+    slots, backend = Slots(0, 100), Narrow(0)
+    assert await _insist(slots, backend) == 3
+    backend.most = 50
+    await asyncio.gather(*(_insist(slots, backend) for _ in range(50)))
+    assert backend.calls == 3 + 50
+
+
+async def test_a_refused_request_is_tried_again_though_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What refused it may have been a rate, not the crowd; and what was learned is not believed for ever."""
+    monkeypatch.setattr(slots_module, "_ONE_MORE", 0.01)
+    monkeypatch.setattr(slots_module, "_BELIEVED", 0.05)
+    slots, backend, hold = Slots(0, 10), Narrow(0), asyncio.Event()
+    long = asyncio.create_task(_work(slots, Priority.MAIN, "long", [], hold))
+    await asyncio.sleep(0)
+    asked = asyncio.create_task(_insist(slots, backend))
+    await asyncio.sleep(0)
+    backend.most = 1
+    assert await asked == 0
+    assert not long.done()
+    await asyncio.sleep(0.1)
+    assert slots._learned == 0
+    hold.set()
+    await long

@@ -115,15 +115,17 @@ class Exchange:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
         failures, last, refused = 0, self._services.config.max_retries, ""
         repairs: list[Mapping[str, Any]] = []
+        slots = self._services.slots[prepared.route.backend.name]
         while True:
             try:
-                async with self._services.slots[prepared.route.backend.name].hold(self._priority(prepared.route)):
+                async with slots.hold(self._priority(prepared.route)) as slot:
                     return await self._answered(prepared, watch, sink)
             except RetryableError as error:
-                wait = _backoff(failures, error.retry_after)
-                if sink.spoken or failures >= last or wait > _MAX_WAIT:
+                crowded = slot.crowded and last > 0  # it waits for one of the others to end: no failure of its own
+                wait = error.retry_after or 0.0 if crowded else _backoff(failures, error.retry_after)
+                if sink.spoken or wait > _MAX_WAIT or (failures >= last and not crowded):
                     raise
-                failures += 1
+                failures += not crowded
             except UpstreamError as error:
                 if error.words != refused:  # another complaint: what the last one was about is mended
                     self._learn(prepared.route)

@@ -291,6 +291,22 @@ def test_co_04_no_more_requests_at_once_than_the_backend_takes(backend: Backend)
     assert max(running) <= 5
 
 
+@pytest.mark.parametrize("wait", [{}, {"retry_after": "0.2"}], ids=["without a word", "with a time to wait"])
+def test_co_04_a_burst_at_a_backend_that_refuses_the_sixth_is_answered_whole(
+    backend: Backend, wait: dict[str, str]
+) -> None:
+    """Nothing is set: what the backend takes at once is learned from its 429."""
+
+    def step(_: Any) -> Any:
+        running = sum(not received.finished for received in backend.chats)
+        return error(429, "Too many requests", **wait) if running > 5 else answer(Text("dran"), Pause(0.1), Text("!"))
+
+    backend.play(step)
+    with asked_through(backend, MAX_RETRIES="2") as client, concurrent.futures.ThreadPoolExecutor(40) as pool:
+        heard = list(pool.map(lambda n: client.ask(stream=n % 2 == 0, messages=[user(str(n))]), range(40)))
+    assert [one.text for one in heard] == ["dran!"] * 40
+
+
 def test_co_04_the_main_turn_waits_before_subagents_and_small_models(backend: Backend) -> None:
     gate = Gate()
     backend.play(lambda r: answer(Text("x"), gate) if r.prompt == "erster" else say(r.prompt))

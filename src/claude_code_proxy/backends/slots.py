@@ -2,6 +2,10 @@
 
 The main turn of a session goes before its subagents, those before background work, each in order of arrival; a request
 waits here with pings, holding nothing, and leaves the queue when its client leaves.
+
+A backend that says 429 while it works on others of ours has fewer slots than it was asked for (case CO-04): from then
+on it gets one request less than it had, and one more after as many good answers, or after a while. A burst becomes a
+queue.
 """
 
 from __future__ import annotations
@@ -13,9 +17,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import IntEnum
 
-from ..errors import ProxyError
+from ..errors import ProxyError, RetryableError
 
 _COME_BACK = 5  # seconds a client is told to wait when the queue is full
+_TOO_MANY = 429
+_ONE_MORE = 2.0  # seconds without a refusal after which a backend gets one request more
+_BELIEVED = 60.0  # seconds what a refusal taught is believed
 
 
 class Priority(IntEnum):
@@ -26,6 +33,14 @@ class Priority(IntEnum):
     BACKGROUND = 2
 
 
+class Slot:
+    """One slot. crowded: the backend refused what was asked in it because it worked on others of ours."""
+
+    def __init__(self, *, among_others: bool) -> None:
+        self.among_others = among_others
+        self.crowded = False
+
+
 class Slots:
     """The slots of one backend. limit: requests at once, 0 for any number; queue: how many may wait."""
 
@@ -33,6 +48,10 @@ class Slots:
         self._limit = limit
         self._queue = queue
         self._busy = 0
+        self._learned = 0  # how many the backend takes at once, by its refusals; 0 while nothing is known
+        self._good = 0
+        self._refused_at = 0.0
+        self._later: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
 
@@ -42,19 +61,24 @@ class Slots:
         return sum(not turn.done() for _, _, turn in self._waiting)
 
     @asynccontextmanager
-    async def hold(self, priority: Priority) -> AsyncIterator[None]:
+    async def hold(self, priority: Priority) -> AsyncIterator[Slot]:
         """Hold a slot within this block. Raises ProxyError (429) when too many wait already."""
-        if not self._limit:
-            yield
-            return
         await self._enter(priority)
+        slot = Slot(among_others=self._busy > 1)
         try:
-            yield
+            yield slot
+            self._grow()
+        except RetryableError as error:
+            slot.crowded = error.status == _TOO_MANY and (slot.among_others or self._busy > 1)
+            if slot.crowded:
+                self._shrink()
+            raise
         finally:
-            self._leave()
+            self._busy -= 1
+            self._admit()
 
     async def _enter(self, priority: Priority) -> None:
-        if self._busy < self._limit:
+        if self._has_room:
             self._busy += 1
             return
         if self.waiting >= self._queue:
@@ -68,15 +92,42 @@ class Slots:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._leave()  # the slot came in the same moment
+            if turn.done() and not turn.cancelled():  # the slot came in the same moment
+                self._busy -= 1
+                self._admit()
             raise
 
-    def _leave(self) -> None:
-        """Hand the slot to whoever is next; nobody waits: it is free."""
-        while self._waiting:
+    def _admit(self) -> None:
+        """Let in who is next, as long as there is room."""
+        while self._waiting and self._has_room:
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():
+                self._busy += 1
                 turn.set_result(None)
-                return
-        self._busy -= 1
+
+    @property
+    def _has_room(self) -> bool:
+        return all(self._busy < limit for limit in (self._limit, self._learned) if limit)
+
+    def _shrink(self) -> None:
+        """One of those at work was one too many."""
+        self._learned, self._good, self._refused_at = max(1, self._busy - 1), 0, _now()
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_ONE_MORE, self._reconsider)
+
+    def _grow(self) -> None:
+        self._good += 1
+        if self._learned and self._good >= self._learned:
+            self._learned, self._good = self._learned + 1, 0
+            self._admit()
+
+    def _reconsider(self) -> None:
+        """Give the backend one more; what it refused long ago says nothing of today."""
+        forgotten = _now() - self._refused_at >= _BELIEVED
+        self._learned = 0 if forgotten else self._learned + 1
+        self._later = None if forgotten else asyncio.get_running_loop().call_later(_ONE_MORE, self._reconsider)
+        self._admit()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
