@@ -195,6 +195,8 @@ def _message(item: Any, allowed: _Allowed, path: str) -> Iterator[str]:
 
 def _content(content: Any, role: str, allowed: _Allowed, path: str) -> Iterator[str]:
     if isinstance(content, str):
+        if not content and role != "tool":
+            yield f"{path}: empty"  # OpenAI bears it, others don't
         return
     if not isinstance(content, list):
         yield f"{path}: expected a string or a list of parts"

@@ -682,9 +682,12 @@ def test_texts_that_citations_cut_are_whole_again():
     assert notes.codes() == ["citations-dropped"]
 
 
-def test_a_turn_of_nothing_but_reasoning_is_kept_where_it_can_go_back():
-    chat = sent(user("a"), assistant(own("why")), user("b"), legal=False, replay="reasoning_content")
-    assert chat[1] == {"role": "assistant", "content": "", "reasoning_content": "why"}
+@pytest.mark.parametrize("replay", ["reasoning_content", "reasoning", "reasoning_details", "think_tag", "own", "none"])
+def test_a_turn_of_nothing_but_reasoning_is_left_out_and_noted(replay):
+    notes = Notes()
+    chat = sent(user("a"), assistant(own("why")), user("b"), notes=notes, replay=replay)
+    assert chat == [said_by_user("a"), said_by_user("b")]
+    assert "thinking-only" in notes.codes()
 
 
 ARGUMENTS = {
@@ -776,7 +779,7 @@ def test_a_marker_that_finds_no_place_moves_to_the_next_text():
 
 def test_the_requests_own_marker_goes_to_the_last_message():
     chat = sent(user("a"), assistant("b"), user("c", "d"), also=MARK, cache_markers="breakpoint")
-    assert chat[0] == said_by_user("a")
+    assert chat[0] == said_by_user([words("a")])
     assert chat[2]["content"] == [words("c"), words("d", **BREAK)]
 
 

@@ -328,10 +328,10 @@ def test_reasoning_details_come_back_as_they_were():
     thought = {"type": "thinking", "thinking": "why", "signature": seal(envelope, KEY)}
     messages = [user(text("q")), assistant(thought, text("a")), user(text("and"))]
     body = translated({"messages": messages}, OPENROUTER).body
-    assert body["messages"][1] == {"role": "assistant", "content": "a", "reasoning_details": details}
+    assert body["messages"][1] == {"role": "assistant", "content": [text("a")], "reasoning_details": details}
     notes = Notes()
     other = translated({"messages": messages}, OPENROUTER, notes=notes, model="another").body
-    assert other["messages"][1] == {"role": "assistant", "content": "a"}
+    assert other["messages"][1] == {"role": "assistant", "content": [text("a")]}
     assert notes.codes() == ["thinking-other-model"]
 
 

@@ -209,17 +209,27 @@ HUNDRED = [tool("ToolSearch"), *(deferred(f"t{number:02}") for number in range(1
 
 def test_deferred_tools_are_sent_once_a_reference_names_them():  # TO-08
     assert sent(*HUNDRED) == ["ToolSearch", "Zed"]
-    assert sent(*HUNDRED, messages=[reference("t42")]) == ["ToolSearch", "t42", "Zed"]
+    assert sent(*HUNDRED, messages=[reference("t42")]) == ["ToolSearch", "Zed", "t42"]
 
 
-def test_their_order_is_the_clients():
-    assert sent(*HUNDRED, messages=[reference("t42"), reference("t07", "t99")]) == [
-        "ToolSearch",
-        "t07",
-        "t42",
-        "t99",
-        "Zed",
-    ]
+def test_they_stand_behind_the_others_in_the_order_of_loading():
+    loaded = sent(*HUNDRED, messages=[reference("t42"), reference("t99", "t07"), reference("t42")])
+    assert loaded == ["ToolSearch", "Zed", "t42", "t99", "t07"]
+
+
+def test_tools_that_are_added_stand_behind_those_loaded_before():
+    added = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool("new")}}
+    messages = [reference("t42"), {"role": "system", "content": [added]}, reference("t07")]
+    assert sent(*HUNDRED, messages=messages) == ["ToolSearch", "Zed", "t42", "new", "t07"]
+
+
+@pytest.mark.parametrize("kind", ["tool_search_tool_regex_20251119", "tool_search_tool_bm25", "tool_search_tool_regex"])
+def test_deferred_tools_only_the_servers_could_find_are_all_sent_in_the_clients_order(kind):
+    search = {"type": kind, "name": "search"}
+    for messages in [], [reference("b")]:
+        toolset, notes = translated(search, deferred("a"), tool("x"), deferred("b"), messages=messages)
+        assert [one["function"]["name"] for one in toolset.functions] == ["a", "x", "b"]
+        assert notes.codes() == ["tool-server", "tool-search"]
 
 
 def test_deferred_tools_are_noted_and_known_as_left_out():

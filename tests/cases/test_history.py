@@ -8,8 +8,9 @@ import re
 from typing import Any
 
 import pytest
-from tests.backend import Backend, Received, answer, say
+from tests.backend import Answer, Backend, Received, answer, say
 from tests.backend.script import Call, Thought
+from tests.cases.conftest import asked_through
 from tests.cases.talk import BASH, READ, TOOLS, Client, assistant, both, result, text, use, user
 from tests.cases.wire import completion
 from tests.pdf_files import pdf_base64
@@ -470,6 +471,67 @@ def test_hi_17_an_empty_message_is_not_sent(backend: Backend, client: Client, em
     sent = sent_for(backend, client, messages, model=model)
     assert all(message["content"] for message in sent.messages)
     assert [message["content"] for message in sent.messages if message["role"] == "assistant"] == ["zwei"]
+
+
+LAST: dict[str, Any] = {
+    **{name: message for name, message in EMPTY.items() if message["role"] == "user"},
+    "a repeated result": user(result("call", "noch einmal")),
+    "a document of nothing": user({"type": "document", "source": {"type": "content", "content": []}}),
+}
+
+
+@pytest.mark.parametrize("last", LAST)
+@ANY_MODEL
+def test_hi_16_17_a_last_user_message_of_nothing_is_no_prefill(
+    backend: Backend, client: Client, last: str, model: str
+) -> None:
+    messages = [user("a"), assistant(use("call", "Bash", command="ls")), user(result("call")), assistant("zwei")]
+    sent = sent_for(backend, client, [*messages, LAST[last]], model=model, tools=TOOLS)
+    assert roles(sent)[-2:] == ["assistant", "user"]
+    assert sent.messages[-2]["content"] == "zwei"
+    assert "Continue" not in sent.text()
+    assert sent.messages[-1]["content"]
+
+
+def test_hi_17_a_last_message_of_nothing_but_old_system_words_is_none(backend: Backend, client: Client) -> None:
+    messages = [user("a"), assistant("b"), {"role": "user", "content": ""}, {"role": "system", "content": "Erinnerung"}]
+    sent = sent_for(backend, client, messages)
+    assert roles(sent) == ["user", "assistant", "user"]
+    assert "Erinnerung" in sent.text()
+
+
+DIALECTS = [
+    "deepseek",
+    "kimi",
+    "glm",
+    "vllm",
+    "openrouter",
+    "mistral",
+    "qwen",
+    "minimax",
+    "ollama",
+    "llamacpp",
+    "openai",
+]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_hi_10_12_a_turn_of_nothing_but_thinking_is_no_empty_message(dialect: str) -> None:
+    with Backend(rules=lambda _: []) as lenient, asked_through(lenient, DIALECT=dialect) as client:
+        thought = Thought("Ich überlege noch.")
+        lenient.play([Answer([thought], finish="length"), *([say("gut")] * 3)])
+        cut = client.ask(messages=[user("rechne")], stream=True)
+        histories = [
+            [user("rechne"), cut.turn(), user("weiter")],
+            [user("rechne"), cut.turn()],
+            [user("rechne"), assistant({"type": "thinking", "thinking": "fremd", "signature": "x"}), user("weiter")],
+        ]
+        for messages in histories:
+            heard = client.ask(messages=messages)
+            assert heard.text == "gut"
+            sent = lenient.chats[-1].messages
+            assert all(message.get("content") or message.get("tool_calls") for message in sent), sent
+            assert sent[-1]["role"] == "user"
 
 
 def test_hi_17_an_empty_result_is_a_result(backend: Backend, client: Client) -> None:

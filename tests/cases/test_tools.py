@@ -385,11 +385,63 @@ def test_to_08_a_reference_to_a_tool_nobody_declared_is_no_error(backend: Backen
     assert client.ask(tools=[SEARCH, BASH], messages=found("mcp__gone__tool")).text == "geht"
 
 
-def test_to_08_a_tool_search_of_the_server_is_accepted(backend: Backend, client: Client) -> None:
+def test_to_08_tools_are_appended_in_the_order_they_were_found(backend: Backend, client: Client) -> None:
+    backend.play(lambda _: say("geht"))
+    tools = [*deferred(9), SEARCH, BASH]
+    first = found("mcp__jira__op_7")
+    again = user(result("s2", [{"type": "tool_reference", "tool_name": "mcp__jira__op_2"}]))
+    later = [*first, assistant(use("s2", "ToolSearch", query="x")), again]
+    for messages in [user("Ticket?")], first, later:
+        client.ask(tools=tools, messages=messages)
+    lists = [received.body["tools"] for received in backend.chats]
+    assert [list(received.tools)[2:] for received in backend.chats] == [
+        [],
+        ["mcp__jira__op_7"],
+        ["mcp__jira__op_7", "mcp__jira__op_2"],
+    ]
+    assert lists[1][: len(lists[0])] == lists[0]
+    assert lists[2][: len(lists[1])] == lists[1]
+
+
+SERVERS_SEARCH = ["tool_search_tool_regex_20251119", "tool_search_tool_bm25_20251119", "tool_search_tool_bm25"]
+
+
+@pytest.mark.parametrize("kind", SERVERS_SEARCH)
+@both
+def test_to_08_what_only_a_server_could_search_is_sent_at_once(
+    backend: Backend, client: Client, kind: str, *, stream: bool
+) -> None:
+    backend.play([answer(Call("mcp__jira__op_2", {"key": "AB-1"}))])
+    server = {"type": kind, "name": kind.removesuffix("_20251119")}
+    heard = client.ask(tools=[server, *deferred(3), BASH], stream=stream)
+    assert heard.calls == [("mcp__jira__op_2", {"key": "AB-1"})]
+    assert list(backend.chats[0].tools) == ["mcp__jira__op_0", "mcp__jira__op_1", "mcp__jira__op_2", "Bash"]
+    assert "tool-search" in heard.notes
+
+
+@pytest.mark.parametrize("kind", SERVERS_SEARCH)
+def test_to_08_a_search_the_server_made_earlier_goes_on(backend: Backend, client: Client, kind: str) -> None:
+    name = kind.removesuffix("_20251119")
+    searched = assistant(
+        "Ich suche.",
+        {"type": "server_tool_use", "id": "srvtoolu_4", "name": name, "input": {"query": "jira"}},
+        {
+            "type": "tool_search_tool_result",
+            "tool_use_id": "srvtoolu_4",
+            "content": {
+                "type": "tool_search_tool_search_result",
+                "tool_references": [{"type": "tool_reference", "tool_name": "mcp__jira__op_1"}],
+            },
+        },
+        use("toolu_5", "mcp__jira__op_1", key="AB-1"),
+    )
     backend.play([say("geht")])
-    server = {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}
-    assert client.ask(tools=[server, BASH, *deferred(3)]).text == "geht"
-    assert "Bash" in backend.chats[0].tools
+    messages = [user("Ticket?"), searched, user(result("toolu_5", "offen"))]
+    assert client.ask(tools=[{"type": kind, "name": name}, *deferred(3)], messages=messages).text == "geht"
+    sent = backend.chats[0]
+    assert [call["function"]["name"] for call in sent.calls()] == [name, "mcp__jira__op_1"]
+    assert "mcp__jira__op_1" in next(iter(sent.results.values()))
+    assert list(sent.results.values())[1] == "offen"
 
 
 # -- TO-09, TO-10: server tools -------------------------------------------------------------------------------------

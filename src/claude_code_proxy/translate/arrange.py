@@ -28,7 +28,10 @@ def instruction(words: str | list[Part], dialect: Dialect) -> Message:
     if dialect.system_in_place:
         return {"role": dialect.system_role, "content": words}
     said = words if isinstance(words, str) else words_of(words, "\n\n")
-    return {"role": "user", "content": f"<system-reminder>\n{said}\n</system-reminder>"}
+    reminder = f"<system-reminder>\n{said}\n</system-reminder>"
+    if isinstance(words, str):
+        return {"role": "user", "content": reminder}
+    return {"role": "user", "content": [{**marker_in(words[-1]), **text_part(reminder)}]}
 
 
 def prefilled(

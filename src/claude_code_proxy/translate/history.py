@@ -8,6 +8,7 @@ Sessions get poisoned: a call was interrupted, a result lost, an id used twice, 
 * behind every assistant message with calls stands one user message that begins with one `tool_result` per call, in
   the order of the calls; there are no other results;
 * no two assistant messages stand side by side;
+* where the user spoke last, a user message is last, even if nothing was in it: else it would be a prefill;
 * healing it again changes nothing, and turns appended to a sound history leave what stood before them as it was.
 """
 
@@ -30,6 +31,9 @@ Message = dict[str, Any]
 INTERRUPTED = "[no result: interrupted]"
 """Stands for the result of a call that was never answered."""
 
+WORDLESS = "(an empty message)"
+"""Stands for the user's last message when nothing was in it: without one the answer before it would be a prefill."""
+
 ORPHANED = "[result of an earlier tool call]"
 """Heads a result whose call is gone."""
 
@@ -46,7 +50,15 @@ def heal_history(messages: Sequence[Any], notes: Notes) -> list[Message]:
     pairs = _Pairs(notes)
     for turn in turns:
         turn.blocks = pairs.read(turn)
-    return [turn.message() for turn in _joined(_placed(turns, notes))]
+    healed = _joined(_placed(turns, notes))
+    if healed and _last_speaker(messages) == "user" and _last_speaker([turn.message() for turn in healed]) != "user":
+        healed.append(_Turn("user", [{"type": "text", "text": WORDLESS}], f"messages.{len(messages) - 1}"))
+    return [turn.message() for turn in healed]
+
+
+def _last_speaker(messages: Sequence[Any]) -> str:
+    roles = (_role(mapping(message)) for message in reversed(messages))
+    return next((role for role in roles if role != "system"), "")
 
 
 def is_result(block: Block) -> bool:

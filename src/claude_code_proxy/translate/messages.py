@@ -13,8 +13,8 @@ from ..wire.shapes import items, mapping, text
 from .arrange import instruction, limit_markers, mark_last, marker_in, prefilled, settled
 from .content import marker_of, render, render_all
 from .dialect import Dialect
-from .history import is_result
-from .parts import Block, Context, Part, content_of, is_marked, is_text, text_part, words_of
+from .history import WORDLESS, is_result
+from .parts import Block, Context, Part, content_of, is_text, text_part, words_of
 from .thinking import THOUGHTS, Reader, Recalled, filled, signed, with_reasoning
 from .tool_ids import for_backend
 
@@ -77,9 +77,19 @@ class _Writer:
         self._context = context
         self._reader = reader
         self._dialect = context.dialect
-        self._strings = not context.sees
         self._ids = _Ids(context.dialect)
         self._marker: dict[str, Any] = {}  # of a block that can't carry it: the next part does
+
+    @property
+    def _parts_only(self) -> bool:
+        """Whether content is never a plain string: a cache marker needs a part, and moves from turn to turn.
+
+        A message that was parts with the marker and became a string without it would end the backend's prefix cache.
+        """
+        return self._dialect.cache_markers != "none"
+
+    def _content(self, parts: Sequence[Part], *, strings: bool) -> str | list[Part]:
+        return list(parts) if self._parts_only else content_of(parts, strings=strings)
 
     def prompt(self, blocks: Sequence[Block]) -> None:
         parts = []
@@ -91,7 +101,7 @@ class _Writer:
             parts += self._words(render(kept, self._context, path), path)
         parts = [part for part in parts if part["text"].strip()]
         if parts:
-            self._add(self._dialect.system_role, content_of(parts, strings=True))
+            self._add(self._dialect.system_role, self._content(parts, strings=True))
 
     def turn(self, turn: Mapping[str, Any], path: str) -> None:
         write = {"system": self._system, "assistant": self._assistant}.get(turn["role"], self._user)
@@ -104,7 +114,7 @@ class _Writer:
         parts = self._words(render_all(blocks, self._context, f"{path}.content"), path)
         if not parts:
             return
-        message = instruction(content_of(parts, strings=True), self._dialect)
+        message = instruction(self._content(parts, strings=True), self._dialect)
         if message["role"] == "user":
             self._context.notes.add("system-inlined", path)
         self.messages.append(message)
@@ -128,19 +138,24 @@ class _Writer:
             else:
                 parts += render(block, self._context, place)
         parts = [part for part in (*attached, *parts) if part.get("text") != ""]
-        if not parts:
+        if not parts and any(map(is_result, blocks)):
             return
+        parts = parts or [text_part(WORDLESS)]
         if self._marker:
             parts[-1] = {**self._marker, **parts[-1]}
             self._marker = {}
-        self._add("user", content_of(parts, strings=self._strings))
+        self._add("user", self._content(parts, strings=not self._context.sees))
 
     def _result(self, block: Block, attached: list[Part], path: str) -> None:
         parts = render_all(block.get("content"), self._context, f"{path}.content")
         marker = marker_of(block, self._context) or next(filter(None, map(marker_in, reversed(parts))), {})
         failed = block.get("is_error") is True
         content: str | list[Part]
-        if self._dialect.tool_content == "parts" and _fits_a_result(parts) and (marker or not all(map(is_text, parts))):
+        if (
+            self._dialect.tool_content == "parts"
+            and _fits_a_result(parts)
+            and (self._parts_only or not all(map(is_text, parts)))
+        ):
             content = (
                 _as_error_parts(parts) if failed else parts or [text_part(self._dialect.empty_tool_content or " ")]
             )
@@ -174,9 +189,11 @@ class _Writer:
         calls = {text(block.get("id")): self._call(block) for block in blocks if block.get("type") == "tool_use"}
         signed(calls, recalled, self._dialect, self._context.notes, path)
         content = self._reply(said, path)
+        if not content and not calls:
+            if recalled.text or recalled.details:
+                self._context.notes.add("thinking-only", path)
+            return
         message = with_reasoning({"role": "assistant", "content": content or ""}, recalled, self._dialect)
-        if message == {"role": "assistant", "content": ""} and not calls:
-            return  # nothing but reasoning that can't go back
         if calls:
             message = {**message, "content": message["content"] or None, "tool_calls": list(calls.values())}
         self.messages.append(message)
@@ -189,14 +206,16 @@ class _Writer:
         return {"id": self._ids.of(text(block.get("id"))), "type": "function", "function": function}
 
     def _reply(self, blocks: Sequence[Block], path: str) -> str | list[Part]:
-        """Return what the assistant said: a string, unless a cache marker needs parts."""
+        """Return what the assistant said: one text, as a part where a cache marker may need one."""
         path = f"{path}.content"
         spoken = ((block, self._words(render(block, self._context, path), path)) for block in blocks)
         rendered = [(block, parts) for block, parts in spoken if parts]
-        if any(is_marked(part) for _, parts in rendered for part in parts):
-            return [part for _, parts in rendered for part in parts]
         gaps = ["", *(_gap(before, after) for (before, _), (after, _) in pairwise(rendered))]
-        return "".join(gap + words_of(parts, "\n") for gap, (_, parts) in zip(gaps, rendered, strict=False))
+        said = "".join(gap + words_of(parts, "\n") for gap, (_, parts) in zip(gaps, rendered, strict=False))
+        if not said or not self._parts_only:
+            return said
+        markers = (marker_in(part) for _, parts in reversed(rendered) for part in reversed(parts))
+        return [{**next(filter(None, markers), {}), **text_part(said)}]
 
 
 class _Ids:

@@ -28,7 +28,11 @@ class Note(NamedTuple):
 
 CODES: Mapping[str, Meaning] = {
     # of a request, its history
-    "history-empty": Meaning("Empty content blocks and messages", "left out", "nothing: they carry nothing"),
+    "history-empty": Meaning(
+        "Empty content blocks and messages",
+        "left out; a last user message says that it is empty",
+        "nothing: they carry nothing",
+    ),
     "history-role": Meaning("Unknown message roles", "sent as user messages", "the role's name"),
     "history-unanswered": Meaning(
         "tool_use without a tool_result", "answered with a short 'no result' text", "nothing"
@@ -60,6 +64,11 @@ CODES: Mapping[str, Meaning] = {
     # of a request, its thinking
     "thinking-foreign": Meaning(
         "Thinking blocks signed by another provider", "left out of the history", "that reasoning"
+    ),
+    "thinking-only": Meaning(
+        "Assistant messages of nothing but thinking",
+        "left out: no backend takes a message without words",
+        "that reasoning",
     ),
     "thinking-redacted": Meaning("redacted_thinking of another provider", "left out of the history", "that reasoning"),
     "thinking-edited": Meaning(
@@ -107,6 +116,11 @@ CODES: Mapping[str, Meaning] = {
         "Tool names over the backend's limit or charset", "sent under an alias, restored in the answer", "nothing"
     ),
     "tool-deferred": Meaning("defer_loading tools", "left out until a tool_reference names them", "nothing"),
+    "tool-search": Meaning(
+        "Deferred tools that only Anthropic's tool search could find",
+        "all sent at once: no backend searches its tools",
+        "the room their definitions take",
+    ),
     "tool-placeholder": Meaning("Placeholder tools", "left out", "nothing"),
     "tool-duplicate": Meaning("Two tools of one name", "the first one is sent", "the second"),
     "tool-callers": Meaning("Tools only code execution may call (allowed_callers)", "left out", "the tool"),

@@ -1,7 +1,8 @@
 """What a conversation says about its tools: loaded by reference, added and taken away between turns.
 
-A deferred tool is sent once a `tool_reference` names it, or once it was called. `tool_addition` and `tool_removal` of
-system messages are walked in order; a compaction block carries the changes it swallowed (`tool_changes`).
+A deferred tool is sent once a `tool_reference` names it, or once it was called, behind all tools that were there
+before: a prefix cache holds the tools as they stood in earlier turns. `tool_addition` and `tool_removal` of system
+messages are walked in order; a compaction block carries the changes it swallowed (`tool_changes`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from ..wire.shapes import items, mapping, text
 
 
 class ToolChanges(msgspec.Struct, frozen=True):
-    """referenced: names loaded or called; added: whole definitions, in order; removed: names taken away at the end."""
+    """referenced: names loaded or called, in that order; added: whole definitions; removed: names gone at the end."""
 
-    referenced: frozenset[str] = frozenset()
+    referenced: tuple[str, ...] = ()
     added: tuple[Mapping[str, Any], ...] = ()
     removed: frozenset[str] = frozenset()
     history: bool = False
@@ -25,28 +26,29 @@ class ToolChanges(msgspec.Struct, frozen=True):
 
 def read_tool_changes(request: Mapping[str, Any]) -> ToolChanges:
     """Read the messages of `request` once. history: there are calls or results of client tools in them."""
-    referenced: set[str] = set()
+    referenced: dict[str, None] = {}  # a set that keeps its order
     removed: set[str] = set()
     added: dict[str, Mapping[str, Any]] = {}
     history = False
     for block in _blocks(request):
         kind = block.get("type")
         if kind == "tool_reference":
-            referenced.add(text(block.get("tool_name")))
+            referenced[text(block.get("tool_name"))] = None
         elif kind == "tool_use":
             history = True
-            referenced |= {text(block.get("name")), text(block.get("toolset_name"))}
+            referenced |= dict.fromkeys((text(block.get("toolset_name")), text(block.get("name"))))
         elif kind == "tool_result":
             history = True
         elif kind in {"tool_addition", "tool_removal"}:
             _change(block, kind == "tool_addition", referenced, removed, added)
-    return ToolChanges(frozenset(referenced - {""}), tuple(added.values()), frozenset(removed - {""}), history)
+    referenced.pop("", None)
+    return ToolChanges(tuple(referenced), tuple(added.values()), frozenset(removed - {""}), history)
 
 
 def _change(
     block: Mapping[str, Any],
     adds: bool,
-    referenced: set[str],
+    referenced: dict[str, None],
     removed: set[str],
     added: dict[str, Mapping[str, Any]],
 ) -> None:
@@ -57,7 +59,7 @@ def _change(
         removed.add(name)
         return
     removed.discard(name)
-    referenced.add(name)
+    referenced[name] = None
     if definition:
         added[name or text(definition.get("type"))] = definition
 

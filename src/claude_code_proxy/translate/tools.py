@@ -1,7 +1,8 @@
 """The client's tools as OpenAI functions.
 
 What can't be a function is left out and noted: server tools nothing serves, deferred tools nobody asked for yet,
-placeholders, tools only code execution may call. The order is the client's, so that prefix caches live.
+placeholders, tools only code execution may call. The order is the client's, and what was loaded later stands behind it
+in the order of loading, so that prefix caches live.
 """
 
 from __future__ import annotations
@@ -33,17 +34,20 @@ __all__ = [
 ]
 
 _SERVER = re.compile(r"(web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset)(_|$)")
+_ADDED = "messages.tool_addition"
+_TOOL_SEARCH = "tool_search_tool"
 _PLACEHOLDER = "deferredtoolplaceholder"  # Claude Code's, always deferred, never to be called
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Tool(NamedTuple):
-    """One declared tool that may be sent."""
+    """One declared tool that may be sent. later: it was not among the tools of the first turn."""
 
     function: Function
     declared: Mapping[str, Any]
     path: str
+    later: bool = False
 
 
 def translate_tools(
@@ -51,11 +55,12 @@ def translate_tools(
 ) -> ToolSet:
     """Return the tools of `request`; a deferred one is sent once the messages, `referenced` or a choice name it."""
     changes = read_tool_changes(request)
-    wanted = (changes.referenced | referenced | {_forced(request)}) - {""}
-    selection = _Selection(changes, wanted, notes)
+    wanted = ({*changes.referenced, *referenced} | {_forced(request)}) - {""}
+    selection = _Selection(changes, frozenset(wanted), notes, searched=_is_searched(request))
     for path, declared in _declared(request, changes):
         selection.add(path, declared)
-    tools = _limited(selection.tools, dialect.tool_limit, wanted, notes)
+    tools = _in_order_of_loading(selection.tools, changes)
+    tools = _limited(tools, dialect.tool_limit, frozenset(wanted), notes)
     if _forbidden(request, dialect, changes):
         notes.add("tool-choice", "tool_choice", "none: the tools are left out")
         tools = []
@@ -66,7 +71,24 @@ def _declared(request: Mapping[str, Any], changes: ToolChanges) -> Iterator[tupl
     for index, tool in enumerate(items(request.get("tools"))):
         yield f"tools.{index}", mapping(tool)
     for tool in changes.added:
-        yield "messages.tool_addition", tool
+        yield _ADDED, tool
+
+
+def _is_searched(request: Mapping[str, Any]) -> bool:
+    """Whether Anthropic's servers would search the deferred tools: a backend can't, so it gets them all."""
+    return any(text(mapping(tool).get("type")).startswith(_TOOL_SEARCH) for tool in items(request.get("tools")))
+
+
+def _in_order_of_loading(tools: list[_Tool], changes: ToolChanges) -> list[_Tool]:
+    """Return the tools with those that came later behind the others, the first loaded first."""
+    places = {name: place for place, name in enumerate(changes.referenced)}
+    last = len(places)
+
+    def place(tool: _Tool) -> int:
+        names = (tool.function.name, tool.function.toolset)
+        return min(places.get(name, last) for name in names) if tool.later else -1
+
+    return sorted(tools, key=place)
 
 
 def _forced(request: Mapping[str, Any]) -> str:
@@ -83,13 +105,14 @@ def _forbidden(request: Mapping[str, Any], dialect: Dialect, changes: ToolChange
 class _Selection:
     """Which of the declared tools are sent."""
 
-    def __init__(self, changes: ToolChanges, wanted: frozenset[str], notes: Notes) -> None:
+    def __init__(self, changes: ToolChanges, wanted: frozenset[str], notes: Notes, *, searched: bool) -> None:
         self.tools: list[_Tool] = []
         self.server_tools: list[str] = []
         self.left_out: set[str] = set()
         self._changes = changes
         self._wanted = wanted
         self._notes = notes
+        self._searched = searched
         self._keys: set[str] = set()
 
     def add(self, path: str, declared: Mapping[str, Any]) -> None:
@@ -109,7 +132,15 @@ class _Selection:
                 self.left_out.add(function.name)
             else:
                 self._keys.add(key_of(function.name, function.toolset))
-                self.tools.append(_Tool(function, declared, path))
+                later = self._deferred(function, declared, path) or path == _ADDED
+                self.tools.append(_Tool(function, declared, path, later))
+
+    def _deferred(self, function: Function, declared: Mapping[str, Any], path: str) -> bool:
+        """Whether a tool that is sent was deferred; where nothing can search, it stands in the client's order."""
+        deferred = function.deferred or declared.get("defer_loading") is True
+        if deferred and self._searched:
+            self._notes.add("tool-search", path)
+        return deferred and not self._searched
 
     def _serve(self, path: str, declared: Mapping[str, Any], kind: str) -> None:
         name = text(declared.get("name")) or (_SERVER.match(kind) or [kind])[0].rstrip("_")
@@ -126,7 +157,7 @@ class _Selection:
         if not self._changes.removed.isdisjoint({function.name, function.toolset}):
             return "tool-removed"
         deferred = function.deferred or declared.get("defer_loading") is True
-        if deferred and self._wanted.isdisjoint({function.name, function.toolset}):
+        if deferred and not self._searched and self._wanted.isdisjoint({function.name, function.toolset}):
             return "tool-deferred"
         return "tool-duplicate" if key_of(function.name, function.toolset) in self._keys else ""
 
