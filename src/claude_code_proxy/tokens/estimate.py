@@ -44,16 +44,16 @@ _SPACES = _table((b" ", b" "), other=b"x")
 _LINES = _table((b"\n", b"\n"), other=b"x")
 
 _ANY_TEXT = (
-    (b"A", 0.17),
-    (b" A", -0.53),  # a capital begins a word more often than not
-    (b"aA", 0.99),
-    (b"0a", 0.18),
-    (b"\n ", -0.69),  # the line's end and its indentation are one token
-    (b".\n", -1.66),  # so are marks and the line's end
-    (b".a", -0.56),
+    (b"A", 0.04),
+    (b" A", -0.24),  # a capital begins a word more often than not
+    (b"aA", 1.53),
+    (b"0a", -0.52),
+    (b"\n ", -0.87),  # the line's end and its indentation are one token
+    (b".\n", -0.3),  # so are marks and the line's end
+    (b".a", -0.41),
 )
 _BEYOND_ASCII = ((b"e", 1.83), (b"r", 0.40), (b"z", 0.70), (b"y", 1.6))
-_SPACING = ((_SPACES, b"x  ", 1.69), (_LINES, b"x\n", 1.29))
+_SPACING = ((_SPACES, b"x  ", 1.5), (_LINES, b"x\n", 0.85))
 
 
 class _Run(NamedTuple):
@@ -72,9 +72,9 @@ class _Run(NamedTuple):
 
 
 _RUNS = (
-    _Run(_LETTERS, b"a", 0.77, ((3, 0.38),), 10, 0.18),
-    _Run(_DIGITS, b"0", 1.22, ((4, 0.56), (7, 1.91)), 8, 0.33),
-    _Run(_MARKS, b".", 1.02, ((2, 0.53), (5, 3.2)), 5, 0.1),
+    _Run(_LETTERS, b"a", 1.02, (), 10, 0.18),
+    _Run(_DIGITS, b"0", 1.61, ((4, 0.62), (7, 1.76)), 12, 0.33),
+    _Run(_MARKS, b".", 0.76, ((2, 0.54), (5, 1.5)), 5, 0.1),
 )
 _SPARSEST = 100  # characters a token can stand for
 
