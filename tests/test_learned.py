@@ -17,7 +17,8 @@ from tests.backend import Backend, Failure, Gate, Received, Reply, Step, Text, a
 from tests.messages_api import HELLO, envelope, events
 from tests.proxy_process import proxy_for
 
-from claude_code_proxy.backends.learned import Learned, state_dir
+from claude_code_proxy.backends.learned import Learned
+from claude_code_proxy.state import state_dir
 
 TOOL = {
     "name": "Look",

@@ -59,6 +59,8 @@ CONTRACT = {
     "COMPACTION_REMINDER": "on",
     "MAX_BODY_MB": 64,
     "CONFIG_FILE": "",
+    "REQUEST_LOG": "on",
+    "REQUEST_LOG_MB": 20,
 }
 
 

@@ -13,25 +13,32 @@ from .body import ClientGoneError, decoded
 from .call import Call
 from .errors import ProxyError
 from .exchange import Exchange
-from .observe import Record, log_exchange
+from .record import Record
 from .sharing import Relay, key_of
 from .translate.validate import check_request
+
+_LONGEST_NAME = 300  # characters of a name in the records
 
 
 async def messages(call: Call) -> None:
     """Answer, and write the line of the log, however it ends."""
     headers, channel = call.headers, call.channel
-    record = Record(
-        id=channel.request_id,
-        session=headers.get("x-claude-code-session-id", ""),
-        agent=headers.get("x-claude-code-agent-id", ""),
-    )
+    record = _record(channel.request_id, headers)
     begun = time.monotonic()
+    with call.services.journal.following(record):
+        try:
+            await _recorded(call, record)
+        finally:
+            record.status, record.duration = channel.status, time.monotonic() - begun
+
+
+async def _recorded(call: Call, record: Record) -> None:
+    """Answer, and say in the record how it ended."""
     try:
         await _answer(call, record)
     except ProxyError as error:
-        record.outcome, record.error = "failed", error.message
-        await channel.fail(error)
+        record.outcome, record.error, record.error_type = "failed", error.message, error.type
+        await call.channel.fail(error)
     except ClientGoneError:
         record.outcome = "cancelled"
     except asyncio.CancelledError:
@@ -39,9 +46,17 @@ async def messages(call: Call) -> None:
     except BaseException:
         record.outcome = "broke"
         raise
-    finally:
-        record.status, record.duration = channel.status, time.monotonic() - begun
-        log_exchange(record)
+
+
+def _record(request_id: str, headers: Mapping[str, str]) -> Record:
+    return Record(
+        id=request_id,
+        client_id=(headers.get("x-client-request-id") or headers.get("x-request-id", ""))[:_LONGEST_NAME],
+        started=time.time(),
+        session=headers.get("x-claude-code-session-id", "")[:_LONGEST_NAME],
+        agent=headers.get("x-claude-code-agent-id", "")[:_LONGEST_NAME],
+        trace=headers.get("traceparent", "")[:_LONGEST_NAME],
+    )
 
 
 async def _answer(call: Call, record: Record) -> None:
@@ -54,7 +69,7 @@ async def _answer(call: Call, record: Record) -> None:
         record.outcome = "joined"
         return
     request = check_request(decoded(body))
-    record.model = str(request["model"])
+    record.model = str(request["model"])[:_LONGEST_NAME]
     relay = call.channel.relayed()
     with running.runs(key, relay):
         await _run(call, request, record, relay)

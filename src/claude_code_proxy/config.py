@@ -35,9 +35,9 @@ _OTHERS_KEYS = ("sk-proj-", "sk-svcacct-", "sk-ant-", "xai-", "gsk_", "AIza")
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting, checked.
 
-    backends: by name, the default one first; client_key: what clients must send, "" for nothing; max_body: bytes;
-    ping_interval, commit_after, models_refresh: seconds; model_window: tokens, 0 to ask the backend;
-    min_tokens_explicit: the floor was set by a person; signature_key: seals thinking signatures.
+    backends: by name, the default one first; client_key: what clients must send, "" for nothing; max_body,
+    request_log_size: bytes; ping_interval, commit_after, models_refresh: seconds; model_window: tokens, 0 to ask the
+    backend; min_tokens_explicit: the floor was set by a person; signature_key: seals thinking signatures.
     sources: where each setting came from, by its name; shown: its value as text, secrets masked;
     warnings: what is probably a mistake; notices: what a person should know at start.
     """
@@ -51,6 +51,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8082
     log_level: str = "INFO"
     log_format: str = "text"
+    request_log: bool = True
+    request_log_size: int = 20 * 1024 * 1024
     max_tokens_limit: int = 128_000
     min_tokens_limit: int = 1024
     min_tokens_explicit: bool = False
@@ -116,6 +118,8 @@ def load(
         port=value["PORT"],
         log_level=value["LOG_LEVEL"],
         log_format=value["LOG_FORMAT"],
+        request_log=value["REQUEST_LOG"] == "on",
+        request_log_size=value["REQUEST_LOG_MB"] * 1024 * 1024,
         max_tokens_limit=value["MAX_TOKENS_LIMIT"],
         min_tokens_limit=floor,
         min_tokens_explicit=reading.is_set("MIN_TOKENS_LIMIT"),

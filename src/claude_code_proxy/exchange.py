@@ -17,23 +17,26 @@ import msgspec
 import structlog
 
 from .backend_tables import DEFAULT_NAME
+from .backends.prices import cost_of
 from .backends.slots import Priority
 from .channel import Captive, Channel
 from .errors import ContextOverflowError, FilteredError, Overflow, RetryableError, UpstreamError
 from .models import neighbours
-from .observe import Record
 from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
+from .record import Record
 from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
+from .translate.deltas import Usage
 from .translate.failure import Asked
 from .translate.notes import Notes
 from .translate.overflow import overflow_error
 from .translate.repairs import Refusal, read_repair
 from .translate.stream import StreamTranslator
 from .wire.shapes import items, mapping, text
+from .witness import Witness
 
 _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
 _LONGEST_NAME = 200  # characters in a header
@@ -66,6 +69,8 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._taught: dict[str, Any] = {}
+        self._witness = Witness(record)
+        self._route: Route | None = None
 
     async def run(self, request: Mapping[str, Any]) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal."""
@@ -79,8 +84,7 @@ class Exchange:
         sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
         with self._services.pulse.watching(watch):
             prepared = await self._prepare(request)
-            record.backend, record.upstream_model = prepared.route.backend.name, prepared.route.model
-            self._announce()
+            self._know(prepared)
             _check_room(prepared, config.model_window)
             try:
                 await self._insist(request, prepared, watch, sink)
@@ -88,6 +92,14 @@ class Exchange:
                 self._name_neighbours(error, prepared.route)
                 raise
         self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
+
+    def _know(self, prepared: Prepared) -> None:
+        """Note where the request goes, and tell the client."""
+        record, route = self.record, prepared.route
+        record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier
+        self._route = route
+        record.window = prepared.translated.plan.window
+        self._announce()
 
     def _name_neighbours(self, error: UpstreamError, route: Route) -> None:
         """Say which models a backend has, where it does not have the one it was asked for."""
@@ -134,6 +146,7 @@ class Exchange:
                 if not repair or repair in repairs:
                     raise
                 repairs.append(repair)
+                self.record.repairs += 1
                 prepared = await self._prepare(request)
                 self._announce()
                 _lower_output(prepared, [known["room"] for known in repairs if "room" in known])
@@ -189,6 +202,8 @@ class Exchange:
                 async with self._services.client.open(
                     route.backend, prepared.dialect, body, asked, stream=stream
                 ) as response:
+                    self._witness.answered(response.headers)
+                    self._announce()
                     await self._read(response, translator, watch, sink, idle=limits.idle, stream=stream)
         except SilenceError as silence:
             if not translator.finishing:
@@ -218,6 +233,7 @@ class Exchange:
     ) -> None:
         if response.content_type == "application/json" or not (stream or response.content_type == "text/event-stream"):
             body = await _body(response, watch, idle)
+            self._witness.heard(body)
             if body[:64].lstrip().startswith(_EVENTS):
                 await sink.feed(translator, body)
                 await self._finish(translator, sink)
@@ -227,6 +243,7 @@ class Exchange:
             return
         while data := await response.content.readany():
             watch.heard(idle)
+            self._witness.heard(data)
             await sink.feed(translator, data)
             if translator.done:
                 break
@@ -262,6 +279,8 @@ class Exchange:
         """Tell the client which backend answers and what was changed, as far as that is known before the status."""
         headers, record = self._channel.headers, self.record
         headers["x-proxy-backend"] = f"{record.backend}/{record.upstream_model}"[:_LONGEST_NAME]
+        if record.upstream_id:
+            headers["x-proxy-upstream-id"] = record.upstream_id
         if len(self.notes):
             headers["x-proxy-notes"] = ",".join(self.notes.codes())
 
@@ -270,7 +289,16 @@ class Exchange:
         record.stop = translator.stop_reason
         if usage is not None:
             record.input_tokens = usage.input_tokens + usage.cache_write
-            record.cache_read, record.output_tokens, record.cost = usage.cache_read, usage.output_tokens, usage.cost
+            record.cache_read, record.cache_write = usage.cache_read, usage.cache_write
+            record.output_tokens, record.thinking_tokens = usage.output_tokens, usage.thinking or 0
+            record.cost = usage.cost if usage.cost is not None else self._priced(usage)
+
+    def _priced(self, usage: Usage) -> float | None:
+        """What the tokens cost by the backend's list of models, where it does not say it itself."""
+        route = self._route
+        price = self._services.catalogue.facts(route.backend, route.model).price if route else None
+        cached, written = usage.cache_read, usage.cache_write
+        return cost_of(price, fresh=usage.input_tokens, written=written, cached=cached, output=usage.output_tokens)
 
     def _warn(self) -> None:
         """Tell a person, not only the client, that the model read half of what it was sent."""

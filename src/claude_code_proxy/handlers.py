@@ -15,8 +15,8 @@ from .channel import Captive
 from .errors import ClientError, ProxyError
 from .exchange import Exchange
 from .models import find_model, list_models
-from .observe import Record
 from .prepare import prepare
+from .record import Record
 from .routing import resolve
 from .translate.notes import Notes
 from .translate.validate import check_request

@@ -13,43 +13,20 @@ import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
-import msgspec
 import structlog
 
-from .translate.notes import Note
+from .record import Record, facts, sentence, visible
+
+__all__ = ["Record", "log_exchange", "setup"]
 
 _BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
-_LONGEST_NAME = 200  # characters
-_LONGEST = 2000  # characters of any other text
-
-
-class Record(msgspec.Struct):
-    """What is known of one exchange, filled while it runs. Times in seconds, -1 while unknown; counts in tokens."""
-
-    id: str
-    model: str = ""
-    backend: str = ""
-    upstream_model: str = ""
-    session: str = ""
-    agent: str = ""
-    stream: bool = False
-    status: int = 0
-    outcome: str = ""
-    first_byte: float = -1
-    duration: float = -1
-    retries: int = 0
-    input_tokens: int = 0
-    cache_read: int = 0
-    output_tokens: int = 0
-    cost: float | None = None
-    stop: str = ""
-    error: str = ""
-    notes: list[Note] = []
+_LONGEST = 2000  # characters of any text
 
 
 def setup(level: str, form: str) -> None:
     """Send the log to standard error: coloured text on a terminal, plain text or JSON elsewhere."""
     shared: list[Any] = [
+        _sentence_only if form == "text" else _spread,
         structlog.processors.add_log_level,
         _Clock() if form == "text" else structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.ExceptionRenderer(_traceback),
@@ -67,6 +44,18 @@ def setup(level: str, form: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _sentence_only(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For people the sentence says it all."""
+    entry.pop("record", None)
+    return entry
+
+
+def _spread(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For programs each fact of an exchange has a field of its own."""
+    record = entry.pop("record", None)
+    return entry if record is None else {**facts(record), **entry}
 
 
 class _Clock:
@@ -99,14 +88,8 @@ def _harmless(_logger: object, _method: str, entry: MutableMapping[str, Any]) ->
     for name, value in entry.items():
         if isinstance(value, str):
             lines = value.split("\n") if name == "exception" else [value[:_LONGEST]]
-            entry[name] = "\n".join(_visible(line) for line in lines)
+            entry[name] = "\n".join(visible(line) for line in lines)
     return entry
-
-
-def _visible(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _traceback(exc_info: Any) -> str:
@@ -118,38 +101,12 @@ def _traceback(exc_info: Any) -> str:
 def log_exchange(record: Record) -> None:
     """Write the line of a finished exchange: what a person looks at first when something is off."""
     log = structlog.get_logger()
-    line = _line(record)
-    details = {"id": record.id, **({"error": record.error} if record.error else {})}
-    if record.outcome == "failed":
-        log.warning(line, **details)
-    else:
-        log.info(line, **details)
+    details: dict[str, Any] = {"id": record.id}
+    if record.upstream_id:
+        details["upstream_id"] = record.upstream_id
+    if record.error:
+        details["error"] = record.error
+    write = log.warning if record.outcome == "failed" else log.info
+    write(sentence(record), **details, record=record)
     for note in record.notes:
         log.debug(f"note {note.code}", id=record.id, path=note.path, detail=note.detail)
-
-
-def _line(record: Record) -> str:
-    """One readable sentence: names, times, tokens, how it ended, what was changed."""
-    parts = [_names(record), record.outcome]
-    if record.status:
-        parts.append(str(record.status))
-    if record.first_byte >= 0:
-        parts.append(f"first {record.first_byte:.2f}s")
-    if record.duration >= 0:
-        parts.append(f"total {record.duration:.2f}s")
-    if record.output_tokens or record.input_tokens:
-        parts.append(f"in {record.input_tokens} cached {record.cache_read} out {record.output_tokens}")
-    if record.cost is not None:
-        parts.append(f"cost {record.cost:.6f}")
-    if record.stop:
-        parts.append(f"stop {record.stop}")
-    if record.retries:
-        parts.append(f"retries {record.retries}")
-    if record.notes:
-        parts.append("notes " + ",".join(dict.fromkeys(note.code for note in record.notes)))
-    return " | ".join(part for part in parts if part)
-
-
-def _names(record: Record) -> str:
-    asked = record.model[:_LONGEST_NAME] or "?"
-    return f"{asked} -> {record.backend}/{record.upstream_model}"[: 2 * _LONGEST_NAME] if record.backend else asked

@@ -22,6 +22,7 @@ from .config import Config
 from .documents_io import guarded_session
 from .errors import ClientError, ProxyError
 from .gate import Gate
+from .journal.journal import Journal
 from .pulse import Pulse
 from .services import Services, new_id
 from .shaping import Shaper
@@ -54,16 +55,17 @@ def normal_path(path: str) -> str:
     return path
 
 
-def create_app(config: Config, learned: Learned) -> ASGIApp:
-    """Return the application for a configuration, and what was learned of its backends."""
-    return _App(config, learned)
+def create_app(config: Config, learned: Learned, journal: Journal | None = None) -> ASGIApp:
+    """Return the application for a configuration, what was learned of its backends, and who hears of its requests."""
+    return _App(config, learned, journal or Journal())
 
 
 class _App:
-    def __init__(self, config: Config, learned: Learned) -> None:
+    def __init__(self, config: Config, learned: Learned, journal: Journal) -> None:
         self._config = config
         self._gate = Gate(config)
         self._learned = learned
+        self._journal = journal
         self._services: Services | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +90,17 @@ class _App:
             slots = {name: Slots(limit, queue) for name in self._config.backends}
             shaper = Shaper(self._config, counter)
             self._services = Services(
-                self._config, client, catalogue, counter, pulse, shaper, fetcher, self._learned, slots, Running()
+                config=self._config,
+                client=client,
+                catalogue=catalogue,
+                counter=counter,
+                pulse=pulse,
+                shaper=shaper,
+                fetcher=fetcher,
+                learned=self._learned,
+                slots=slots,
+                running=Running(),
+                journal=self._journal,
             )
             fresh = asyncio.create_task(catalogue.keep_fresh(self._config.backends, self._config.models_refresh))
             background = [fresh, asyncio.create_task(pulse.run())]
@@ -100,6 +112,7 @@ class _App:
                 for task in background:
                     task.cancel()
                 await asyncio.gather(*background, return_exceptions=True)
+                await asyncio.to_thread(self._journal.close)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._services is None:

@@ -13,6 +13,7 @@ from .backends.client import Client
 from .backends.learned import Learned
 from .backends.slots import Slots
 from .config import Config
+from .journal.journal import Journal
 from .pulse import Pulse
 from .shaping import Shaper
 from .sharing import Running
@@ -35,6 +36,7 @@ class Services(msgspec.Struct, frozen=True):
     learned: Learned
     slots: Mapping[str, Slots]
     running: Running
+    journal: Journal
 
 
 def new_id(prefix: str) -> str:

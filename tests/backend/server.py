@@ -27,7 +27,7 @@ class Backend:
 
     script: steps, one per request in order of arrival, or a function of the request; key: what it wants to see in
     `Authorization: Bearer` (in `api-key` on Azure's path), "" takes any; models: name -> context_length, also the only
-    names it knows unless `any_model`; rules: one line for each thing wrong with a body, refused with 400, OpenAI's by default.
+    names it knows unless `any_model`; prices: name -> `pricing`; rules: one line for each thing wrong with a body, refused with 400, OpenAI's by default.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Backend:
         *,
         key: str = "sk-backend",
         models: Mapping[str, int] | None = None,
+        prices: Mapping[str, Mapping[str, str]] = {},
         any_model: bool = True,
         rules: Rules = problems,
         host: str = "127.0.0.1",
@@ -43,6 +44,7 @@ class Backend:
     ) -> None:
         self.requests: list[Received] = []
         self.models = dict(models or {"gpt-5.4": 400_000})
+        self.prices = prices
         self.key = key
         self._any_model = any_model
         self._rules = rules
@@ -130,6 +132,7 @@ class Backend:
         received.finished = True
         rows = [
             {"id": name, "object": "model", "created": 0, "owned_by": "tests", "context_length": size}
+            | ({"pricing": self.prices[name]} if name in self.prices else {})
             for name, size in self.models.items()
         ]
         return web.json_response({"object": "list", "data": rows})

@@ -25,17 +25,6 @@ _VERSION = 1
 _MOST = 2000  # entries; the oldest go first
 
 
-def state_dir(environ: Mapping[str, str]) -> Path | None:
-    """Return the directory for what the proxy keeps between runs (XDG base directory specification); None: no home."""
-    base, home = Path(environ.get("XDG_STATE_HOME", "")), environ.get("HOME", "")
-    if not base.is_absolute():
-        try:
-            base = (Path(home) if home else Path.home()) / ".local" / "state"
-        except RuntimeError:
-            return None
-    return base / "claude-code-proxy"
-
-
 class Learned:
     """Facts by backend and model. path: the file, None to keep them in memory only."""
 

@@ -8,10 +8,14 @@ from typing import Any
 import msgspec
 
 from ..wire.shapes import count, items, mapping, text
+from .prices import Price, read_price
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; efforts: empty unknown."""
+    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; efforts: empty unknown.
+
+    price: what its tokens cost.
+    """
 
     id: str
     name: str = ""
@@ -21,6 +25,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     tools: bool | None = None
     efforts: tuple[str, ...] = ()
     created: int = 0
+    price: Price | None = None
 
 
 UNKNOWN = ModelFacts(id="")
@@ -67,6 +72,7 @@ def _model(entry: Mapping[str, Any]) -> ModelFacts:
             text(effort) for effort in items(mapping(entry.get("reasoning")).get("supported_efforts")) if text(effort)
         ),
         created=count(entry.get("created")),
+        price=read_price(mapping(entry.get("pricing"))),
     )
 
 

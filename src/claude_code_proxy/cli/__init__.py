@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from .serve import serve
+from .observing import add_commands
 
 app = typer.Typer(
     name="claude-code-proxy",
@@ -19,6 +19,7 @@ app = typer.Typer(
 
 config_app = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
+add_commands(app)
 
 
 def _version(asked: bool) -> None:
@@ -44,6 +45,8 @@ def serve_command(
     port: Annotated[str, typer.Option(help="Port to bind, 0 for a free one (PORT).")] = "",
 ) -> None:
     """Start the proxy. Settings come from the environment, .env and an optional TOML file."""
+    from .serve import serve  # noqa: PLC0415 - the other commands need none of it
+
     raise typer.Exit(serve({name: value for name, value in (("HOST", host), ("PORT", port)) if value}))
 
 

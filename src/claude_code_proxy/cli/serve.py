@@ -12,14 +12,16 @@ from pathlib import Path
 
 import uvicorn
 
-from ..backends.learned import Learned, state_dir
+from ..backends.learned import Learned
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
 from ..http_protocol import HttpProtocol
+from ..journal.keepers import journal_for
 from ..local_servers import find_servers
 from ..observe import setup
 from ..server import create_app
+from ..state import state_dir
 
 _DRAIN = 30  # seconds running streams get to finish after SIGTERM
 _WRONG_SETTINGS = 2  # exit code
@@ -45,7 +47,7 @@ def serve(overrides: Mapping[str, str]) -> int:
     state = state_dir(os.environ)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(config, Learned(state and state / "learned.json")),
+            create_app(config, Learned(state and state / "learned.json"), journal_for(config, state)),
             http=HttpProtocol,
             ws="none",
             lifespan="on",  # a start that fails ends the process

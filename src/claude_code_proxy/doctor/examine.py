@@ -8,8 +8,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from ..backends.learned import Learned, state_dir
+from ..backends.learned import Learned
 from ..config import Config
+from ..state import state_dir
 from .backends import Model, Visit, learned_lines, tier_models
 from .environment import environment_lines
 from .inside import Inside, inside

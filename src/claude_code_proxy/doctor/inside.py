@@ -19,8 +19,9 @@ from ..config import Config
 from ..documents_io import guarded_session
 from ..errors import ProxyError
 from ..exchange import Exchange
-from ..observe import Record
+from ..journal.journal import Journal
 from ..pulse import Pulse
+from ..record import Record
 from ..services import Services, new_id
 from ..shaping import Shaper
 from ..sharing import Running
@@ -168,6 +169,7 @@ async def inside(config: Config, learned: Learned) -> AsyncIterator[Inside]:
             learned=learned,
             slots={name: Slots(config.max_concurrent, config.queue_limit) for name in config.backends},
             running=Running(),
+            journal=Journal(),
         )
         ticking = asyncio.create_task(pulse.run())
         try:

@@ -1,0 +1,96 @@
+"""`claude-code-proxy logs` and `show`: the log file of requests, read for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..journal.log_file import follow_log, log_path, read_log
+from ..record import Record, facts, sentence, visible
+from ..state import state_dir
+
+_COLOURS = {"ok": "32", "failed": "31", "broke": "31", "cancelled": "33", "stopped": "33", "joined": "36"}
+_NONE_YET = "No requests are in the log file yet. They are kept there while REQUEST_LOG is on."
+
+
+def logs(*, follow: bool, last: int, session: str, failed: bool, as_data: bool) -> int:
+    """Print the last requests, then, with `follow`, each one as it ends; returns the exit code."""
+    path = _path()
+    if path is None:
+        return 1
+    fresh = follow_log(path) if follow else iter(())  # from here on, whatever is read before
+    known = deque(_wanted(read_log(path), session, failed=failed), maxlen=last)
+    if not known and not follow:
+        print(_NONE_YET, file=sys.stderr)
+    try:
+        for record in known:
+            _say(record, as_data=as_data)
+        for record in _wanted(fresh, session, failed=failed):
+            _say(record, as_data=as_data)
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.stderr.close()  # a pipe that is gone is no fault worth a word
+    return 0
+
+
+def show(wanted: str, *, as_data: bool) -> int:
+    """Print everything known of one request, by any of its ids or an id's beginning; returns the exit code."""
+    path = _path()
+    if path is None:
+        return 1
+    found = [record for record in read_log(path) if _named(record, wanted)]
+    if not found:
+        print(f"No request in the log file has the id {wanted}. `claude-code-proxy logs` lists them.", file=sys.stderr)
+        return 1
+    record = found[-1]
+    if as_data:
+        print(json.dumps(facts(record), indent=1))
+        return 0
+    print(line(record, colour=_colour()))
+    for name, value in facts(record).items():
+        if name != "notes":
+            print(f"  {name:18} {visible(str(value))}")
+    for note in record.notes:
+        print(f"  note {visible(note.code):18} {visible(note.path)} {visible(note.detail)}".rstrip())
+    return 0
+
+
+def line(record: Record, *, colour: bool) -> str:
+    """Return one line: when, who, what, how it ended."""
+    when = time.strftime("%m-%d %H:%M:%S", time.localtime(record.started))
+    said = visible(sentence(record))
+    if colour:
+        code = _COLOURS.get(record.outcome, "0")
+        said = said.replace(f"| {record.outcome}", f"| \x1b[{code}m{record.outcome}\x1b[0m", 1)
+    error = f" | {visible(record.error)}" if record.error else ""
+    return f"{when} {said}{error} | {visible(record.id)}"
+
+
+def _say(record: Record, *, as_data: bool) -> None:
+    print(json.dumps(facts(record)) if as_data else line(record, colour=_colour()), flush=True)
+
+
+def _wanted(records: Iterable[Record], session: str, *, failed: bool) -> Iterator[Record]:
+    for record in records:
+        if record.session.startswith(session) and (not failed or record.outcome in ("failed", "broke")):
+            yield record
+
+
+def _named(record: Record, wanted: str) -> bool:
+    return any(name.startswith(wanted) for name in (record.id, record.client_id, record.upstream_id) if name)
+
+
+def _path() -> Path | None:
+    state = state_dir(os.environ)
+    if state is None:
+        print("There is no home directory to keep a log file in: set HOME or XDG_STATE_HOME.", file=sys.stderr)
+        return None
+    return log_path(state)
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,82 @@
+"""Writing where no stream waits for it: records go into a bounded queue, a thread writes them in batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from ..record import Record
+
+_GATHER = 0.2  # seconds a batch is gathered: a busy proxy writes five times a second, whatever its rate
+_MOST = 10_000  # records that wait; a disk that takes none for so long loses the rest, and the log says so
+_LAST = 5.0  # seconds the last batch may take at the end
+
+
+class Background:
+    """Hands batches of records to `write` in a thread of its own, which begins with the first record.
+
+    what: names what is written, for the log; write: may block; what it raises is logged once, until it works again.
+    """
+
+    def __init__(self, what: str, write: Callable[[Sequence[Record]], None], *, most: int = _MOST) -> None:
+        self._what = what
+        self._write = write
+        self._waiting: deque[Record] = deque()
+        self._most = most
+        self._lost = 0
+        self._news = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._complained = False
+
+    def add(self, record: Record) -> None:
+        """Take a record."""
+        if len(self._waiting) >= self._most:
+            self._lost += 1
+            return
+        self._waiting.append(record)
+        self._news.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._what, daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._closing.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join(_LAST)
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and not self._waiting):
+            self._news.wait()
+            self._news.clear()
+            self._closing.wait(_GATHER)
+            self._batch()
+
+    def _batch(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not batch:
+            return
+        try:
+            self._write(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, requests go on
+            self._complain(f"{self._what} can't be written: {_words(error)}; requests go on without it")
+            return
+        self._complained = False
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._complain(f"{self._what}: {lost} requests were not written, the disk was too slow")
+
+    def _complain(self, sentence: str) -> None:
+        if not self._complained:
+            structlog.get_logger().warning(sentence)
+        self._complained = True
+
+
+def _words(error: Exception) -> str:
+    """What happened, without a path of this machine."""
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

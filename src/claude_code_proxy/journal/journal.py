@@ -1,0 +1,49 @@
+"""The one place that hears of every request: when it begins, and when all is known of it.
+
+Keepers (log file, usage, metrics, traces, live page) are told in turn. Each takes a record in microseconds and does its
+work elsewhere: what they do can't hold up a stream, and what goes wrong with them is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ..observe import log_exchange
+from ..record import Record
+
+
+class Keeper(Protocol):
+    """Keeps something of finished requests."""
+
+    def add(self, record: Record) -> None:
+        """Take a record; never waits, never fails. Nothing changes the record any more."""
+
+    def close(self) -> None:
+        """Finish what was taken."""
+
+
+class Journal:
+    """Hears of requests. running: those under way, by id, the oldest first."""
+
+    def __init__(self, keepers: Iterable[Keeper] = ()) -> None:
+        self.running: dict[str, Record] = {}
+        self._keepers = tuple(keepers)
+
+    @contextmanager
+    def following(self, record: Record) -> Iterator[None]:
+        """Follow one request within this block; `record` says at its end what happened."""
+        self.running[record.id] = record
+        try:
+            yield
+        finally:
+            del self.running[record.id]
+            log_exchange(record)
+            for keeper in self._keepers:
+                keeper.add(record)
+
+    def close(self) -> None:
+        """Let all keepers finish."""
+        for keeper in self._keepers:
+            keeper.close()

@@ -1,0 +1,133 @@
+"""What is known of one request, and the sentence a person reads of it. Never a key, never a prompt, never an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .translate.notes import Note
+
+_LONGEST_NAME = 200  # characters
+_SESSION = 8  # characters of a session's id that a person needs to tell it from others
+_SHORTEST_STREAM = 0.05  # seconds: a rate over less says nothing
+
+
+class Record(msgspec.Struct, omit_defaults=True):
+    """What is known of one exchange, filled while it runs. Times in seconds, -1 while unknown; counts in tokens.
+
+    id: of the client's answer (`request-id`); client_id: what the client called it; upstream_id: what the backend
+    calls it; started: Unix time; tier: big, middle or small, "" for a model asked for by its own name; input_tokens:
+    without what came from the cache (cache_read), with what went into it (cache_write); output_tokens: with thinking;
+    window: of the model, 0 unknown; cost: US dollars, None unknown; retries: calls to the backend after the first,
+    repairs: those of them with another body; characters: of text and thinking sent so far; trace: the client's W3C
+    `traceparent`.
+    """
+
+    id: str
+    client_id: str = ""
+    upstream_id: str = ""
+    started: float = 0
+    model: str = ""
+    tier: str = ""
+    backend: str = ""
+    upstream_model: str = ""
+    session: str = ""
+    agent: str = ""
+    stream: bool = False
+    status: int = 0
+    outcome: str = ""
+    first_byte: float = -1
+    duration: float = -1
+    retries: int = 0
+    repairs: int = 0
+    input_tokens: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    window: int = 0
+    cost: float | None = None
+    stop: str = ""
+    error: str = ""
+    error_type: str = ""
+    trace: str = ""
+    notes: list[Note] = []
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All the model has read."""
+        return self.input_tokens + self.cache_read
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second once the answer had begun, 0 where nobody can say."""
+        took = self.duration - self.first_byte
+        if self.first_byte < 0 or took < _SHORTEST_STREAM or not self.stream:
+            return 0
+        return self.output_tokens / took
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the notes, each once."""
+        return list(dict.fromkeys(note.code for note in self.notes))
+
+
+def sentence(record: Record) -> str:
+    """Return one readable line: who asked whom, times, tokens, how it ended, what was changed."""
+    parts = [f"{_who(record)}{_names(record)}", record.outcome]
+    if record.status:
+        parts.append(str(record.status))
+    if record.first_byte >= 0:
+        parts.append(f"first {record.first_byte:.2f}s")
+    if record.duration >= 0:
+        parts.append(f"total {record.duration:.2f}s")
+    if record.rate:
+        parts.append(f"{record.rate:.0f} tok/s")
+    if record.output_tokens or record.input_tokens:
+        parts.append(f"in {record.input_tokens} cached {record.cache_read} out {record.output_tokens}")
+    if record.cost is not None:
+        parts.append(f"cost {record.cost:.6f}")
+    if record.stop:
+        parts.append(f"stop {record.stop}")
+    if record.retries:
+        parts.append(f"retries {record.retries}")
+    if record.notes:
+        parts.append("notes " + ",".join(record.codes))
+    return " | ".join(part for part in parts if part)
+
+
+def facts(record: Record) -> dict[str, Any]:
+    """Return what is known as a flat JSON object, for programs; the unknown is left out."""
+    known: dict[str, Any] = msgspec.to_builtins(record)
+    for name in ("model", "upstream_model"):
+        known[name] = known.get(name, "")[:_LONGEST_NAME]
+    if record.rate:
+        known["tokens_per_second"] = round(record.rate, 1)
+    for name in ("first_byte", "duration"):
+        if name in known:
+            known[name] = round(known[name], 4)
+    if record.notes:
+        known["notes"] = [{"code": code, "path": path, "detail": detail} for code, path, detail in record.notes]
+    return known
+
+
+def visible(text: str) -> str:
+    """Return a text of others without what could begin a line or move a cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _who(record: Record) -> str:
+    """The session, and which of its agents: Claude Code names both in headers."""
+    if not (record.session or record.agent):
+        return ""
+    agent = f"agent {record.agent[:_SESSION]}" if record.agent else "main"
+    return f"{record.session[:_SESSION]} {agent}: ".lstrip()
+
+
+def _names(record: Record) -> str:
+    tier = f"{record.tier} " if record.tier else ""
+    asked = tier + (record.model[:_LONGEST_NAME] or "?")
+    return f"{asked} -> {record.backend}/{record.upstream_model}"[: 2 * _LONGEST_NAME] if record.backend else asked
