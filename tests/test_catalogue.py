@@ -13,7 +13,7 @@ from tests.raw_backend import SSE, Asked, completion, data, head, raw_backend, w
 
 from claude_code_proxy import server
 from claude_code_proxy.backends import catalogue as catalogue_module
-from claude_code_proxy.backends.model_lists import ModelFacts, read_models
+from claude_code_proxy.backends.model_lists import ModelFacts, Reasoning, read_models
 
 
 async def hello(asked: Asked) -> None:
@@ -47,7 +47,7 @@ SHAPES: dict[str, tuple[Any, dict[str, Any]]] = {
             "max_output": 32_000,
             "vision": True,
             "tools": True,
-            "efforts": ("low", "high"),
+            "reasoning": Reasoning(known=True, efforts=("low", "high")),
         },
     ),
     "OpenRouter, nothing known": (
@@ -62,7 +62,7 @@ SHAPES: dict[str, tuple[Any, dict[str, Any]]] = {
                 }
             ]
         },
-        {"window": 8192, "vision": False, "tools": False},
+        {"window": 8192, "vision": False, "tools": False, "reasoning": Reasoning(known=False)},
     ),
     "Groq": (
         {"data": [{"id": "m", "context_window": 131_072, "max_completion_tokens": 8192}]},

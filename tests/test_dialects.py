@@ -161,7 +161,11 @@ STEPS = ("none", "low", "medium", "high", "xhigh")
         (OPENAI, "gpt-5-pro", {"efforts": ("high",)}),
         (OPENAI, "gpt-5.1", {"efforts": ("none", "low", "medium", "high"), "with_tools": {}}),
         (OPENAI, "gpt-5.1-chat-latest", {"efforts": ("medium",)}),
-        (OPENAI, "gpt-5.4-mini", {"efforts": STEPS, "with_tools": {"efforts": ()}, "cache_markers": "none"}),
+        (
+            OPENAI,
+            "gpt-5.4-mini",
+            {"efforts": STEPS, "with_tools": {"efforts": (), "thinks": "never"}, "cache_markers": "none"},
+        ),
         (OPENAI, "gpt-5.6-luna", {"efforts": STEPS, "cache_markers": "breakpoint", "extra_body": {"store": False}}),
         (OPENAI, "gpt-6-astra", {"efforts": ("low", "medium", "high", "xhigh", "max")}),
         (OPENAI, "o3-mini", {"efforts": ("low", "medium", "high"), "sampling": False}),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from claude_code_proxy.translate.dialect import Dialect
-from claude_code_proxy.translate.effort import Intent, effort_fields, merge, read_intent, thinks
+from claude_code_proxy.translate.effort import Intent, effort_fields, merge, read_intent, will_think
 from claude_code_proxy.translate.notes import Notes
 
 WORDS = Dialect(name="words", efforts=("minimal", "low", "medium", "high"))
@@ -123,7 +123,7 @@ def test_an_effort_below_all_of_the_backends_becomes_its_lowest():
 
 
 def test_a_word_nobody_knows_is_left_out_unless_the_backend_lists_it():
-    assert said(effort("turbo"), WORDS) == ({}, ["effort-clamped", "thinking-unsupported"])
+    assert said(effort("turbo"), WORDS) == ({}, ["effort-clamped"])
     assert said(effort("turbo"), replace(WORDS, efforts=("low", "turbo"))) == ({"reasoning_effort": "turbo"}, [])
 
 
@@ -160,7 +160,7 @@ def test_a_budget_stays_below_the_limit(limit, sent):
 
 
 def test_effort_wins_over_the_budget_where_the_backend_knows_both():
-    assert said(enabled(5000) | effort("high"), NESTED) == ({"reasoning": {"effort": "high"}}, [])
+    assert said(enabled(5000) | effort("high"), NESTED) == ({"reasoning": {"effort": "high"}}, ["budget-as-effort"])
 
 
 def test_effort_beside_a_budget_leaves_the_budget_to_a_backend_that_knows_only_that():
@@ -168,7 +168,8 @@ def test_effort_beside_a_budget_leaves_the_budget_to_a_backend_that_knows_only_t
 
 
 def test_effort_alone_becomes_a_budget_where_the_backend_knows_only_that():
-    assert said(ADAPTIVE | effort("medium"), BUDGET) == ({"enable_thinking": True, "thinking_budget": 8192}, [])
+    fields = {"enable_thinking": True, "thinking_budget": 8192}
+    assert said(ADAPTIVE | effort("medium"), BUDGET) == (fields, ["effort-as-budget"])
     assert "thinking_budget" not in said(ADAPTIVE | effort("max"), BUDGET)[0]
 
 
@@ -228,7 +229,7 @@ def test_adaptive_alone_is_no_wish():
     ],
 )
 def test_whether_the_backend_will_be_told_to_think(request_, dialect, expected):
-    assert thinks(read_intent(request_), dialect) is expected
+    assert will_think(read_intent(request_), dialect) is expected
 
 
 def test_merging_changes_neither_side():

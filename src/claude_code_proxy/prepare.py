@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .backends.model_lists import informed
 from .dialects import recognise
 from .documents_io import gather_resources
 from .prompt.summarize import Ask
@@ -44,8 +45,9 @@ async def prepare(
     request = await services.shaper.shape(request, notes, ask)
     route = resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
-    dialect = apply(recognise(route.backend, route.model, services.catalogue.identity(route.backend)), learned)
     facts = services.catalogue.facts(route.backend, route.model)
+    dialect = recognise(route.backend, route.model, services.catalogue.identity(route.backend))
+    dialect = apply(informed(dialect, facts.reasoning), learned)
     wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]
     target = Target(
         backend=route.backend.name,

@@ -7,15 +7,26 @@ from typing import Any
 
 import msgspec
 
+from ..translate.dialect import EFFORTS, Dialect
 from ..wire.shapes import count, items, mapping, text
 from .prices import Price, read_price
 
 
-class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; efforts: empty unknown.
+class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list says of a model's thinking. All but efforts (empty) are None where it says nothing.
 
-    price: what its tokens cost.
+    known: it thinks at all; mandatory: always; default: unless told not to; budgets: it takes a number of tokens.
     """
+
+    known: bool | None = None
+    mandatory: bool | None = None
+    default: bool | None = None
+    budgets: bool | None = None
+    efforts: tuple[str, ...] = ()
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; price: what its tokens cost."""
 
     id: str
     name: str = ""
@@ -23,12 +34,39 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     max_output: int = 0
     vision: bool | None = None
     tools: bool | None = None
-    efforts: tuple[str, ...] = ()
+    reasoning: Reasoning = Reasoning()
     created: int = 0
     price: Price | None = None
 
 
 UNKNOWN = ModelFacts(id="")
+
+_PARAMETERS = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
+
+
+def informed(dialect: Dialect, reasoning: Reasoning) -> Dialect:
+    """Return what the backend speaks, given what its own list says of the model's thinking."""
+    if reasoning.known is False:
+        return dialect.but({"thinks": "never", "efforts": (), "thinking_on": {}, "thinking_off": {}, "budget_path": ()})
+    fields: dict[str, Any] = {}
+    if reasoning.default is not None:
+        fields["thinks"] = "default" if reasoning.default else "asked"
+    if reasoning.mandatory:
+        fields["thinks"] = "always"
+    if reasoning.efforts:
+        fields["efforts"] = _ascending(reasoning, dialect)
+    if reasoning.budgets is False:
+        fields["budget_path"] = ()
+    return dialect.but(fields)
+
+
+def _ascending(reasoning: Reasoning, dialect: Dialect) -> tuple[str, ...]:
+    """Return a list's words, ascending: it says how much a model can think, not whether it can be told not to."""
+    words = set(reasoning.efforts) | ({"none"} & set(dialect.efforts))
+    if reasoning.mandatory:
+        words -= {"none"}
+    known = [word for word in EFFORTS if word in words]
+    return (*known, *(word for word in reasoning.efforts if word not in EFFORTS))
 
 
 def read_models(answer: object) -> list[ModelFacts]:
@@ -68,12 +106,26 @@ def _model(entry: Mapping[str, Any]) -> ModelFacts:
         ),
         vision=("image" in modalities) if modalities else _flag(capable.get("vision")),
         tools=("tools" in supported) if supported else _flag(capable.get("function_calling")),
-        efforts=tuple(
-            text(effort) for effort in items(mapping(entry.get("reasoning")).get("supported_efforts")) if text(effort)
-        ),
+        reasoning=_reasoning(entry),
         created=count(entry.get("created")),
         price=read_price(mapping(entry.get("pricing"))),
     )
+
+
+def _reasoning(entry: Mapping[str, Any]) -> Reasoning:
+    """OpenRouter tells all of it; Mistral and others only whether a model thinks."""
+    told = mapping(entry.get("reasoning"))
+    supported = {text(name) for name in items(entry.get("supported_parameters"))}
+    said = Reasoning(
+        mandatory=_flag(told.get("mandatory")),
+        default=_flag(told.get("default_enabled")),
+        budgets=_flag(told.get("supports_max_tokens")),
+        efforts=tuple(filter(None, map(text, items(told.get("supported_efforts"))))),
+    )
+    if said != Reasoning():
+        return msgspec.structs.replace(said, known=True)
+    listed = not supported.isdisjoint(_PARAMETERS) if supported else None
+    return Reasoning(known=_flag(mapping(entry.get("capabilities")).get("reasoning")) if listed is None else listed)
 
 
 def _first(*values: object) -> int:

@@ -20,6 +20,7 @@ from .gemini import GEMINI, GEMINI_MODELS
 from .generic import GENERIC
 from .glm import GLM, GLM_MODELS
 from .groq import GROQ, GROQ_MODELS
+from .habits import HABITS
 from .identity import identity_of
 from .kimi import KIMI, KIMI_MODELS
 from .llamacpp import LLAMACPP
@@ -37,7 +38,7 @@ from .together import TOGETHER, TOGETHER_MODELS
 from .vllm import TEMPLATES, VLLM
 from .xai import GROK, XAI
 
-__all__ = ["DIALECTS", "FAMILIES", "ROWS", "Models", "Row", "identity_of", "recognise"]
+__all__ = ["DIALECTS", "FAMILIES", "HABITS", "ROWS", "Models", "Row", "identity_of", "recognise"]
 
 ROWS: tuple[Row, ...] = (
     Row(dialect=OPENAI, hosts=("api.openai.com",), models=OPENAI_MODELS),
@@ -87,7 +88,7 @@ def recognise(backend: Backend, model: str, identity: str = "") -> Dialect:
 def _recognised(setting: str, base_url: str, azure: bool, model: str, identity: str) -> Dialect:
     name = setting or ("azure" if azure else "")
     row = _BY_NAME[name] if name else _found(base_url, identity)
-    return row.for_model(model)
+    return row.for_model(model, HABITS)
 
 
 def _found(base_url: str, identity: str) -> Row:

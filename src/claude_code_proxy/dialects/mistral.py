@@ -29,9 +29,9 @@ MISTRAL = Dialect(
 _SOURCE = "docs.mistral.ai, 2026-10"
 
 MISTRAL_MODELS = (
-    Models("mistral-small-(?:latest|4|2603)", {"efforts": ("none", "high")}, _SOURCE),
-    Models("mistral-medium-(?:latest|3-5|3\\.5)", {"efforts": ("none", "high")}, _SOURCE),
-    Models("mistral-large-4", {"efforts": ("none", "low", "medium", "high")}, _SOURCE),
+    Models("mistral-small-(?:latest|4|2603)", {"efforts": ("none", "high"), "thinks": "asked"}, _SOURCE),
+    Models("mistral-medium-(?:latest|3-5|3\\.5)", {"efforts": ("none", "high"), "thinks": "asked"}, _SOURCE),
+    Models("mistral-large-4", {"efforts": ("none", "low", "medium", "high"), "thinks": "asked"}, _SOURCE),
     Models("zai-glm-5-3", {"efforts": ("low", "high", "max")}, "models.dev#7334, 2026-09"),
     Models("zai-glm-5-2", {"efforts": ("none", "high", "max")}, "models.dev#7334, 2026-09"),
 )

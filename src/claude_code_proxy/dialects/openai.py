@@ -36,8 +36,8 @@ AZURE = Dialect(
     source="translation reference 3.11; pydantic-ai, 2026-11-22",
 )
 
-_QUIET: Mapping[str, Any] = {"efforts": ()}
-_MUTE: Mapping[str, Any] = {"efforts": (), "extra_body": {"reasoning_effort": "none"}}
+_QUIET: Mapping[str, Any] = {"efforts": (), "thinks": "never"}
+_MUTE: Mapping[str, Any] = {**_QUIET, "extra_body": {"reasoning_effort": "none"}}
 
 _CALLS = "livekit/agents#5088, 2026-03; litellm#34569, 2026-07"
 _LIVE = "pydantic-ai's profiles, checked live 2026-07"

@@ -49,7 +49,11 @@ class Row:
         """Tell whether the backend is at a host."""
         return any(host == known or host.endswith("." + known) for known in self.hosts)
 
-    def for_model(self, model: str) -> Dialect:
-        """Return what the backend speaks for a model."""
-        found = next((models for models in self.models if models.fit(model)), None)
-        return self.dialect.but(found.fields) if found else self.dialect
+    def for_model(self, model: str, habits: tuple[Models, ...] = ()) -> Dialect:
+        """Return what the backend speaks for a model. habits: of models, where the row says nothing else."""
+        found = [models.fields for models in (_first(habits, model), _first(self.models, model)) if models]
+        return self.dialect.but({name: value for fields in found for name, value in fields.items()})
+
+
+def _first(rows: tuple[Models, ...], model: str) -> Models | None:
+    return next((models for models in rows if models.fit(model)), None)

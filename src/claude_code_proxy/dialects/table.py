@@ -8,15 +8,21 @@ from dataclasses import fields
 from typing import Any
 
 from ..translate.dialect import Dialect
-from . import FAMILIES, ROWS, Row
+from . import FAMILIES, HABITS, ROWS, Row
 
 _DEFAULTS = Dialect(name="")
+_WHEN = {
+    "never": "never",
+    "asked": "when asked to",
+    "default": "unless told not to",
+    "always": "whatever they are told",
+}
 _MANY = 8  # members of a set that are shown; more are counted
 
 
 def docs_tables() -> str:
-    """Return both tables as Markdown: backends, and models that differ from their backend."""
-    return "\n".join([*_backends(), "", *_models()])
+    """Return the tables as Markdown: backends, models that differ from their backend, and which models think."""
+    return "\n".join([*_backends(), "", *_models(), "", *_habits()])
 
 
 def _backends() -> Iterator[str]:
@@ -40,6 +46,13 @@ def _models() -> Iterator[str]:
             places.setdefault(key, []).append(_place(row))
     for (pattern, said, source), at in places.items():
         yield _line(pattern, ", ".join(at), said, source)
+
+
+def _habits() -> Iterator[str]:
+    yield "| models (a regular expression) | think | read in |"
+    yield "| --- | --- | --- |"
+    for models in HABITS:
+        yield _line(f"`{models.pattern}`", _WHEN[models.fields["thinks"]], models.source)
 
 
 def _place(row: Row) -> str:

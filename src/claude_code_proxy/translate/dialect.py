@@ -78,6 +78,9 @@ class Dialect:
     """A tool's schema must be `type: object` at its root, without anyOf/oneOf/allOf beside it."""
 
     # -- reasoning ----------------------------------------------------------------------------------------------
+    thinks: Literal["unknown", "never", "asked", "default", "always"] = "unknown"
+    """When the model thinks: never, only when asked to, unless it is told not to (default), whatever it is told
+    (always). A thought shares the output limit with the answer, and all that an `always` can be told is an effort."""
     efforts: tuple[str, ...] = ("minimal", "low", "medium", "high", "xhigh")
     """The effort words accepted, ascending; empty: effort is never sent. `none` listed: it switches reasoning off."""
     effort_path: tuple[str, ...] = ("reasoning_effort",)

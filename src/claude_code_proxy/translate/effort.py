@@ -19,6 +19,7 @@ from .notes import Notes
 
 _BUDGETS = ((2048, "low"), (8192, "medium"), (24576, "high"))  # budget below -> effort; above all: xhigh
 _BUDGET_OF = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768}
+_DEFAULT_EFFORT = "high"  # what Anthropic's API takes for none given
 _OFF = frozenset({"disabled", "between_tools"})
 _BRIEF = 1024  # max_tokens below which a thought leaves nothing for the answer: titles, classifiers, probes
 
@@ -38,11 +39,6 @@ class Intent(msgspec.Struct, frozen=True):
     hidden: bool = False
     brief: bool = False
 
-    @property
-    def explicit(self) -> bool:
-        """Whether the client asked for something a backend can fail to give: `adaptive` leaves the choice to it."""
-        return self.on is False or self.effort is not None or self.budget is not None
-
 
 def read_intent(request: Mapping[str, Any]) -> Intent:
     """Read `thinking`, `output_config.effort` and the efforts on system messages, of which the latest counts."""
@@ -61,30 +57,36 @@ def read_intent(request: Mapping[str, Any]) -> Intent:
 def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0) -> dict[str, Any]:
     """Return the body fields that say `intent` in the backend's words; nothing where the client said nothing.
 
-    Only a backend that thinks unless it is told not to (`thinking_off`) is told so for a brief answer. limit: the
-    max_tokens that are sent, 0 unknown; a budget stays below them.
+    Only a model that thinks unless it is told not to is told so for a brief answer. limit: the max_tokens that are
+    sent, 0 unknown; a budget stays below them.
     """
     if intent.on is False:
-        return _off_fields(intent, dialect, notes)
+        return _off_fields(dialect, notes)
     if intent.brief:
-        return merge({}, dialect.thinking_off)
+        return _off_fields(dialect, Notes()) if thinks_by_itself(dialect) else merge({}, dialect.thinking_off)
     fields: dict[str, Any] = merge({}, dialect.thinking_on) if intent.on else {}
-    budget = _budget(intent, dialect, limit)
+    budget = _budget(intent, dialect, notes, limit)
     word = None if budget else _word(intent, dialect, notes)
     if budget:
         fields = merge(fields, _at(dialect.budget_path, budget))
     if word:
         fields = merge(fields, _at(dialect.effort_path, word))
-    if not fields and intent.explicit:
-        notes.add("thinking-unsupported", "output_config.effort" if intent.effort else "thinking")
+    _note_lost(intent, dialect, notes, sent=bool(fields))
     return fields
 
 
-def thinks(intent: Intent, dialect: Dialect) -> bool:
-    """Whether the backend will be told to think, so that thoughts share the output limit with the answer."""
+def thinks_by_itself(dialect: Dialect) -> bool:
+    """Whether the model thinks although nobody asked it to."""
+    return dialect.thinks in {"default", "always"}
+
+
+def will_think(intent: Intent, dialect: Dialect) -> bool:
+    """Whether the model will think about this request, so that thoughts share the output limit with the answer."""
+    if dialect.thinks in {"never", "always"}:
+        return dialect.thinks == "always"
     if intent.on is False or intent.brief:
-        return False
-    return bool(effort_fields(intent, dialect, Notes()))
+        return dialect.thinks == "default" and not dialect.thinking_off and "none" not in dialect.efforts
+    return dialect.thinks == "default" or bool(effort_fields(intent, dialect, Notes()))
 
 
 def merge(into: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,36 +113,60 @@ def _is_brief(request: Mapping[str, Any]) -> bool:
     return 0 < count(request.get("max_tokens")) < _BRIEF and not request.get("tools") and not answered
 
 
-def _off_fields(intent: Intent, dialect: Dialect, notes: Notes) -> dict[str, Any]:
+def _off_fields(dialect: Dialect, notes: Notes) -> dict[str, Any]:
+    """Return the backend's own switch, else `none`, else the lowest word it knows for a model that thinks anyway."""
     fields = merge({}, dialect.thinking_off)
-    if "none" in dialect.efforts:
-        fields = merge(fields, _at(dialect.effort_path, "none"))
-    if not fields and intent.explicit:
+    words = [word for word in dialect.efforts if word != "none"]
+    if "none" in dialect.efforts and dialect.thinks != "always":
+        return merge(fields, _at(dialect.effort_path, "none"))
+    if dialect.thinks == "always" or (dialect.thinks == "default" and words and not fields):
+        notes.add("thinking-kept", "thinking", words[0] if words else "")
+        return merge(fields, _at(dialect.effort_path, words[0])) if words else fields
+    if not fields and dialect.thinks not in {"never", "asked"}:
         notes.add("thinking-unsupported", "thinking")
     return fields
 
 
-def _budget(intent: Intent, dialect: Dialect, limit: int) -> int | None:
+def _budget(intent: Intent, dialect: Dialect, notes: Notes, limit: int) -> int | None:
     """Return the tokens for `budget_path`: the client's, or what its effort stands for where no word is understood."""
     if not dialect.budget_path:
         return None
     budget = intent.budget
     if intent.effort is not None:
         budget = None if dialect.efforts else budget or _BUDGET_OF.get(intent.effort)
-    return min(budget, limit * 4 // 5) if budget and limit else budget
+        if budget:
+            notes.add("effort-as-budget", "output_config.effort", f"{intent.effort[:32]} -> {budget}")
+    room = limit * 4 // 5
+    if budget and limit and room < budget:
+        notes.add("budget-lowered", "thinking.budget_tokens", f"{budget} -> {room}")
+        return room
+    return budget
 
 
 def _word(intent: Intent, dialect: Dialect, notes: Notes) -> str | None:
+    """Return the effort word. A model that must be asked is asked for the API's default where the client names none."""
     wanted = intent.effort or _bucket(intent.budget)
+    if not wanted and intent.on and dialect.thinks == "asked" and not dialect.thinking_on:
+        return _nearest(_DEFAULT_EFFORT, dialect.efforts)
     if not wanted or not dialect.efforts:
         return None
-    if intent.effort is None:
-        notes.add("budget-as-effort", "thinking.budget_tokens", wanted)
     word = _nearest(wanted, dialect.efforts)
-    if word != wanted:
-        path = "output_config.effort" if intent.effort else "thinking.budget_tokens"
-        notes.add("effort-clamped", path, f"{wanted[:32]} -> {word or 'the default'}")
+    if intent.budget is not None:
+        notes.add("budget-as-effort", "thinking.budget_tokens", str(word)[:32])
+    if intent.effort is not None and word != wanted:
+        notes.add("effort-clamped", "output_config.effort", f"{wanted[:32]} -> {word or 'the default'}")
     return word
+
+
+def _note_lost(intent: Intent, dialect: Dialect, notes: Notes, *, sent: bool) -> None:
+    """Note each wish that no field of the body says: the word or the number where neither is understood."""
+    takes_words, takes_budget = bool(dialect.efforts), bool(dialect.budget_path)
+    if intent.effort is not None and not takes_words and not takes_budget:
+        notes.add("thinking-unsupported", "output_config.effort")
+    elif intent.budget is not None and not takes_words and not takes_budget:
+        notes.add("thinking-unsupported", "thinking.budget_tokens")
+    elif intent.on and not sent and dialect.thinks in {"never", "asked"} and not takes_words:
+        notes.add("thinking-unsupported", "thinking")
 
 
 def _bucket(budget: int | None) -> str | None:

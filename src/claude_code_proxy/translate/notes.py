@@ -87,10 +87,23 @@ CODES: Mapping[str, Meaning] = {
     "thinking-unsupported": Meaning(
         "thinking / effort", "not sent: the backend has no such control", "the control, not the thinking"
     ),
+    "thinking-kept": Meaning(
+        "thinking disabled, for a model that thinks whatever it is told",
+        "its lowest effort where it has efforts, a higher max_tokens; its thoughts are left out",
+        "the time and tokens of its thoughts",
+    ),
     "effort-clamped": Meaning(
         "output_config.effort beyond the backend's levels", "the nearest level the backend has", "the difference"
     ),
-    "budget-as-effort": Meaning("thinking.budget_tokens", "sent as an effort level", "the exact number"),
+    "budget-as-effort": Meaning(
+        "thinking.budget_tokens", "sent as an effort level; an effort beside it counts instead", "the exact number"
+    ),
+    "budget-lowered": Meaning(
+        "thinking.budget_tokens near max_tokens", "lowered, so that the answer has room", "the difference"
+    ),
+    "effort-as-budget": Meaning(
+        "output_config.effort on backends that count tokens", "sent as a thinking budget", "nothing"
+    ),
     # of a request, its content
     "citations-dropped": Meaning(
         "Citations in the history and citation requests", "the text stays, the marks do not", "the marks"

@@ -13,7 +13,7 @@ import msgspec
 
 from ..wire.shapes import count, items, mapping, text
 from .dialect import Dialect
-from .effort import Intent, thinks
+from .effort import Intent, will_think
 from .notes import Notes
 from .response_format import translate_format
 
@@ -90,11 +90,11 @@ def _max_tokens(request: Mapping[str, Any], target: Target, intent: Intent, note
 def _lifted(asked: int, target: Target, intent: Intent) -> int:
     """Apply MIN_TOKENS_LIMIT: set, it lifts every smaller value; by default only where a thought would eat the answer.
 
-    `max_tokens: 0` is no limit but a wish (warm the cache), and stays as small as can be.
+    `max_tokens: 0` is no limit but a wish (warm the cache), and 1 is a probe: both stay as small as can be.
     """
     if asked == 0:
         return 1
-    if target.min_tokens_explicit or thinks(intent, target.dialect):
+    if target.min_tokens_explicit or (asked > 1 and will_think(intent, target.dialect)):
         return max(asked, target.min_tokens)
     return asked
 
