@@ -338,7 +338,6 @@ def test_service_tier_and_speed(request_, tier, noted):
 # -- what has no counterpart -----------------------------------------------------------------------------------------
 
 IGNORED = {
-    "context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]},
     "container": "c",
     "mcp_servers": [],
     "inference_geo": "eu",
@@ -375,10 +374,12 @@ def test_a_verdict_on_safeguards_is_not_invented():
     assert (parameters.fields, notes.codes()) == ({}, [])
 
 
-def test_claude_codes_context_management_asks_for_nothing():
+def test_only_edits_of_the_context_nobody_executes_are_told():
     assert codes({"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}}) == []
     assert codes({"context_management": {"edits": []}}) == []
-    assert codes({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}) == ["parameter-ignored"]
+    assert codes({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}) == []
+    (note,) = translated({"context_management": {"edits": [{"type": "compact_20260112"}]}})[1]
+    assert (note.code, note.detail) == ("parameter-ignored", "context_management compact_20260112")
 
 
 def test_nulls_are_absent():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from . import __version__
@@ -28,7 +29,11 @@ async def count_tokens(call: Call) -> None:
     """POST /v1/messages/count_tokens: the request as the backend would be asked, counted here."""
     request = check_request(decoded(await call.body()), counting=True)
     prepared = await prepare(call.services, request, Notes())
-    await call.channel.json(200, {"input_tokens": prepared.translated.plan.input_estimate})
+    plan = prepared.translated.plan
+    counted: dict[str, Any] = {"input_tokens": plan.input_estimate}
+    if plan.applied_edits is not None:
+        counted["context_management"] = {"original_input_tokens": plan.original_estimate}
+    await call.channel.json(200, counted)
 
 
 async def models(call: Call) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from .deltas import Finish, Usage
 from .notes import Notes
 from .plan import Plan
@@ -36,6 +38,11 @@ def is_empty(finish: Finish | None, plan: Plan, usage: Usage | None) -> bool:
 def estimate(plan: Plan, characters: int) -> Usage:
     """Return counts for an answer whose backend gave none."""
     return Usage(plan.input_estimate, -(-characters // _CHARACTERS_PER_TOKEN))
+
+
+def edits(plan: Plan) -> dict[str, Any] | msgspec.UnsetType:
+    """Return the `context_management` of an answer, unset where the client asked for no edits."""
+    return msgspec.UNSET if plan.applied_edits is None else {"applied_edits": list(plan.applied_edits)}
 
 
 def stop(

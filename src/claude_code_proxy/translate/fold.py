@@ -43,9 +43,11 @@ class Fold:
                     self._delta(self.message["content"][-1], delta)
                 case ContentBlockStop():
                     self._stop(self.message["content"][-1])
-                case MessageDelta(delta=delta, usage=usage):
+                case MessageDelta(delta=delta, usage=usage, context_management=edits):
                     self.message.update(delta)
                     self.message["usage"] = usage
+                    if edits is not msgspec.UNSET:
+                        self.message["context_management"] = edits
                 case MessageStop():
                     pass
 

@@ -67,6 +67,11 @@ def is_result(block: Block) -> bool:
     return kind == "tool_result" or kind.endswith("_tool_result")
 
 
+def is_call(block: Block) -> bool:
+    """Whether a block calls a tool, the client's or a server's."""
+    return text(block.get("type")) in _CALLS
+
+
 class _Call(msgspec.Struct, eq=False):
     """One call of an assistant turn. home: the turn that held its result; late: other content came before it there."""
 
@@ -227,7 +232,7 @@ class _Pairs:
         kept: list[Block] = []
         turn.calls = []
         for block in turn.blocks:
-            if text(block.get("type")) in _CALLS:
+            if is_call(block):
                 kept.append(self._call(block, turn))
             elif is_result(block):
                 kept += self._result(block, turn, late=bool(kept))

@@ -56,6 +56,11 @@ CODES: Mapping[str, Meaning] = {
         "sent as a <system-reminder> of the user turn",
         "the system role, on backends that refuse it there",
     ),
+    "context-edited": Meaning(
+        "context_management: clear_tool_uses, clear_thinking",
+        "done by the proxy, and told in the answer's applied_edits",
+        "what the client wants cleared; tokens are the proxy's own count",
+    ),
     "attribution-dropped": Meaning(
         "Claude Code's billing line in the system prompt",
         "left out, so that prefix caches live",
@@ -170,7 +175,7 @@ CODES: Mapping[str, Meaning] = {
         "output_config.format", "json_object, or an instruction, where schemas are not understood", "the guarantee"
     ),
     "parameter-ignored": Meaning(
-        "Parameters without a counterpart (context_management, container, speed, inference_geo, ...)",
+        "Parameters without a counterpart (context_management's compaction, container, speed, inference_geo, ...)",
         "accepted, not sent",
         "their effect",
     ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..wire.shapes import count, items, mapping, text
+from .context_edits import EDITS
 from .dialect import Dialect
 from .effort import Intent, will_think
 from .notes import Notes
@@ -194,7 +195,7 @@ def _service(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict
 
 _TRANSLATED = frozenset({"model", "messages", "system", "tools", "tool_choice", "max_tokens", "stream", "metadata"}) | {
     *("stop_sequences", "temperature", "top_p", "top_k", "thinking", "output_config", "output_format", "service_tier"),
-    *("speed", "cache_control"),
+    *("speed", "cache_control", "context_management"),
 }
 _SILENT = frozenset({"safeguards"})  # Claude Code's own check: a verdict is not ours to give, and its absence says so
 _MOST = 12  # names in the log
@@ -202,18 +203,14 @@ _MOST = 12  # names in the log
 
 def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
     names = [name for name, value in request.items() if name not in _TRANSLATED | _SILENT and value is not None]
-    if not _edits(request):
-        names = [name for name in names if name != "context_management"]
+    names += [f"context_management {kind}" for kind in _unknown_edits(request)]
     if mapping(request.get("output_config")).get("task_budget") is not None:
         names.append("output_config.task_budget")
     if names:
         notes.add("parameter-ignored", "", ", ".join(name[:40] for name in names[:_MOST]))
 
 
-def _edits(request: Mapping[str, Any]) -> bool:
-    """Whether context_management asks for an edit at all: Claude Code's `clear_thinking` with `keep: all` does not."""
+def _unknown_edits(request: Mapping[str, Any]) -> list[str]:
+    """Return the types of edits that `context_edits` does not execute: compaction asks for a call of its own."""
     edits = items(mapping(request.get("context_management")).get("edits"))
-    return any(
-        not (text(mapping(edit).get("type")).startswith("clear_thinking") and mapping(edit).get("keep") == "all")
-        for edit in edits
-    )
+    return [kind for kind in (text(mapping(edit).get("type")) for edit in edits) if kind not in EDITS]

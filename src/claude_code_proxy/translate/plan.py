@@ -32,7 +32,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seal: key of the signature envelope; server_tools: those that nothing serves, by name;
     json_output: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
     (the error blocks of server tools that nothing serves); used_ids: of the calls in the history, as the client knows
-    them: a new call may not have one of these.
+    them: a new call may not have one of these; applied_edits: what `context_management` did, None when it was not asked
+    to do anything; original_estimate: tokens before that.
     """
 
     model: str
@@ -49,6 +50,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     window: int = 0
     prefill: str = ""
     input_estimate: int = 0
+    original_estimate: int = 0
+    applied_edits: tuple[dict[str, Any], ...] | None = None
     seal: bytes = b""
     server_tools: tuple[str, ...] = ()
     json_output: bool = False

@@ -1,6 +1,6 @@
 """An Anthropic Messages request as a chat-completions body: the table of contents of the way there.
 
-    history -> tools -> thinking -> messages -> parameters -> body, and a plan for the way back
+    tools -> edits of the context -> history -> thinking -> messages -> parameters -> body, and a plan for the way back
 
 Nothing here reads a clock, a file or the network, and the same request gives the same bytes.
 """
@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import ClientError
 from ..wire.shapes import items, mapping, text
+from .context_edits import Edited, apply_edits
 from .dialect import Dialect
 from .effort import Intent, effort_fields, merge, read_intent
 from .history import heal_history
@@ -75,12 +76,18 @@ def translate_request(
     wish = translate_format(request, dialect, notes).sentence
     lead_blocks, told = unserved(request, tools)
     intent = read_intent(request)
-    chat = _chat(request, target, tools, notes, thinking=intent.on is not False, sentences=[sentence, wish, told])
+
+    def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
+        chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=[sentence, wish, told])
+        prompt = {"model": target.model, "messages": chat.messages}
+        return chat, {**prompt, "tools": tools.functions} if tools.functions else prompt
+
+    edited = apply_edits(request, lambda asked: count(prompted(asked, Notes())[1]) if count else 0)
+    if edited.applied:
+        notes.add("context-edited", "context_management")
+    chat, prompt = prompted(edited.request, notes)
     if chat.thinking_off:
         intent = Intent(on=False, visible=intent.visible)
-    prompt: dict[str, Any] = {"model": target.model, "messages": chat.messages}
-    if tools.functions:
-        prompt["tools"] = tools.functions
     estimate = count(prompt) if count else 0
     parameters = translate_parameters(request, target, intent, notes, estimate)
     fields = {**prompt, **choice, **parameters.fields, **chat.fields}
@@ -94,6 +101,7 @@ def translate_request(
         chat=chat,
         lead=lead_blocks,
         estimate=estimate,
+        edited=edited,
     )
     return Translated(body, plan)
 
@@ -150,6 +158,7 @@ def _plan(
     chat: Chat,
     lead: tuple[dict[str, Any], ...],
     estimate: int,
+    edited: Edited,
 ) -> Plan:
     return Plan(
         model=str(request.get("model", "")),
@@ -166,6 +175,8 @@ def _plan(
         window=target.window,
         prefill=chat.prefill,
         input_estimate=estimate,
+        original_estimate=edited.original or estimate,
+        applied_edits=edited.applied,
         seal=target.seal,
         server_tools=tools.server_tools,
         lead_blocks=lead,

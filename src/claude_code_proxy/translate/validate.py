@@ -57,6 +57,7 @@ _FIELDS: Mapping[str, _Kind] = {
     "metadata": _OBJECT,
     "thinking": _OBJECT,
     "output_config": _OBJECT,
+    "context_management": _OBJECT,
     "service_tier": _STRING,
 }
 
@@ -67,6 +68,7 @@ _NESTED: Mapping[str, Mapping[str, _Kind]] = {
     "thinking": {"type": _STRING, "budget_tokens": _INTEGER, "display": _STRING},
     "output_config": {"effort": _STRING, "format": _OBJECT},
     "metadata": {"user_id": _STRING},
+    "context_management": {"edits": _LIST},
 }
 
 _BLOCKS: Mapping[str, Mapping[str, _Kind]] = {

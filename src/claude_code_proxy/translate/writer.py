@@ -250,7 +250,7 @@ class Writer:
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
         self.stop_reason = stop["stop_reason"]
-        return MessageDelta(stop, anthropic_usage(usage))
+        return MessageDelta(stop, anthropic_usage(usage), ending.edits(self.plan))
 
     def _flush(self) -> list[Event]:
         events, self._events = self._events, []

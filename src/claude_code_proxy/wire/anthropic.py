@@ -73,10 +73,11 @@ class ContentBlockStop(msgspec.Struct, frozen=True, gc=False, tag="content_block
 
 
 class MessageDelta(msgspec.Struct, frozen=True, tag="message_delta"):
-    """Why the message ended, and the final token counts."""
+    """Why the message ended, the final token counts, and what `context_management` did where it was asked for."""
 
     delta: dict[str, Any]
     usage: dict[str, Any]
+    context_management: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class MessageStop(msgspec.Struct, frozen=True, gc=False, tag="message_stop"):
