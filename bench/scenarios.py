@@ -82,7 +82,7 @@ async def _first_token(target: Target, seconds: float) -> Figures:
     count, rate, spread = (10 if target.slow else 100), 10, 0.5
     window = seconds * (3 if target.slow else 1.5)
     background = target.request(Script("text", int((spread + window + 0.3) * rate), rate))
-    probe = target.request(Script("text", 8, 0))
+    probe = target.request(Script("text", 3, 1000))
     async with open_streams(target.client, background, count=count, spread=spread):
         times = [answer.first for answer in await closed_loop(target.client, probe, at_once=1, seconds=window)]
     return {"p50": middle(times) * 1e3, "p99": quantile(times, 0.99) * 1e3}

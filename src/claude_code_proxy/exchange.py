@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from .backend_tables import DEFAULT_NAME
+from .backends.connection import Answer
 from .backends.prices import cost_of
 from .backends.slots import Priority
 from .channel import Captive, Channel
@@ -223,7 +224,7 @@ class Exchange:
 
     async def _read(
         self,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         translator: StreamTranslator,
         watch: Watch,
         sink: Sink,
@@ -340,7 +341,7 @@ def _asked(prepared: Prepared) -> Asked:
     )
 
 
-async def _body(response: aiohttp.ClientResponse, watch: Watch, idle: float) -> bytes:
+async def _body(response: Answer, watch: Watch, idle: float) -> bytes:
     parts, size = [], 0
     while data := await response.content.readany():
         watch.heard(idle)
@@ -350,7 +351,7 @@ async def _body(response: aiohttp.ClientResponse, watch: Watch, idle: float) -> 
     return b"".join(parts)
 
 
-async def _to_end(response: aiohttp.ClientResponse) -> None:
+async def _to_end(response: Answer) -> None:
     """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
     if response.content.at_eof():
         return

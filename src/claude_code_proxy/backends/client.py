@@ -12,23 +12,22 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from typing import Any, Self
-from weakref import WeakSet
 
 import aiohttp
 import truststore
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ..config import Backend
 from ..errors import RetryableError, UpstreamError
 from ..translate.dialect import Dialect
 from ..translate.failure import Asked, read_failure
 from .address import chat_url, headers
+from .connection import READ_BUFFER, Answer, Form, Pool
 
 _MAX_ERROR_BODY = 64 * 1024  # bytes
 _ERROR_TIMEOUT = 10  # seconds for the rest of an error, whose status is known already
-_reused: ContextVar[bool] = ContextVar("reused", default=False)
-_READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
+_FORMS = 256
 
 
 class Client:
@@ -36,14 +35,16 @@ class Client:
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._forms: dict[Any, Form] = {}
+        self._pool: Pool
 
     async def __aenter__(self) -> Self:
-        connector = _Pool(limit=0, ttl_dns_cache=60, keepalive_timeout=15, ssl=_trusted())
+        self._pool = Pool(limit=0, ttl_dns_cache=60, keepalive_timeout=15, ssl=_trusted())
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=self._pool,
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=_READ_BUFFER,
+            read_bufsize=READ_BUFFER,
             trust_env=False,
         )
         return self
@@ -62,7 +63,7 @@ class Client:
     @asynccontextmanager
     async def open(
         self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AsyncIterator[Answer]:
         """Send a chat request and give the backend's 200 answer; leaving closes it, finished or not.
 
         asked: what the request was, for the words of a failure.
@@ -79,66 +80,47 @@ class Client:
         except (aiohttp.ClientError, OSError) as error:
             raise RetryableError(f"The connection to backend {backend.name} broke: {_reason(error)}.") from error
         finally:
-            response.close() if not response.content.at_eof() else response.release()
+            response.close()
 
-    async def _send(self, url: str, **request: Any) -> aiohttp.ClientResponse:
-        """Post; a pooled connection that died while it was idle is replaced, once: that is no fault of the backend."""
-        _reused.set(False)
-        try:
-            return await self.session.post(url, **request)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if not _reused.get():
-                raise
-        return await self.session.post(url, **request)
-
-    async def _post(
-        self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool
-    ) -> aiohttp.ClientResponse:
+    async def _post(self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool) -> Answer:
         connect = backend.timeouts.connect
         try:
-            return await self._send(
-                chat_url(backend, asked.model),
-                data=body,
-                headers=headers(backend, dialect, stream=stream),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
-                allow_redirects=False,
-            )
+            return await self._pool.post(self._form(backend, dialect, asked, stream=stream), body)
         except aiohttp.ServerDisconnectedError as error:
             raise RetryableError("The backend closed the connection without an answer.") from error
         except TimeoutError as error:  # aiohttp's own time-outs are TimeoutErrors too
             raise RetryableError(
                 f"Backend {backend.name} took no connection within {connect:g} s.", status=504
             ) from error
-        except aiohttp.InvalidURL as error:
-            raise UpstreamError(f"The address of backend {backend.name} is no URL. Check {asked.url_name}.") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise RetryableError(
                 f"Backend {backend.name} can't be reached: {_reason(error)}. "
                 f"Check {asked.url_name}, and that the server runs."
             ) from error
 
+    def _form(self, backend: Backend, dialect: Dialect, asked: Asked, *, stream: bool) -> Form:
+        """Return what requests of this kind have in common; a pool's keys, and settings read again, make new ones."""
+        url, connect = chat_url(backend, asked.model), backend.timeouts.connect
+        key = (url, backend.key, *backend.headers.items(), dialect.auth_header, connect, stream)
+        form = self._forms.get(key)
+        if form is None:
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            try:
+                form = self._forms[key] = Form(url, headers(backend, dialect, stream=stream), connect)
+            except ValueError:
+                raise UpstreamError(
+                    f"The address of backend {backend.name} is no URL. Check {asked.url_name}."
+                ) from None
+        return form
 
-class _Pool(aiohttp.TCPConnector):
-    """Connections that know whether they were used before; aiohttp's traces tell it too, at 30 µs a request."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._used: WeakSet[Any] = WeakSet()
-
-    async def connect(self, *request: Any, **more: Any) -> aiohttp.connector.Connection:
-        """Give a connection, and note in `_reused` of the calling task what it is."""
-        connection = await super().connect(*request, **more)
-        _reused.set(connection.protocol in self._used)
-        self._used.add(connection.protocol)
-        return connection
-
-
-def _failed(response: aiohttp.ClientResponse) -> bool:
+def _failed(response: Answer) -> bool:
     """Redirects lose the body of a POST, and a web page is no answer of an API: both are failures too."""
     return response.status >= 300 or response.content_type == "text/html"  # noqa: PLR2004 - the HTTP classes
 
 
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+async def _error_body(response: Answer) -> bytes:
     body = b""
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(_ERROR_TIMEOUT):

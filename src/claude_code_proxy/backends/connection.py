@@ -1,0 +1,105 @@
+"""One POST over aiohttp's pooled connections, without its session.
+
+A session does much that no chat request needs (cookies, redirects, middlewares, a task that writes the body): a third
+of what a small request costs here, and one turn of the event loop more before its bytes leave. What stays aiohttp's:
+connecting, TLS, the pool, and reading the response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakSet
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
+_OK = 200
+_SWITCHING = 101
+_UNFRAMED = ("content-length", "transfer-encoding")  # of a request without a body
+
+
+class Answer:
+    """The head of a response, and its body as it comes. status: as sent; content: the body's stream."""
+
+    def __init__(self, connection: aiohttp.connector.Connection, message: Any, content: aiohttp.StreamReader) -> None:
+        self.status: int = message.code
+        self.headers: CIMultiDictProxy[str] = message.headers
+        self.content = content
+        self._connection = connection
+        content.on_eof(connection.release)  # at once: the next request may use it
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters, in lower case; "" when nothing is said."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def close(self) -> None:
+        """Give the connection back; one that is not read to its end is closed."""
+        self._connection.close()
+
+
+class Form:
+    """What all requests to one URL with the same headers have in common, made once."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], connect: float) -> None:
+        self.request = aiohttp.ClientRequest("POST", URL(url), headers=headers, version=aiohttp.HttpVersion11)
+        self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
+        self._head = b""
+
+    def head(self, length: int) -> bytes:
+        """Return the request up to its body of `length` bytes. Only once connected: a proxy adds to it."""
+        if not self._head:
+            request = self.request
+            path = str(request.url) if request.proxy and not request.is_ssl() else request.url.raw_path_qs
+            lines = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() not in _UNFRAMED]
+            self._head = "\r\n".join([f"POST {path} HTTP/1.1", *lines, "Content-Length: "]).encode("latin-1")
+        return b"%b%d\r\n\r\n" % (self._head, length)
+
+
+class Pool(aiohttp.TCPConnector):
+    """Connections that know whether they were used before."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._fresh: WeakSet[Any] = WeakSet()
+
+    async def _create_connection(self, *request: Any) -> Any:
+        protocol = await super()._create_connection(*request)
+        self._fresh.add(protocol)
+        return protocol
+
+    async def post(self, form: Form, body: bytes) -> Answer:
+        """Send a request and wait for the head of its response; a dead pooled connection is replaced, once.
+
+        That is no fault of the backend: servers close idle connections. Raises aiohttp's errors, OSError, TimeoutError.
+        """
+        again = False
+        while True:
+            connection = await self.connect(form.request, [], form.timeout)
+            fresh = again or connection.protocol in self._fresh
+            self._fresh.discard(connection.protocol)
+            try:
+                return await _exchanged(connection, form, body)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                connection.close()
+                if fresh:
+                    raise
+                again = True
+            except BaseException:
+                connection.close()
+                raise
+
+
+async def _exchanged(connection: aiohttp.connector.Connection, form: Form, body: bytes) -> Answer:
+    protocol = connection.protocol
+    if protocol is None or protocol.transport is None:
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, read_bufsize=READ_BUFFER)
+    protocol.transport.writelines((form.head(len(body)), body))
+    while True:
+        message, content = await protocol.read()
+        if message.code >= _OK or message.code == _SWITCHING:  # what comes before are informational responses
+            return Answer(connection, message, content)
