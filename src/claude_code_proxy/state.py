@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[bytes]) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # ends with the file
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def state_dir(environ: Mapping[str, str]) -> Path | None:
@@ -15,3 +29,12 @@ def state_dir(environ: Mapping[str, str]) -> Path | None:
         except RuntimeError:
             return None
     return base / "claude-code-proxy"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Be the only process that changes `path` within this block, by a lock file beside it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.with_suffix(".lock").open("wb") as lock:
+        _lock(lock)
+        yield

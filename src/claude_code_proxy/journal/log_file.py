@@ -8,7 +8,6 @@ Several processes may write to it; a lock of its own (`requests.lock`) orders th
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from ..record import Record
+from ..state import locked
 from .background import Background
 
 _LONGEST = 1000  # characters of a text of others
@@ -44,9 +44,7 @@ class LogFile:
 
     def _write(self, records: Sequence[Record]) -> None:
         lines = b"".join(_line(_short(record)) + b"\n" for record in records)
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._path):
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(handle, "ab") as file:
                 file.write(lines)

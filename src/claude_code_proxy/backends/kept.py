@@ -1,0 +1,66 @@
+"""A small readable JSON file of facts by key that several processes share and that outlives them.
+
+    {"version": 1, "<name>": {"<key>": {...}, ...}}
+
+A write merges with what is in the file, under a lock, and replaces it in one step: whoever reads it meanwhile has the
+old one or the new one. A file of another version, or one that can't be read, is as good as none.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..state import locked
+from ..wire.shapes import mapping
+
+Facts = dict[str, Any]
+
+
+class Kept:
+    """Facts in a file. path: None keeps nothing; name: of the facts in it; most: entries, the oldest go first."""
+
+    def __init__(self, path: Path | None, name: str, *, version: int = 1, most: int = 2000) -> None:
+        self._path = path
+        self._name = name
+        self._version = version
+        self._most = most
+
+    def read(self) -> dict[str, Facts]:
+        """Return what is kept, by key."""
+        if self._path is None:
+            return {}
+        try:
+            data = mapping(msgspec.json.decode(self._path.read_bytes()))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        if data.get("version") != self._version:
+            return {}
+        return {key: dict(mapping(facts)) for key, facts in mapping(data.get(self._name)).items()}
+
+    def write(self, key: str, merge: Callable[[Facts], Mapping[str, Any]]) -> None:
+        """Replace the facts of a key by what `merge` makes of those in the file. Raises OSError."""
+        if self._path is None:
+            return
+        with locked(self._path):
+            kept = self.read()
+            merged = merge(kept.pop(key, {}))
+            kept[key] = dict(merged)
+            recent = dict(list(kept.items())[-self._most :])
+            text = msgspec.json.format(msgspec.json.encode({"version": self._version, self._name: recent}), indent=1)
+            self._replace(self._path, text + b"\n")
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{self._name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
