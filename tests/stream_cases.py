@@ -135,8 +135,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         message_start
         content_block_start 0 tool_use a Read
         input_json_delta 0
-        input_json_delta 0 {"p":
-        input_json_delta 0 1}
+        input_json_delta 0 {
+        input_json_delta 0 "p":1
+        input_json_delta 0 }
         content_block_stop 0
         content_block_start 1 tool_use b Read
         input_json_delta 1
@@ -160,8 +161,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         message_start
         content_block_start 0 tool_use a Read
         input_json_delta 0
-        input_json_delta 0 {"p"
-        input_json_delta 0 :1}
+        input_json_delta 0 {
+        input_json_delta 0 "p":1
+        input_json_delta 0 }
         content_block_stop 0
         message_delta tool_use
         message_stop
@@ -198,8 +200,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         message_start
         content_block_start 0 tool_use a Bash
         input_json_delta 0
-        input_json_delta 0 {"a
-        input_json_delta 0 ":1}
+        input_json_delta 0 {
+        input_json_delta 0 "a":1
+        input_json_delta 0 }
         content_block_stop 0
         message_delta tool_use
         message_stop
@@ -426,7 +429,8 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         content_block_start 1 tool_use a Bash
         input_json_delta 1
         input_json_delta 1 {"a":"北
-        input_json_delta 1 京\\ud83d\\ude00"}
+        input_json_delta 1 京\\ud83d\\ude00
+        input_json_delta 1 "}
         content_block_stop 1
         message_delta tool_use
         message_stop
@@ -580,8 +584,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         message_start
         content_block_start 0 tool_use toolu_0123456789_0 Bash
         input_json_delta 0
-        input_json_delta 0 {"a"
-        input_json_delta 0 :1}
+        input_json_delta 0 {
+        input_json_delta 0 "a":1
+        input_json_delta 0 }
         content_block_stop 0
         message_delta tool_use
         message_stop
@@ -743,8 +748,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         content_block_stop 2
         content_block_start 3 tool_use call_b Read
         input_json_delta 3
-        input_json_delta 3 {"p":
-        input_json_delta 3 "y"}
+        input_json_delta 3 {
+        input_json_delta 3 "p":"y
+        input_json_delta 3 "}
         content_block_stop 3
         message_delta tool_use
         message_stop

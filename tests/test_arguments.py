@@ -89,6 +89,17 @@ def test_without_a_schema_nothing_is_changed():
         ),
         pytest.param('{"command": "\\ud83d\\ude00"}', {"command": "😀"}, id="surrogate pairs"),
         pytest.param('{"command": "\\ud83d"}', {"command": "\ufffd"}, id="half a pair is no character"),
+        pytest.param('{"command": "ls"', {"command": "ls"}, id="the last brace is missing"),
+        pytest.param(
+            '{"command": "ls", "background": true\n', {"command": "ls", "background": True}, id="missing behind a word"
+        ),
+        pytest.param('{"command": "echo "hi""}', {"command": 'echo "hi"'}, id="quotes nobody escaped"),
+        pytest.param(
+            '{"command": "a "b", c", "timeout": 3, "description": "d "e""}',
+            {"command": 'a "b", c', "timeout": 3, "description": 'd "e"'},
+            id="quotes nobody escaped, in two members",
+        ),
+        pytest.param(r'{"command": "cd C:\Users "x""}', {"command": r'cd C:\Users "x"'}, id="with backslashes"),
     ],
 )
 def test_a_repair_with_one_reading(text, value):
@@ -101,11 +112,18 @@ def test_a_repair_with_one_reading(text, value):
     "text",
     [
         pytest.param('{"command": "ls', id="cut inside a string, ST-12"),
-        pytest.param('{"command": "ls"', id="cut before the bracket"),
+        pytest.param('{"timeout": 3', id="cut before the bracket, perhaps inside a number"),
+        pytest.param('{"description": "ls"', id="cut before the bracket and what is required"),
+        pytest.param('{"command": "ls", "other": "x"', id="cut before the bracket, with a member of no schema"),
         pytest.param('{"command": ["a", "b"', id="cut inside a list"),
         pytest.param('{"command"', id="cut inside a key"),
         pytest.param("{", id="only a bracket"),
-        pytest.param('{"command": "echo "hi""}', id="quotes nobody escaped: where does the string end?"),
+        pytest.param('{"what": "echo "hi""}', id="quotes nobody escaped, in a member of no schema"),
+        pytest.param(
+            '{"command": "echo "hi"", "other": "x" y"}', id="quotes nobody escaped, then a member of no schema"
+        ),
+        pytest.param('{"command": "echo "hi', id="quotes nobody escaped, cut off"),
+        pytest.param('{"command": "echo "}"}', id="a quote and a brace: where does the object end?"),
         pytest.param(r'{"command": "C:\dir\new"}', id="a path or a line end?"),
         pytest.param('{"command": "ls"}{"command": "pwd"}', id="two calls in one"),
         pytest.param('{"a": 1} or {"b": 2}', id="two answers"),

@@ -25,7 +25,8 @@ OBJECTS = st.dictionaries(st.text(max_size=8), JSON, max_size=5)
 
 def fed(*pieces: str) -> tuple[JsonScan, str]:
     scan = JsonScan()
-    return scan, "".join(scan.feed(piece) for piece in pieces)
+    proven = "".join(scan.feed(piece) for piece in pieces)
+    return scan, proven + scan.rest if scan.complete else proven
 
 
 def verdict(scan: JsonScan) -> str:
@@ -91,12 +92,17 @@ def test_verdict(text: str, expected: str, cut: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "proven"),
     [
-        pytest.param('{"a":12', '{"a":', id="a number that may go on is held back"),
-        pytest.param('{"a":12,', '{"a":12,', id="a number is passed on once it has ended"),
+        pytest.param('{"a":12', "{", id="a number that may go on is held back, and its key with it"),
+        pytest.param('{"a":12,', '{"a":12', id="a number is passed on once it has ended, a comma is not"),
+        pytest.param('{"a":12,"b":"', '{"a":12,"b":"', id="a comma and a key are passed on with the value behind them"),
+        pytest.param('{"a":"b"', '{"a":"b', id="the end of a text waits for what comes next"),
+        pytest.param('{"a":"b"  ,', '{"a":"b', id="a comma behind a text may be part of it"),
+        pytest.param('{"a":["b",', '{"a":["b', id="in a list as well"),
+        pytest.param('{"a":["b",0]', '{"a":["b",0]', id="a bracket ends the doubt"),
         pytest.param('{"a":"b\\u53', '{"a":"b', id="half an escape is held back"),
         pytest.param('{"a":"b\\u5317', '{"a":"b\\u5317', id="an escape is passed on whole"),
         pytest.param('{"a":"b\\q', '{"a":"b', id="a broken escape never goes out"),
-        pytest.param('{"a":trr', '{"a":', id="a misspelt word never goes out"),
+        pytest.param('{"a":trr', "{", id="a misspelt word never goes out"),
         pytest.param('{"a":1}{"a":1}', '{"a":1}', id="nothing after the object"),
     ],
 )
@@ -200,6 +206,8 @@ def test_every_json_object_is_complete_with_its_last_brace_and_not_before(
         assert not scan.complete or start == len(text)
         proven += scan.feed(text[start:end])
     assert scan.complete
+    assert scan.rest.endswith("}")
+    proven += scan.rest
     assert not scan.broken
     assert not scan.repaired
     assert proven == text

@@ -5,8 +5,8 @@ from its bracket on, a number or a word when it has ended. So only keys and shor
 
     "".join(feed(piece) for piece in pieces)   is JSON for   fit_object(the whole object)
 
-for every cut of the text into pieces. One thing only the whole object tells: a key that comes with blanks first and
-without them later is sent under one name twice, and the later one counts.
+for every cut of the text into pieces. (A key that comes with blanks first and without them later is sent under one name
+twice; the later one counts, here as there.)
 """
 
 from __future__ import annotations

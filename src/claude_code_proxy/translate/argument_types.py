@@ -35,9 +35,11 @@ def fit_object(value: dict[str, Any], schema: Schema, root: Schema, depth: int =
         return value, False
     required = items(resolved(schema, root).get("required"))
     fitted: dict[str, Any] = {}
+    names: set[str] = set()
     changed = False
     for given, member in value.items():
-        key = declared_key(given, value, properties)
+        key = declared_key(given, names, properties)
+        names.add(key)
         declared = resolved(properties.get(key), root)
         if key not in required and declared and means_nothing(member, declared, root):
             changed = True
@@ -57,7 +59,7 @@ def only_property(value: object, schema: Schema) -> str:
 
 
 def declared_key(given: str, value: Container[str], properties: Mapping[str, Any]) -> str:
-    """Return the declared name of a key that only has blanks around it. value: the names that are taken."""
+    """Return the declared name of a key that only has blanks around it. value: the names that came before it."""
     stripped = given.strip()
     return stripped if given not in properties and stripped in properties and stripped not in value else given
 

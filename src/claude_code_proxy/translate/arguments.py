@@ -1,8 +1,8 @@
 """The arguments of a tool call, as a backend wrote them, as the input object a client can use.
 
-A repair is made only where one reading fits: of the text (`relaxed_json`), and of a value by the tool's own schema.
-Text that was cut off is never completed. What can't be read stays as it is under `_raw`, so that the tool's own check
-tells the model. (translation reference, section 5.7)
+A repair is made only where one reading fits: of the text (`relaxed_json`), of a text and its tool's schema together
+(`loose_quotes`), and of a value by the schema. Text that was cut off is never completed. What can't be read stays as it
+is under `_raw`, so that the tool's own check tells the model. (translation reference, section 5.7)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from .argument_types import fit_object, only_property
+from .loose_quotes import read_by_schema
 from .relaxed_json import NoValueError, read_value
 
 REPAIRED, BROKEN = "arguments-repaired", "arguments-broken"
@@ -36,7 +37,7 @@ def read_arguments(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any]
         value, repaired = _decode(text), False
     except (ValueError, RecursionError):
         try:
-            value, repaired = _read(text), True
+            value, repaired = _read(text, schema), True
         except (NoValueError, RecursionError):
             return {"_raw": _writable(text)}, BROKEN
     arguments, shaped = _as_object(value, schema)
@@ -61,10 +62,27 @@ def _as_object(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], b
     return {only_property(value, schema) or "value": value}, True
 
 
-def _read(text: str) -> Any:
-    """Return the value in text that is not JSON: in a fence, behind a few words, twice over, loosely written."""
+def _read(text: str, schema: Mapping[str, Any]) -> Any:
+    """Return the value in text that is not JSON: loosely written, or so that only the schema tells how to read it."""
     if len(text) > _LONGEST:
         raise NoValueError
+    try:
+        return _loose(text)
+    except NoValueError:
+        if _begins_with_object(text):  # and goes on: that is one reading too many
+            raise
+        return read_by_schema(text, schema)
+
+
+def _begins_with_object(text: str) -> bool:
+    try:
+        return isinstance(read_value(text)[0], dict)
+    except NoValueError:
+        return False
+
+
+def _loose(text: str) -> Any:
+    """Return the value in a fence, behind a few words, twice over, loosely written."""
     fenced = _FENCE.fullmatch(text) if "```" in text else None
     body = fenced.group(1) if fenced else text
     start = body.find("{")
@@ -88,7 +106,8 @@ def _objects(text: str, start: int) -> list[dict[str, Any]]:
         if len(objects) == _MOST_OBJECTS:
             raise NoValueError
         start = text.index("{", end)
-    if "{" in text[end:]:  # words with another object in them: which one is meant?
+    rest = text[end:]
+    if "{" in rest or rest.rstrip().endswith('"}'):  # another object, or the first one's end: which one is meant?
         raise NoValueError
     return objects
 

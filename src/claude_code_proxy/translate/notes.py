@@ -194,7 +194,7 @@ CODES: Mapping[str, Meaning] = {
     ),
     "arguments-broken": Meaning(
         "Tool arguments that can't be read",
-        "kept as text under `_raw`, so that the tool's own check answers the model",
+        "kept as text under `_raw`, members that were streamed before become null: the tool's own check answers",
         "nothing",
     ),
     "call-dropped": Meaning("Tool calls without a name, or beyond disable_parallel_tool_use", "left out", "that call"),

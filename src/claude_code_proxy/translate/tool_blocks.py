@@ -1,8 +1,8 @@
 """tool_use blocks of an answer: one call at a time, in the order they appeared, arguments passed on as they come.
 
 The first call that is not finished is live; fragments of later ones wait. A call whose arguments come in one piece is
-checked and repaired as a whole; of one that is streamed only what is certainly JSON is passed on, and one that breaks
-off can't end as if it were complete.
+checked and repaired as a whole; of one that is streamed only what is certainly JSON is passed on, and from where it is
+none the rest waits for the end of the call, to be mended as a whole one is.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import msgspec
 from ..errors import RetryableError
 from ..wire.anthropic import InputJsonDelta
 from . import tool_ids
+from .argument_rest import settle
 from .argument_stream import ArgumentStream
-from .arguments import read_arguments
+from .arguments import BROKEN, REPAIRED, read_arguments
 from .calls import Call, Calls
 from .deltas import ToolFragment
 from .plan import ToolFacts
@@ -46,7 +47,9 @@ class ToolBlocks:
 
     def fragment(self, fragment: ToolFragment) -> None:
         """Take in a piece of a call and send what can be sent."""
+        known = len(self._calls.all)
         call = self._calls.add(fragment)
+        another = len(self._calls.all) > known
         self._writer.characters += len(fragment.arguments)
         if call.closed:
             self._late(call, fragment)
@@ -54,7 +57,7 @@ class ToolBlocks:
         while self._live < len(self._calls.all):
             live = self._calls.all[self._live]
             self._stream(live)
-            if live is self._calls.all[-1] or not live.scan.complete:
+            if live is self._calls.all[-1] or not (live.scan.complete or (another and self._can_be_mended(live))):
                 return
             self._close(live, cut=False)
 
@@ -97,7 +100,7 @@ class ToolBlocks:
         elif call.echo and not call.arguments:
             pass
         elif self._skipped(call) or not self._named(call):
-            self._writer.notes.add("call-dropped")
+            self._writer.notes.add("call-dropped", "content", "nameless" if not call.name else "a second call")
         else:
             self._write_whole(call, cut=cut)
         self._carry(call)
@@ -105,23 +108,49 @@ class ToolBlocks:
         self._streaming = False
 
     def _close_streamed(self, call: Call, *, cut: bool) -> None:
-        if not call.scan.complete and not cut:
+        """Send the rest. A call cut off by a limit stays as it is: the stop reason says why."""
+        if call.scan.complete and not self._goes_on(call):
+            rest = self._mender.feed(call.take() + call.scan.rest)
+            code = REPAIRED if self._mender.mended or call.scan.repaired else ""
+        elif cut and not call.scan.complete:
+            return
+        elif self._writer.ending is None and not (call.scan.complete or call.scan.broken):
             self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
-        elif self._mender.mended or call.scan.repaired or call.arguments[call.scan.passed :].strip():
-            self._writer.notes.add("arguments-repaired")
+            return
+        else:
+            _, code, rest = settle(call.arguments, self._facts(call).schema)
+        self._repaired(code, call)
+        self._writer.delta(InputJsonDelta(rest))
 
     def _write_whole(self, call: Call, *, cut: bool) -> None:
         text = call.arguments
         if cut and text.strip() and not call.scan.complete:
-            self._writer.notes.add("call-dropped", "", "cut off")
+            self._writer.notes.add("call-dropped", "content", "cut off")
             return
-        facts = self._facts(call)
-        arguments, code = read_arguments(text, facts.schema)
+        schema = self._facts(call).schema
+        arguments, code = read_arguments(text, schema)
         if code:
-            self._writer.notes.add(code)
+            arguments, code, _ = settle(text, schema)
         self._open(call)
+        self._repaired(code, call)
         if arguments:
             self._writer.delta(InputJsonDelta(msgspec.json.encode(arguments).decode()))
+
+    def _can_be_mended(self, call: Call) -> bool:
+        """Whether the arguments of a broken call are all there, so that the next one need not wait."""
+        text = call.arguments
+        if not (call.scan.broken and call.name and text.rstrip().endswith("}")):
+            return False
+        return read_arguments(text, self._facts(call).schema)[1] != BROKEN
+
+    def _goes_on(self, call: Call) -> bool:
+        """Whether something comes behind the object."""
+        return bool(call.arguments[call.scan.passed :].strip())
+
+    def _repaired(self, code: str, call: Call) -> None:
+        if code:
+            known = self._writer.plan.tools.get(call.name)
+            self._writer.notes.add(code, f"content[{self._writer.index}].input", known.name if known else "")
 
     def _open(self, call: Call) -> None:
         facts = self._facts(call)

@@ -1,7 +1,9 @@
 """Follows one JSON object as it arrives in pieces: how much of it is certainly right, and when it is complete.
 
 Tool arguments are passed on while they arrive. A client can't take anything back, so text is passed on only while all
-of it so far is the beginning of a JSON object: a number, a word or an escape waits for its end.
+of it so far is the beginning of a JSON object: a number, a word or an escape waits for its end. Where models err, what
+comes next decides: the quote that ends a text waits for a comma or a bracket behind it (it may be one nobody escaped),
+a comma and a key for the value (it may be one too many), and the last brace for the end of all.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _FRACTION = re.compile(r"\d[.eE]")
 _VALUE = frozenset({"value", "value or ]"})
 _KEY = frozenset({"key", "key or }"})
 _BRACKETS = {"}": "{", "]": "["}
+_OPENING = frozenset('"{[')
 
 
 def is_too_deep(text: bytes) -> bool:
@@ -46,7 +49,8 @@ class JsonScan:
     """`feed` each piece and pass on what it returns.
 
     begun: a first key has; complete: the object has ended; broken: the text is no JSON object; repaired: what was
-    passed on differs from what came; passed: characters read up to the end of the object, or to where it broke.
+    passed on differs from what came; passed: characters read up to the end of the object, or to where it broke;
+    rest: what follows the text passed on when the object is complete and nothing comes behind it.
     """
 
     def __init__(self) -> None:
@@ -61,6 +65,13 @@ class JsonScan:
         self._escape = ""
         self._literal = ""
         self._proven: list[str] = []
+        self._waiting: list[str] = []  # proven by what comes next
+        self._waits = False
+
+    @property
+    def rest(self) -> str:
+        """What is not passed on yet, although all of it was read as JSON."""
+        return "".join(self._waiting)
 
     def feed(self, piece: str) -> str:
         """Follow `piece`, which comes right after what was fed before; return the text that is proven by it."""
@@ -83,10 +94,11 @@ class JsonScan:
             self._escape = "\\"
             return at + 1
         if piece[at] != '"':  # a raw control character has one reading only
-            self._proven.append(f"\\u{ord(piece[at]):04x}")
+            self._pass(f"\\u{ord(piece[at]):04x}")
             self.repaired = True
             return at + 1
-        self._proven.append('"')
+        self._waits = True
+        self._pass('"')
         self._in_string = False
         self._expect = "colon" if self._expect in _KEY else "comma or end"
         return at + 1
@@ -99,7 +111,7 @@ class JsonScan:
             return at
         self._escape = escape
         if _ESCAPE.fullmatch(escape):
-            self._proven.append(escape)
+            self._pass(escape)
             self._escape = ""
         elif _HALF.fullmatch(escape):
             self._replace_half()
@@ -111,7 +123,7 @@ class JsonScan:
 
     def _replace_half(self) -> None:
         """Half a surrogate pair is no character: some readers refuse all of the text for it."""
-        self._proven.append(r"\ufffd")
+        self._pass(r"\ufffd")
         self.repaired = True
 
     # -- everything else ------------------------------------------------------------------------------------------
@@ -136,7 +148,8 @@ class JsonScan:
         if self._literal:
             self.broken = self.broken or not _is_scalar(self._literal)
             if not self.broken:
-                self._proven.append(self._literal)
+                self._release()
+                self._pass(self._literal)
             self._literal = ""
             self._expect = "comma or end"
         return not self.broken
@@ -158,8 +171,22 @@ class JsonScan:
             return False
         if len(self._open) > MAX_DEPTH:
             return False
-        self._proven.append(char)
+        if char in _OPENING and expect not in _KEY:
+            self._release()
+        self._waits = self._waits or char == "," or self.complete or expect in _KEY
+        self._pass(char)
+        if char in _BRACKETS and not self.complete:
+            self._release()
         return True
+
+    def _pass(self, text: str) -> None:
+        (self._waiting if self._waits else self._proven).append(text)
+
+    def _release(self) -> None:
+        """What waited is proven."""
+        self._proven += self._waiting
+        self._waiting.clear()
+        self._waits = False
 
     def _enter(self, bracket: str, expect: str) -> None:
         self._open.append(bracket)
@@ -178,7 +205,7 @@ class JsonScan:
         """Pass on what matches."""
         end = _end(pattern, piece, at)
         if end > at:
-            self._proven.append(piece[at:end])
+            self._pass(piece[at:end])
         return end
 
 
