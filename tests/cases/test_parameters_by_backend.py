@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from tests.backend import Backend, say
 from tests.cases.conftest import asked_through
-from tests.cases.talk import BASH, Client, Heard
+from tests.cases.talk import BASH, Client, Heard, both
 
 Speaking = Callable[..., Client]
 
@@ -265,3 +265,63 @@ def test_pa_08_the_backends_own_list_of_efforts_counts(
     assert backend.chats[-1].body.get("reasoning") == reasoning
     codes = {"thinking-kept", "effort-clamped", "budget-as-effort", "thinking-unsupported"}
     assert codes & set(heard.notes) == ({note} if note else set())
+
+
+# -- PA-06: a backend that obeys `stop` and does not say so ----------------------------------------------------------
+
+
+def cuts_in_silence(received: Any) -> Any:
+    """Write to the first stop sequence it was told of, and end as if it were done."""
+    written = "Vorher ENDE nachher ### Schluss"
+    at = min((written.index(stop) for stop in received.body.get("stop", []) if stop in written), default=len(written))
+    return say(written[:at])
+
+
+@pytest.mark.parametrize(
+    "dialect", ["generic", "openai", "openrouter", "ollama", "deepseek", "gemini", "sglang", "xai"]
+)
+@both
+def test_pa_06_a_stop_is_reported_at_a_backend_that_would_cut_in_silence(
+    speaking: Speaking, house: Backend, dialect: str, *, stream: bool
+) -> None:
+    client = speaking(dialect)
+    house.play(cuts_in_silence)
+    heard = client.ask(stop_sequences=["###", "ENDE", "nie"], stream=stream)
+    assert (heard.text, heard.stop, heard.message["stop_sequence"]) == ("Vorher ", "stop_sequence", "ENDE")
+
+
+# -- PA-14: what asks for another kind of answer ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "remedy"),
+    [
+        ("thread", {"type": "continue", "previous_message_id": "msg_1"}, "send all messages"),
+        ("thread", "msg_1", "send all messages"),
+        ("compaction", {"type": "summarize"}, "user message"),
+        ("compaction", {"type": "summarize", "instructions": "kurz"}, "user message"),
+    ],
+)
+@both
+def test_pa_14_what_would_change_the_kind_of_answer_is_refused_with_a_remedy(
+    speaking: Speaking, house: Backend, field: str, value: Any, remedy: str, *, stream: bool
+) -> None:
+    heard = speaking("generic").ask(**{field: value}, stream=stream)
+    assert heard.status == 400
+    assert heard.error is not None
+    kind, message = heard.error
+    assert kind == "invalid_request_error"
+    assert message.startswith(f"{field}: ")
+    assert remedy in message
+    assert (b"thread_unsupported_request" in heard.raw) == (field == "thread")
+    assert house.chats == []
+
+
+def test_pa_14_a_thread_that_begins_is_an_ordinary_answer(speaking: Speaking, house: Backend) -> None:
+    _, heard = asked(speaking, house, "generic", thread={"type": "create"})
+    assert heard.text == "geht"
+    assert "parameter-ignored" in heard.notes
+
+
+def test_pa_14_counting_has_no_kind_of_answer(speaking: Speaking) -> None:
+    assert speaking("generic").count(compaction={"type": "summarize"}) > 0

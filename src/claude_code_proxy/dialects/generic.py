@@ -20,6 +20,5 @@ GENERIC = Dialect(
     think_tags=True,
     replay="own",
     text_tools=True,
-    stop_sent=True,
     source="translation reference 3.1; vllm#41114, 2026-11-22",
 )

@@ -110,9 +110,8 @@ class Dialect:
     max_stops: int = 4
     """How many stop sequences may be sent; 0: the proxy looks for them itself."""
     stop_reported: bool = False
-    """The backend names the stop that matched (`choices[].stop_reason`, `matched_stop`); else the proxy looks."""
-    stop_sent: bool = False
-    """Stop sequences are sent although nothing says that the backend reports them; the proxy looks for them too."""
+    """The backend names the stop that matched (`choices[].stop_reason`, `matched_stop`); else it is not told of them
+    and the proxy looks."""
     json_schema: Literal["json_schema", "json_object", "none"] = "json_schema"
     """The strongest response_format understood."""
     stream_options: bool = True

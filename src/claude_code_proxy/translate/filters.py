@@ -31,7 +31,7 @@ class Filters:
             self._filters.append(JsonFences())
         stops = tuple(filter(None, plan.scan_stops))
         if stops:
-            notes.add("stops-local")
+            notes.add("stops-local", "stop_sequences")
             self._filters.append(StopScan(stops))
 
     @property

@@ -169,7 +169,9 @@ CODES: Mapping[str, Meaning] = {
     "max-tokens-lifted": Meaning("max_tokens below MIN_TOKENS_LIMIT or the backend's minimum", "lifted", "nothing"),
     "sampling-dropped": Meaning("temperature, top_p, top_k", "left out where the backend refuses them", "the control"),
     "stops-local": Meaning(
-        "stop_sequences the backend can't take or report", "found by the proxy in the text", "nothing"
+        "stop_sequences the backend can't take or report",
+        "not sent: found by the proxy in the text, which ends a stream",
+        "nothing of the answer; one that is not streamed is written to its end by the backend, and paid for",
     ),
     "format-weakened": Meaning(
         "output_config.format", "json_object, or an instruction, where schemas are not understood", "the guarantee"

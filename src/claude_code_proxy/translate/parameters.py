@@ -139,16 +139,14 @@ def _stops(
     """Return all stop sequences, those the backend gets, and those the proxy looks for.
 
     Law: a stop sequence that ends an answer is reported. A backend that cuts the text without saying which one matched
-    can't keep it, so such a backend is not told: the proxy looks for them all and ends the answer itself. A server
-    nobody knows is told as well (`stop_sent`): it may be slow to notice that nobody listens any more.
+    can't keep it, so such a backend is not told: the proxy looks for them all and ends the answer itself, a stream
+    together with the backend's connection.
     """
     stops = tuple(
         dict.fromkeys(stop for stop in items(request.get("stop_sequences")) if isinstance(stop, str) and stop)
     )
-    can = dialect.max_stops if "stop" not in dialect.drop else 0
-    reported = can if dialect.stop_reported else 0
-    sent = stops[: max(reported, can if dialect.stop_sent else 0)]
-    scanned = stops[reported:]
+    sent = stops[: dialect.max_stops] if dialect.stop_reported and "stop" not in dialect.drop else ()
+    scanned = stops[len(sent) :]
     if scanned:
         notes.add("stops-local", "stop_sequences", str(len(scanned)))
     return stops, sent, scanned

@@ -110,6 +110,8 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
     _check_fields(request, _FIELDS, "")
     for name, fields in _NESTED.items():
         _check_fields(request.get(name, {}), fields, f"{name}.")
+    if not counting:
+        _check_kind_of_answer(request)
     _check_strings(request)
     _check_messages(request["messages"])
     _check_content(request.get("system", ""), "system")
@@ -117,8 +119,8 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
     return request
 
 
-def _refuse(path: str, message: str) -> NoReturn:
-    raise ClientError(message, path=path)
+def _refuse(path: str, message: str, code: str | None = None) -> NoReturn:
+    raise ClientError(message, path=path, code=code)
 
 
 def _check_depth(body: dict[str, Any]) -> None:
@@ -153,6 +155,25 @@ def _check_strings(request: Mapping[str, Any]) -> None:
     for number, stop in enumerate(request.get("stop_sequences", ())):
         if not isinstance(stop, str):
             _refuse(f"stop_sequences.{number}", _STRING.message)
+
+
+def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
+    """Refuse what asks for another answer than the next message of this conversation: an ordinary one would mislead.
+
+    `thread: create` is none of these: it only offers to be continued, and continuing is what is refused.
+    """
+    thread, compaction = request.get("thread"), request.get("compaction")
+    if thread is not None and (not isinstance(thread, dict) or thread.get("type") != "create"):
+        _refuse(
+            "thread",
+            "This endpoint keeps no conversations to continue: send all messages, without `thread`.",
+            code="thread_unsupported_request",
+        )
+    if compaction is not None:
+        _refuse(
+            "compaction",
+            "This endpoint makes no compaction blocks: leave `compaction` out and ask for a summary in a user message.",
+        )
 
 
 # -- messages -------------------------------------------------------------------------------------------------------
