@@ -329,3 +329,76 @@ def test_default_tiers_on_a_backend_of_one_s_own_are_warned_of(loaded):
 def test_secrets_of_tables_are_not_shown(loaded):
     config = loaded('[backends.x]\nbase_url="http://x/v1"\nkey="topsecret"\nheaders={A="topsecret"}')
     assert "topsecret" not in repr(config)
+
+
+# -- DEFAULT_BACKEND ---------------------------------------------------------------------------------------------------
+
+
+TWO = OLLAMA + '\n[backends.groq]\nbase_url = "https://api.groq.com/openai/v1"\nkey = "gsk"\n'
+
+
+def test_the_default_backend_is_the_first_and_a_mere_key_makes_no_other(loaded):
+    config = loaded('default_backend = "groq"\n' + TWO)
+    assert list(config.backends) == ["groq", "ollama"]
+
+
+def test_a_base_url_in_the_environment_goes_before_the_files_default_backend(loaded):
+    config = loaded('default_backend = "groq"\n' + TWO, {**KEY, "OPENAI_BASE_URL": "https://api.openai.com/v1"})
+    assert list(config.backends) == ["default", "ollama", "groq"]
+
+
+def test_a_default_backend_that_is_not_there_is_named_with_the_known_ones(problems):
+    assert problems('default_backend = "grok"\n' + TWO) == [
+        'DEFAULT_BACKEND: got "grok", takes the name of a backend: ollama, groq (did you mean groq?)'
+    ]
+
+
+# -- profiles ----------------------------------------------------------------------------------------------------------
+
+PROFILES = (
+    TWO
+    + """
+[profiles.local]
+default_backend = "ollama"
+big_model = "qwen3"
+[profiles.cloud]
+openai_base_url = "https://cloud.example/v1"
+key_env = "CLOUD_KEY"
+[profiles.calm]
+ping_interval = 5
+"""
+)
+
+
+def test_a_profile_names_one_of_the_files_backends(loaded):
+    env = {**KEY, "BIG_MODEL": "gpt-9", "MIDDLE_MODEL": "gpt-8"}
+    config = loaded(PROFILES, env, overrides={"CONFIG_PROFILE": "local"})
+    assert config.default_backend.name == "ollama"
+    assert config.big_model == "qwen3"
+    assert config.middle_model != "gpt-8"
+    assert config.sources["BIG_MODEL"] == "[profiles.local]"
+
+
+def test_a_profile_with_a_url_gets_its_own_key_and_no_header_of_another_backend(loaded):
+    env = {**KEY, "CLOUD_KEY": "sk-cloud", "CUSTOM_HEADER_A": "b", "CONFIG_PROFILE": "cloud"}
+    backend = loaded(PROFILES, env).default_backend
+    assert (backend.base_url, backend.key, dict(backend.headers)) == ("https://cloud.example/v1", "sk-cloud", {})
+
+
+def test_a_profile_that_names_no_backend_leaves_the_rest_as_it_is(loaded):
+    config = loaded(PROFILES, {**KEY, "BIG_MODEL": "a/b"}, overrides={"CONFIG_PROFILE": "calm"})
+    assert (config.ping_interval, config.big_model) == (5, "a/b")
+
+
+def test_what_is_wrong_in_a_profile_is_named(problems):
+    text = '[profiles.a]\nbig_modell = "x"\nkey_env = "NOBODY"\n'
+    assert problems(text, overrides={"CONFIG_PROFILE": "a"}) == [
+        'key_env in [profiles.a] names "NOBODY", but no such variable is set',
+        '"big_modell" in [profiles.a] is not a setting; did you mean BIG_MODEL?',
+    ]
+
+
+def test_an_unknown_profile_is_named_with_the_known_ones(problems):
+    assert problems(PROFILES, overrides={"CONFIG_PROFILE": "lokal"})[0] == (
+        'CONFIG_PROFILE: got "lokal", takes one of local, cloud, calm (did you mean local?)'
+    )

@@ -41,6 +41,12 @@ async def test_the_three_tiers_come_first_and_everything_the_backend_has_follows
     assert found[3:] == sorted(found[3:])
 
 
+async def test_a_tiers_model_whose_name_means_another_tier_is_listed_as_it_is() -> None:
+    tiers = {"BIG_MODEL": "my-haiku-tune", "MIDDLE_MODEL": "m", "SMALL_MODEL": "s"}
+    async with raw_backend(nobody, models={"data": []}) as backend, running(backend, **tiers) as app:
+        assert ids(await listed(app))[0] == PREFIX + "my-haiku-tune"
+
+
 async def test_every_id_begins_as_claude_codes_picker_wants_it() -> None:
     async with raw_backend(nobody, models=MANY) as backend, running(backend) as app:
         assert all(name.startswith("claude") for name in ids(await listed(app, "?limit=1000")))

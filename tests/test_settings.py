@@ -61,6 +61,8 @@ CONTRACT = {
     "CONFIG_FILE": "",
     "REQUEST_LOG": "on",
     "REQUEST_LOG_MB": 20,
+    "CONFIG_PROFILE": "",
+    "DEFAULT_BACKEND": "",
 }
 
 
@@ -303,7 +305,7 @@ def test_the_example_says_nothing_but_the_defaults(tmp_path):
 
 def test_every_line_of_the_example_is_legal_when_it_is_uncommented(tmp_path):
     lines = re.sub(r"(?m)^# ([A-Z_]+=)", r"\1", env_example()).replace("OPENAI_API_KEY=", "OPENAI_API_KEY=k")
-    lines = re.sub(r"(?m)^(CONFIG_FILE|AZURE_API_VERSION)=.*$", "", lines)
+    lines = re.sub(r"(?m)^(CONFIG_FILE|CONFIG_PROFILE|DEFAULT_BACKEND|AZURE_API_VERSION)=.*$", "", lines)
     (tmp_path / ".env").write_text(lines, "utf-8")
     config = load({}, cwd=tmp_path)
     assert config.default_backend.headers["X-TEAM"] == "a"

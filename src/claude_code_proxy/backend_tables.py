@@ -40,6 +40,7 @@ def read_backends(reading: Reading, find_servers: Callable[[], Sequence[LocalSer
         tables = {DEFAULT_NAME: tables.get(DEFAULT_NAME, {}), **tables}
     else:
         _warn_of_unused(reading, custom)
+    tables = _chosen_first(reading, tables)
     backends = {name: _Part(reading, name, table).backend(custom, find_servers) for name, table in tables.items()}
     _show_default(reading, tables.get(DEFAULT_NAME, {}), backends.get(DEFAULT_NAME))
     return backends
@@ -68,10 +69,28 @@ def _tables(reading: Reading) -> dict[str, Mapping[str, Any]]:
 
 def _has_default(reading: Reading, tables: Mapping[str, Any]) -> bool:
     """The tables may replace `default`; a key that one of them borrows does not bring it back."""
-    if not tables or DEFAULT_NAME in tables or reading.is_set("OPENAI_BASE_URL"):
+    if not tables or DEFAULT_NAME in tables:
+        return True
+    if reading.is_set("DEFAULT_BACKEND"):
+        return reading.layers.stronger("OPENAI_BASE_URL", "DEFAULT_BACKEND")
+    if reading.is_set("OPENAI_BASE_URL"):
         return True
     borrowed = any(table.get("key_env") == "OPENAI_API_KEY" for table in tables.values())
     return reading.is_set("OPENAI_API_KEY") and not borrowed
+
+
+def _chosen_first(reading: Reading, tables: dict[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The tables with DEFAULT_BACKEND's before the others, unless a stronger source names a backend by its URL."""
+    chosen = str(reading.value("DEFAULT_BACKEND"))
+    if not chosen or reading.layers.stronger("OPENAI_BASE_URL", "DEFAULT_BACKEND"):
+        return tables
+    if chosen not in tables:
+        close = near(chosen, tables)
+        hint = f" (did you mean {close}?)" if close else ""
+        takes = f"the name of a backend: {', '.join(tables)}"
+        reading.problems.append(f"DEFAULT_BACKEND: got {quoted(chosen)}, takes {takes}{hint}")
+        return tables
+    return {chosen: tables[chosen], **tables}
 
 
 def _warn_of_unused(reading: Reading, custom: Mapping[str, str]) -> None:

@@ -59,7 +59,7 @@ def _entries(config: Config, catalogue: Catalogue) -> list[dict[str, Any]]:
     several = len(config.backends) > 1
     routes = dict.fromkeys(
         (route.backend.name, route.model)
-        for route in (resolve(name, config) for name in (config.big_model, config.middle_model, config.small_model))
+        for route in (resolve(name, config) for name in ("claude-opus", "claude-sonnet", "claude-haiku"))
     )
     known = {(backend, facts.id): facts for backend, facts in catalogue.all()}
     order = [*routes, *(key for key in sorted(known) if key not in routes)]

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -23,8 +23,9 @@ _BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
 _LONGEST = 2000  # characters of any text
 
 
-def setup(level: str, form: str) -> None:
-    """Send the log to standard error: coloured text on a terminal, plain text or JSON elsewhere."""
+def setup(level: str, form: str, file: TextIO | None = None) -> None:
+    """Send the log to a file, standard error by default: coloured text on a terminal, plain text or JSON elsewhere."""
+    file = file or sys.stderr
     shared: list[Any] = [
         _sentence_only if form == "text" else _spread,
         structlog.processors.add_log_level,
@@ -34,14 +35,14 @@ def setup(level: str, form: str) -> None:
     ]
     if form != "text":
         end: Any = structlog.processors.JSONRenderer()
-    elif sys.stderr.isatty():
+    elif file.isatty():
         end = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
     else:
         end = _plain
     structlog.configure(
         processors=[*shared, end],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=False,
     )
 

@@ -1,4 +1,4 @@
-"""Where settings come from: command line, environment, .env, TOML file. The first that says something wins.
+"""Where settings come from: command line, profile, environment, .env, TOML file. The first that says something wins.
 
 Files are read here and nowhere else. What can't be read, and what looks like a misspelt name, is collected: in a
 file it is a problem, since the file was written for this program; in the environment, which belongs to every
@@ -16,7 +16,7 @@ import msgspec
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
-from .settings import BY_NAME, HEADER_PREFIX, OTHER_NAMES, near, quoted, resembles, show
+from .settings import BY_NAME, HEADER_PREFIX, OF_ONE_BACKEND, OTHER_NAMES, near, quoted, resembles, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,14 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
                 return value, layer.source
         return None
 
+    def stronger(self, one: str, other: str) -> bool:
+        """Tell whether the source that speaks of `one` goes before the source that speaks of `other`."""
+        for layer in self.layers:
+            said = [bool(layer.values.get(name)) for name in (one, other)]
+            if any(said):
+                return said == [True, False]
+        return False
+
     def headers(self) -> dict[str, tuple[object, str]]:
         """Return value and source of every CUSTOM_HEADER_ name."""
         found: dict[str, tuple[object, str]] = {}
@@ -67,6 +75,18 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     def file(self) -> str:
         """The TOML file's name as the person knows it."""
         return self.layers[-1].source
+
+
+def settings_folder(environ: Mapping[str, str], cwd: Path) -> Path:
+    """Return the folder whose files count for a program started in the folder of any project.
+
+    Once a person has a configuration of their own, a project's .env is the project's: it may hold another program's
+    keys, or come from a stranger. Before that, or with CONFIG_FILE set, it is `cwd` as everywhere.
+    """
+    home = environ.get("HOME") or environ.get("USERPROFILE") or ""
+    if environ.get("CONFIG_FILE", "").strip() or (cwd / TOML_HERE).is_file():
+        return cwd
+    return next((path.parent for _, path in _user_files(environ, cwd, home) if _is_file(path)), cwd)
 
 
 def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) -> Layers:
@@ -84,16 +104,66 @@ def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) 
     if not isinstance(backends, Mapping):
         problems.append(f"backends in {source} takes tables, such as [backends.ollama]")
         backends = {}
+    profiles = table.pop("profiles", {})
     layers.append(_file_layer(source, table))
+    variables = {**dotenv, **{name: value for name, value in environ.items() if value.strip()}}
     gathered = Layers(
-        layers=tuple(layers),
+        layers=tuple(_with_profile(layers, profiles, variables, problems)),
         backends=backends,
-        variables={**dotenv, **{name: value for name, value in environ.items() if value.strip()}},
+        variables=variables,
         problems=problems,
         warnings=warnings,
     )
     _check_names(gathered)
     return gathered
+
+
+def _with_profile(
+    layers: list[Layer], profiles: object, variables: Mapping[str, str], problems: list[str]
+) -> list[Layer]:
+    """The layers with the chosen profile, if any, behind the command line.
+
+    A profile that names a backend speaks for it alone: no key or header that another source meant for another backend
+    goes there, and no model's name.
+    """
+    chosen = next((name for layer in layers if (name := layer.values.get("CONFIG_PROFILE"))), None)
+    if chosen is None:
+        return layers
+    known = profiles if isinstance(profiles, Mapping) else {}
+    table = known.get(chosen)
+    if not isinstance(table, Mapping):
+        close = near(str(chosen), known)
+        takes = f"one of {', '.join(known)}" if known else f"a profile, and {layers[-1].source} has none"
+        hint = f" (did you mean {close}?)" if close else ""
+        problems.append(f"CONFIG_PROFILE: got {quoted(str(chosen))}, takes {takes}{hint}")
+        return layers
+    profile = _profile(str(chosen), table, variables, problems)
+    command_line, *below = layers
+    if "OPENAI_BASE_URL" in profile.values or "DEFAULT_BACKEND" in profile.values:
+        below = [msgspec.structs.replace(layer, values=_of_all_backends(layer.values)) for layer in below]
+    return [command_line, profile, *below]
+
+
+def _profile(name: str, table: Mapping[str, object], variables: Mapping[str, str], problems: list[str]) -> Layer:
+    source = f"[profiles.{name}]"
+    said = dict(table)
+    variable = said.pop("key_env", None)
+    if variable is not None:
+        key = variables.get(variable, "") if isinstance(variable, str) else ""
+        if not key:
+            problems.append(f"key_env in {source} names {quoted(str(variable))}, but no such variable is set")
+        said["OPENAI_API_KEY"] = key
+    layer = _file_layer(source, said)
+    problems.extend(_unknown(word, layer, _meant(word) or near(word.upper(), BY_NAME)) for word in layer.unknown)
+    return layer
+
+
+def _of_all_backends(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in OF_ONE_BACKEND and not name.startswith(HEADER_PREFIX)
+    }
 
 
 def _says_something(value: object) -> bool:
@@ -214,7 +284,7 @@ def _read_text(path: Path, source: str, problems: list[str]) -> str:
 
 def _check_names(layers: Layers) -> None:
     """Report names that are probably misspelt; in the TOML file, which only we read, every unknown name."""
-    _, environment, dotenv, toml = layers.layers
+    *_, environment, dotenv, toml = layers.layers
     for layer in (environment, dotenv):
         for name in layer.unknown:
             meant = _meant(name)

@@ -83,6 +83,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Backend", "OPENROUTER_TITLE", "claude-code-proxy",
             "The `X-Title` that names this application to OpenRouter, and to no other backend; may be empty.",
             pattern=_ASCII, takes=_TAKES_ASCII, may_be_empty=True),
+    Setting("Backend", "DEFAULT_BACKEND", "",
+            "Which of the TOML file's backends serves the names that none of them claims.",
+            takes="a backend's name", unset="OPENAI_BASE_URL's, else the file's first", example="ollama"),
     Setting("Models", "BIG_MODEL", "openai/gpt-5.4",
             "The model for names that contain `opus`, and for unknown Claude names.",
             takes="a model name"),
@@ -168,8 +171,19 @@ SETTINGS: tuple[Setting, ...] = (
             "A TOML file with settings and named backends.",
             takes="a file's path", example="claude-code-proxy.toml",
             unset="`claude-code-proxy.toml` here, else `~/.config/claude-code-proxy/config.toml`"),
+    Setting("Advanced", "CONFIG_PROFILE", "",
+            "Which `[profiles.NAME]` table of the TOML file is in force, before the environment; also `--profile`.",
+            takes="a profile's name", example="local"),
 )
 # fmt: on
+
+OF_ONE_BACKEND = frozenset(
+    (
+        *("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_API_VERSION", "DIALECT", "DEFAULT_BACKEND"),
+        *("BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL", "MODEL_WINDOW"),
+    )
+)
+"""Settings that mean nothing, or give away a key, where another backend is named."""
 
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 

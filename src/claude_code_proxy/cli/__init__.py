@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from .observing import add_commands
+from . import launching, observing
 
 app = typer.Typer(
     name="claude-code-proxy",
@@ -19,7 +19,8 @@ app = typer.Typer(
 
 config_app = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
-add_commands(app)
+observing.add_commands(app)
+launching.add_commands(app)
 
 
 def _version(asked: bool) -> None:
@@ -43,11 +44,13 @@ def _default(
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to bind (HOST).")] = "",
     port: Annotated[str, typer.Option(help="Port to bind, 0 for a free one (PORT).")] = "",
+    profile: Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to use (CONFIG_PROFILE).")] = "",
 ) -> None:
     """Start the proxy. Settings come from the environment, .env and an optional TOML file."""
     from .serve import serve  # noqa: PLC0415 - the other commands need none of it
 
-    raise typer.Exit(serve({name: value for name, value in (("HOST", host), ("PORT", port)) if value}))
+    given = (("HOST", host), ("PORT", port), ("CONFIG_PROFILE", profile))
+    raise typer.Exit(serve({name: value for name, value in given if value}))
 
 
 @app.command("demo")

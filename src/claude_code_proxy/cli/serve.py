@@ -16,14 +16,13 @@ from ..backends.learned import Learned
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
-from ..http_protocol import HttpProtocol
 from ..journal.keepers import journal_for
 from ..local_servers import find_servers
 from ..observe import setup
 from ..server import create_app
 from ..state import state_dir
+from ..uvicorn_settings import uvicorn_config
 
-_DRAIN = 30  # seconds running streams get to finish after SIGTERM
 _WRONG_SETTINGS = 2  # exit code
 
 
@@ -45,21 +44,8 @@ def serve(overrides: Mapping[str, str]) -> int:
         return 1
     _banner(config, listener)
     state = state_dir(os.environ)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(config, Learned(state and state / "learned.json"), journal_for(config, state)),
-            http=HttpProtocol,
-            ws="none",
-            lifespan="on",  # a start that fails ends the process
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_DRAIN,
-            timeout_keep_alive=75,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-    )
+    app = create_app(config, Learned(state and state / "learned.json"), journal_for(config, state))
+    server = uvicorn.Server(uvicorn_config(app))
     _on_signal(lambda _: setattr(server, "should_exit", True))
     if early:
         return 0

@@ -70,8 +70,12 @@ class Visit:
     async def lines(self) -> AsyncIterator[Line]:
         """Yield what there is to say of the backend, then of each model."""
         group = Group(f"Backend {self._backend.name}")
-        listing = await self._list(with_key=True)
-        proven = listing == _GOOD and bool(self._backend.key) and await self._list(with_key=False) in _REFUSED
+        listing = await models_status(self._proxy, self._backend)
+        proven = (
+            listing == _GOOD
+            and bool(self._backend.key)
+            and await models_status(self._proxy, self._backend, with_key=False) in _REFUSED
+        )
         first = self._models[-1] if self._models else None  # the cheapest
         hello = None if proven or first is None else await self._hello(first)
         yield self._reached(group, listing, hello)
@@ -82,24 +86,6 @@ class Visit:
         for model in self._models:
             async for line in self._model(model):
                 yield line
-
-    async def _list(self, *, with_key: bool) -> int:
-        """Ask for the model list; returns the status, 0 when nothing answers."""
-        backend, services = self._backend, self._proxy.services
-        sent = headers(backend, recognise(backend, ""), stream=False)
-        if not with_key:
-            sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
-        try:
-            async with (
-                asyncio.timeout(PATIENCE),
-                services.client.session.get(models_url(backend), headers=sent, allow_redirects=False) as response,
-            ):
-                status = response.status
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            return 0
-        if with_key and status == _GOOD:
-            await services.catalogue.refresh(backend)
-        return status
 
     async def _hello(self, model: Model) -> Reply:
         """One tiny call, made once for each model."""
@@ -194,6 +180,25 @@ class Visit:
             return group.ok("model.output", f"output at most {learned or listed} tokens ({source})")
         limit = services.config.max_tokens_limit
         return group.ok("model.output", f"output limit not told: at most {limit} tokens (MAX_TOKENS_LIMIT)")
+
+
+async def models_status(proxy: Inside, backend: Backend, *, with_key: bool = True) -> int:
+    """Ask for the model list; returns the status, 0 when nothing answers. With the key, the catalogue reads it."""
+    services = proxy.services
+    sent = headers(backend, recognise(backend, ""), stream=False)
+    if not with_key:
+        sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
+    try:
+        async with (
+            asyncio.timeout(PATIENCE),
+            services.client.session.get(models_url(backend), headers=sent, allow_redirects=False) as response,
+        ):
+            status = response.status
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        return 0
+    if with_key and status == _GOOD:
+        await services.catalogue.refresh(backend)
+    return status
 
 
 def near_names(wanted: str, known: list[str]) -> list[str]:

@@ -40,7 +40,7 @@ def environment_lines(environ: Mapping[str, str], cwd: Path, config: Config | No
 
 
 def _files(environ: Mapping[str, str], cwd: Path) -> Iterator[Line]:
-    _, _, dotenv, toml = (layers := gather(environ, cwd, {})).layers
+    *_, dotenv, toml = (layers := gather(environ, cwd, {})).layers
     there = f"{len(dotenv.values)} settings read" if (cwd / ".env").is_file() else "none in this folder"
     yield _group.ok("environment.dotenv", f".env: {there}")
     said = f"{len(toml.values)} settings and {len(layers.backends)} backends read"

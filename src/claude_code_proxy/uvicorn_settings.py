@@ -1,0 +1,33 @@
+"""How uvicorn is to serve the application, whoever starts it."""
+
+from __future__ import annotations
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
+
+from .http_protocol import HttpProtocol
+
+DRAIN = 30
+"""Seconds running streams get to finish after SIGTERM."""
+
+
+def uvicorn_config(app: ASGIApp, *, drain: int = DRAIN, own_log: bool = True) -> uvicorn.Config:
+    """Return uvicorn's configuration.
+
+    drain: seconds running streams get to finish; own_log: it sets up its few messages on standard error by itself.
+    """
+    return uvicorn.Config(
+        app,
+        log_config=LOGGING_CONFIG if own_log else None,
+        http=HttpProtocol,
+        ws="none",
+        lifespan="on",  # a start that fails ends the process
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=drain,
+        timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
