@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import structlog
 
-from claude_code_proxy import server
+from claude_code_proxy import server, services
 from claude_code_proxy.backends import client
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.config import Config, load
@@ -50,11 +50,11 @@ async def running(backend: Any, *, learned: Path | None = None, **env: str) -> A
 @contextlib.contextmanager
 def _made_once() -> Iterator[None]:
     """Spare each application what takes long to make and is the same for all: vocabulary and certificates."""
-    with patch.object(server, "load_vocabulary", _vocabulary), patch.object(client, "_trusted", _trusted):
+    with patch.object(services, "load_vocabulary", _vocabulary), patch.object(client, "_trusted", _trusted):
         yield
 
 
-_vocabulary = functools.cache(server.load_vocabulary)
+_vocabulary = functools.cache(services.load_vocabulary)
 _trusted = functools.cache(client._trusted)
 
 

@@ -26,7 +26,7 @@ from tests.raw_backend import (
     whole,
 )
 
-from claude_code_proxy import exchange
+from claude_code_proxy import tries
 from claude_code_proxy.backends import client as client_module
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -35,7 +35,7 @@ FRAMES = chunk("hello") + chunk(finish="stop") + USAGE + DONE
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(tries, "_FIRST_WAIT", 0.01)
 
 
 def hello(*, stream: bool = True) -> dict[str, Any]:

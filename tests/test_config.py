@@ -470,7 +470,11 @@ def test_all_problems_are_reported_at_once(problems):
             "0",
             'REQUEST_TIMEOUT from environment: got "0", takes a number of seconds from 0.1 to 86400',
         ),
-        ("BIG_MODEL", "a\x1b[2J", r'BIG_MODEL from environment: got "a\x1b[2J", takes a model name'),
+        (
+            "BIG_MODEL",
+            "a\x1b[2J",
+            r'BIG_MODEL from environment: got "a\x1b[2J", takes a model name, or several separated by commas',
+        ),
     ],
 )
 def test_a_problem_names_the_variable_what_it_got_and_what_it_takes(problems, name, text, problem):

@@ -29,7 +29,7 @@ from tests.backend import (
 from tests.messages_api import HELLO, envelope, events
 from tests.raw_backend import closed_port
 
-from claude_code_proxy import exchange
+from claude_code_proxy import exchange, tries
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 TWICE = {"MAX_RETRIES": "1"}
@@ -38,7 +38,7 @@ SOON = {"retry-after": "0"}
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(tries, "_FIRST_WAIT", 0.01)
 
 
 def hello(*, stream: bool, **more: Any) -> dict[str, Any]:
@@ -121,7 +121,7 @@ async def test_nothing_is_asked_again_without_retries(backend: Backend, *, strea
 
 async def test_every_retry_allowed_is_made(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait grows to its bound and stays there: jitter never carries it over, which would end the tries early."""
-    monkeypatch.setattr(exchange, "_MAX_WAIT", 0.01)
+    monkeypatch.setattr(tries, "_MAX_WAIT", 0.01)
     backend.play(lambda _: error(503, "busy"))
     async with running(backend, MAX_RETRIES="20") as app:
         assert (await app.post(hello(stream=True))).status_code == 529

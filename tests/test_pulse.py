@@ -11,7 +11,7 @@ from tests.asgi import Talk, running
 from tests.backend import Backend, Bytes, Delta, Gate, Pause, Received, Stall, Step, Text, answer, error, say
 from tests.messages_api import HELLO, envelope, events
 
-from claude_code_proxy import exchange, server
+from claude_code_proxy import services, tries
 from claude_code_proxy.pulse import Pulse, SilenceError, Watch
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -20,8 +20,8 @@ PING = {"type": "ping"}
 
 @pytest.fixture(autouse=True)
 def _fast_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "Pulse", functools.partial(Pulse, 0.02))
-    monkeypatch.setattr(exchange, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(services, "Pulse", functools.partial(Pulse, 0.02))
+    monkeypatch.setattr(tries, "_FIRST_WAIT", 0.01)
 
 
 def hello(*, stream: bool = True) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .endpoint import Backend, Timeouts, is_openrouter, merge_headers
+from .outgoing import is_proxy, proxy_of
 from .settings import BY_NAME, near, quoted, show
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _SETTING_OF = {
     "dialect": "DIALECT",
 }
 _TIMEOUTS = {"connect": "CONNECT_TIMEOUT", "first_byte": "FIRST_BYTE_TIMEOUT", "idle": "REQUEST_TIMEOUT"}
-_FIELDS = (*_SETTING_OF, "key_env", "models", "headers", "timeouts")
+_FIELDS = (*_SETTING_OF, "key_env", "keys", "models", "headers", "timeouts", "proxy", "ca_file")
 
 
 def read_backends(reading: Reading, find_servers: Callable[[], Sequence[LocalServer]]) -> dict[str, Backend]:
@@ -123,20 +124,23 @@ class _Part:
 
     def backend(self, custom: Mapping[str, str], find_servers: Callable[[], Sequence[LocalServer]]) -> Backend:
         base_url = self._base_url()
-        key = self._key()
-        if not key and self._says_no_key():
+        keys = self._keys()
+        if not keys and self._says_no_key():
             self._ask_for_key(base_url, find_servers)
         attribution = self._attribution() if is_openrouter(base_url) else {}
         own = custom if self.name == DEFAULT_NAME else {}
         return Backend(
             name=self.name,
             base_url=base_url,
-            key=key,
+            key=keys[0] if keys else "",
+            spare_keys=keys[1:],
             dialect=self._text("dialect"),
             models=self._models(),
             headers=merge_headers(attribution, self._headers(), own),
             timeouts=self._timeouts(),
             azure_api_version=self._text("azure_api_version"),
+            proxy=self._proxy(base_url),
+            ca_file=self._ca_file(),
         )
 
     def _at(self, field: str) -> str:
@@ -168,23 +172,55 @@ class _Part:
             self._problem("is not set: it takes an http or https URL", "base_url")
         return str(BY_NAME["OPENAI_BASE_URL"].default)
 
-    def _key(self) -> str:
-        variable = self.table.get("key_env")
-        if self._said("key") or variable is None:
-            if variable is not None and "key" in self.table:
-                self._problem("and key_env are both set; it takes one of them", "key")
-            return self._text("key")
+    def _keys(self) -> tuple[str, ...]:
+        given = [field for field in ("key", "keys", "key_env") if field in self.table]
+        if len(given) > 1:
+            self._problem(f"and {given[1]} are both set; it takes one of them", given[0])
+        setting = BY_NAME["OPENAI_API_KEY"]
+        said = self._said("key")
+        if said is None and "keys" in self.table:
+            said = self.table["keys"], self._at("keys")
+        if said is None and "key_env" in self.table:
+            said = self._key_of_variable()
+        keys = self.reading.checked(setting, *said) if said else None
+        return keys if isinstance(keys, tuple) else (str(keys),) if keys else ()
+
+    def _key_of_variable(self) -> tuple[str, str] | None:
+        variable = self.table["key_env"]
         if not isinstance(variable, str) or not variable.strip():
             self._problem("takes the name of a variable", "key_env")
-            return ""
+            return None
         value = self.reading.layers.variables.get(variable, "")
         if not value.strip():
             self._problem(f"names {quoted(variable)}, but no such variable is set", "key_env")
-            return ""
-        return str(self.reading.checked(BY_NAME["OPENAI_API_KEY"], value, variable) or "")
+            return None
+        return value, variable
 
     def _says_no_key(self) -> bool:
-        return self._said("key") is None and "key_env" not in self.table
+        return self._said("key") is None and not {"key_env", "keys"} & self.table.keys()
+
+    def _proxy(self, base_url: str) -> str:
+        given = self.table.get("proxy")
+        if given is None:
+            return proxy_of(base_url, self.reading.layers.variables, self.reading.warnings)
+        if not isinstance(given, str) or (given and not is_proxy(given)):
+            self._problem('takes the URL of an HTTP proxy, or "" for none', "proxy")
+            return ""
+        return given
+
+    def _ca_file(self) -> str:
+        given = self.table.get("ca_file", "")
+        if not isinstance(given, str):
+            self._problem("takes a file's path", "ca_file")
+            return ""
+        if given:
+            import ssl  # noqa: PLC0415 - heavy, and few name a file
+
+            try:
+                ssl.create_default_context(cafile=given)
+            except (OSError, ValueError):  # an SSLError is an OSError: there is no certificate in the file
+                self._problem("names no readable file of certificates (PEM)", "ca_file")
+        return given
 
     def _ask_for_key(self, base_url: str, find_servers: Callable[[], Sequence[LocalServer]]) -> None:
         if self.name == DEFAULT_NAME:

@@ -27,7 +27,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "Config", "Timeouts", "load"]
 
-_TIERS = ("BIG_MODEL", "MIDDLE_MODEL", "SMALL_MODEL")
+_TIERS = {"BIG_MODEL": "big", "MIDDLE_MODEL": "middle", "SMALL_MODEL": "small"}
+_AS_SET = {
+    "client_key": "ANTHROPIC_API_KEY",
+    "port": "PORT",
+    "log_level": "LOG_LEVEL",
+    "log_format": "LOG_FORMAT",
+    "max_tokens_limit": "MAX_TOKENS_LIMIT",
+    "model_window": "MODEL_WINDOW",
+    "max_retries": "MAX_RETRIES",
+    "max_concurrent": "MAX_CONCURRENT_REQUESTS",
+    "queue_limit": "QUEUE_LIMIT",
+    "answer_deadline": "ANSWER_DEADLINE",
+    "ping_interval": "PING_INTERVAL",
+    "commit_after": "COMMIT_AFTER",
+    "models_refresh": "MODELS_REFRESH",
+    "prompt_compression": "PROMPT_COMPRESSION",
+    "prompt_max_system_tokens": "PROMPT_MAX_SYSTEM_TOKENS",
+}
+"""Fields that are their setting's value as it stands."""
+
 _LOCAL = "127.0.0.1"
 _OTHERS_KEYS = ("sk-proj-", "sk-svcacct-", "sk-ant-", "xai-", "gsk_", "AIza")
 
@@ -35,9 +54,11 @@ _OTHERS_KEYS = ("sk-proj-", "sk-svcacct-", "sk-ant-", "xai-", "gsk_", "AIza")
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting, checked.
 
-    backends: by name, the default one first; client_key: what clients must send, "" for nothing; max_body,
-    request_log_size: bytes; ping_interval, commit_after, models_refresh: seconds; model_window: tokens, 0 to ask the
-    backend; min_tokens_explicit: the floor was set by a person; signature_key: seals thinking signatures.
+    backends: by name, the default one first; big_model, middle_model, small_model: the first choice of each tier;
+    stand_ins: the others by tier, in order; client_key: what clients must send, "" for nothing; max_body,
+    request_log_size: bytes; ping_interval, commit_after, models_refresh, answer_deadline: seconds; model_window:
+    tokens, 0 to ask the backend; min_tokens_explicit: the floor was set by a person; signature_key: seals thinking
+    signatures.
     sources: where each setting came from, by its name; shown: its value as text, secrets masked;
     warnings: what is probably a mistake; notices: what a person should know at start.
     """
@@ -46,9 +67,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     big_model: str = "openai/gpt-5.4"
     middle_model: str = "openai/gpt-5.4-mini"
     small_model: str = "openai/gpt-5.4-nano"
+    stand_ins: Mapping[str, tuple[str, ...]] = {}
     client_key: str = ""
     host: str = _LOCAL
     port: int = 8082
+    workers: int = 1
     log_level: str = "INFO"
     log_format: str = "text"
     request_log: bool = True
@@ -60,6 +83,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_retries: int = 2
     max_concurrent: int = 0
     queue_limit: int = 100
+    answer_deadline: float = 1800
     ping_interval: float = 10
     commit_after: float = 10
     models_refresh: float = 3600
@@ -104,37 +128,28 @@ def load(
     backends = read_backends(reading, find_servers)
     host, notices = _host(reading, value)
     _check_backends(reading, backends, value["PORT"], dialects)
-    _check_tiers(reading, backends, value)
+    chains = {name: _names(value[name]) for name in _TIERS}
+    _check_tiers(reading, backends, chains)
+    workers = _workers(reading, value)
     floor = _floor(reading, value)
     if reading.problems:
         raise ConfigError(list(dict.fromkeys([*reading.problems, *odd_names])))  # a misspelt name may be the cause
     return Config(
         backends=backends,
-        big_model=value["BIG_MODEL"],
-        middle_model=value["MIDDLE_MODEL"],
-        small_model=value["SMALL_MODEL"],
-        client_key=value["ANTHROPIC_API_KEY"],
+        big_model=chains["BIG_MODEL"][0],
+        middle_model=chains["MIDDLE_MODEL"][0],
+        small_model=chains["SMALL_MODEL"][0],
+        stand_ins={tier: chains[name][1:] for name, tier in _TIERS.items()},
         host=host,
-        port=value["PORT"],
-        log_level=value["LOG_LEVEL"],
-        log_format=value["LOG_FORMAT"],
+        workers=workers,
         request_log=value["REQUEST_LOG"] == "on",
         request_log_size=value["REQUEST_LOG_MB"] * 1024 * 1024,
-        max_tokens_limit=value["MAX_TOKENS_LIMIT"],
         min_tokens_limit=floor,
         min_tokens_explicit=reading.is_set("MIN_TOKENS_LIMIT"),
-        model_window=value["MODEL_WINDOW"],
-        max_retries=value["MAX_RETRIES"],
-        max_concurrent=value["MAX_CONCURRENT_REQUESTS"],
-        queue_limit=value["QUEUE_LIMIT"],
-        ping_interval=value["PING_INTERVAL"],
-        commit_after=value["COMMIT_AFTER"],
-        models_refresh=value["MODELS_REFRESH"],
         max_body=value["MAX_BODY_MB"] * 1024 * 1024,
-        prompt_compression=value["PROMPT_COMPRESSION"],
-        prompt_max_system_tokens=value["PROMPT_MAX_SYSTEM_TOKENS"],
         compaction_reminder=value["COMPACTION_REMINDER"] == "on",
         signature_key=_signature_key(value["SIGNATURE_KEY"], next(iter(backends.values())).key),
+        **{field: value[name] for field, name in _AS_SET.items()},
         sources=reading.sources,
         shown=reading.shown,
         warnings=tuple(dict.fromkeys(reading.warnings)),
@@ -170,22 +185,35 @@ def _check_backends(reading: Reading, backends: Mapping[str, Backend], port: int
             reading.problems.append(
                 f"AZURE_API_VERSION is set, but {at} is not Azure; OPENAI_BASE_URL takes https://NAME.openai.azure.com"
             )
-        if is_openrouter(backend.base_url) and backend.key.startswith(_OTHERS_KEYS):
+        if is_openrouter(backend.base_url) and any(key.startswith(_OTHERS_KEYS) for key in backend.pool):
             reading.warnings.append(
                 f"the key for {at} looks like another provider's (OpenRouter's begin with sk-or-); "
                 "OPENAI_BASE_URL says whom it is sent to, such as https://api.openai.com/v1"
             )
 
 
-def _check_tiers(reading: Reading, backends: Mapping[str, Backend], value: Mapping[str, Any]) -> None:
+def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def _workers(reading: Reading, value: Mapping[str, Any]) -> int:
+    """A worker without a slot of the backend could serve nobody."""
+    wanted, slots = int(value["WORKERS"]), int(value["MAX_CONCURRENT_REQUESTS"])
+    if not slots or wanted <= slots:
+        return wanted
+    reading.warnings.append(f"WORKERS is {wanted}, but {slots} requests at once (MAX_CONCURRENT_REQUESTS) need no more")
+    return slots
+
+
+def _check_tiers(reading: Reading, backends: Mapping[str, Backend], chains: Mapping[str, tuple[str, ...]]) -> None:
     default = next(iter(backends.values()))
-    for name in _TIERS:
-        prefix, slash, model = value[name].partition("/")
+    for name, text in ((name, text) for name, chain in chains.items() for text in chain):
+        prefix, slash, model = text.partition("/")
         if slash and not model.strip() and prefix in backends:
-            reading.problems.append(f"{name}: got {quoted(value[name])}, takes a model's name after {prefix}/")
-    unset = [name for name in _TIERS if not reading.is_set(name) and value[name].partition("/")[0] not in backends]
+            reading.problems.append(f"{name}: got {quoted(text)}, takes a model's name after {prefix}/")
+    unset = [name for name in _TIERS if not reading.is_set(name) and chains[name][0].partition("/")[0] not in backends]
     if unset and not is_openrouter(default.base_url):
-        names = ", ".join(f"{name}={value[name]}" for name in unset)
+        names = ", ".join(f"{name}={chains[name][0]}" for name in unset)
         reading.warnings.append(
             f"{quoted(default.base_url)} may not have the default models {names}: set them to models it has"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -43,19 +43,34 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """One OpenAI-compatible server.
 
-    base_url: without a slash at its end; key: its API key; dialect: a dialect's name, "" to recognise it;
-    models: names that always go here; headers: sent with every request, attribution headers included;
-    azure_api_version: not empty means Azure mode.
+    base_url: without a slash at its end; key: its API key; spare_keys: the others of its pool; dialect: a dialect's
+    name, "" to recognise it; models: names that always go here; headers: sent with every request, attribution headers
+    included; azure_api_version: not empty means Azure mode; proxy: the URL of the HTTP proxy on the way to it, "" for
+    none; ca_file: certificates trusted beside the usual ones.
     """
 
     name: str
     base_url: str
     key: str = ""
+    spare_keys: tuple[str, ...] = ()
     dialect: str = ""
     models: tuple[str, ...] = ()
     headers: Mapping[str, str] = {}
     timeouts: Timeouts = Timeouts()
     azure_api_version: str = ""
+    proxy: str = ""
+    ca_file: str = ""
+
+    @property
+    def pool(self) -> tuple[str, ...]:
+        """Every key, at least one."""
+        return (self.key, *self.spare_keys)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message and no log may contain."""
+        password = urlsplit(self.proxy).password or ""
+        return tuple(filter(None, (*self.pool, *self.headers.values(), password, unquote(password))))
 
     def __repr__(self) -> str:
         hidden = "hidden" if self.key else ""

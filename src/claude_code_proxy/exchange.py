@@ -7,7 +7,6 @@ anything, never after), and that a client who leaves takes the backend's connect
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,32 +20,32 @@ from .backends.connection import Answer
 from .backends.prices import cost_of
 from .backends.slots import Priority
 from .channel import Captive, Channel
-from .errors import ContextOverflowError, FilteredError, Overflow, RetryableError, UpstreamError
+from .errors import FilteredError, Overflow, ProxyError, RetryableError, UpstreamError
+from .mending import Mending
 from .models import neighbours
 from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
-from .routing import Route
+from .routing import Route, chain
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.deltas import Usage
 from .translate.failure import Asked
 from .translate.notes import Notes
 from .translate.overflow import overflow_error
-from .translate.repairs import Refusal, read_repair
 from .translate.stream import StreamTranslator
+from .tries import Tries
 from .wire.shapes import items, mapping, text
 from .witness import Witness
 
 _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
 _LONGEST_NAME = 200  # characters in a header
+_LONGEST_TOLD = 1000
 _SURELY_OVER = 1.03  # of the window, by the proxy's own count
 _MOST_REPAIRS = 3  # different ones, for one request
 _NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
-_FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
-_MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 _REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again
 
@@ -64,14 +63,19 @@ class Exchange:
 
     def __init__(self, services: Services, channel: Channel, record: Record) -> None:
         self.record = record
-        self.notes = Notes()
         self._services = services
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
-        self._taught: dict[str, Any] = {}
         self._witness = Witness(record)
-        self._route: Route | None = None
+        self._tries: Tries
+        self._deadline: asyncio.Timeout
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin with another backend: what the last one refused, and what was changed for it, is not this one's."""
+        self.notes = Notes()
+        self._mending = Mending(self._services.learned, self.notes)
 
     async def run(self, request: Mapping[str, Any]) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal."""
@@ -83,22 +87,25 @@ class Exchange:
             ping_every=config.ping_interval,
         )
         sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
+        routes = chain(str(request["model"]), config)
+        self._tries = Tries(routes, self._services.health, config.max_retries, record.session)
         with self._services.pulse.watching(watch):
-            prepared = await self._prepare(request)
-            self._know(prepared)
-            _check_room(prepared, config.model_window)
             try:
-                await self._insist(request, prepared, watch, sink)
+                async with asyncio.timeout(config.answer_deadline) as self._deadline:
+                    await self._insist(request, await self._prepare(request), watch, sink)
+            except TimeoutError:
+                told = "".join(f" Tried before: {told}." for told in self._tries.told)
+                message = f"No answer began within {config.answer_deadline:g} s (ANSWER_DEADLINE).{told}"
+                raise UpstreamError(message, status=504) from None
             except UpstreamError as error:
-                self._name_neighbours(error, prepared.route)
+                self._name_neighbours(error, self._tries.route)
                 raise
-        self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
+        self._services.catalogue.look_again(self._tries.route.backend, self._tries.route.model)
 
     def _know(self, prepared: Prepared) -> None:
         """Note where the request goes, and tell the client."""
         record, route = self.record, prepared.route
         record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier
-        self._route = route
         record.window = prepared.translated.plan.window
         self._announce()
 
@@ -111,7 +118,13 @@ class Exchange:
             error.message = f"{error.message} Near names it has: {', '.join(near)}."
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
-        return await prepare(self._services, request, self.notes, self._asker(str(request["model"])), self._taught)
+        """Prepare the request for whom it goes to now, and say so."""
+        ask, route = self._asker(str(request["model"])), self._tries.route
+        prepared = await prepare(self._services, request, self.notes, ask, self._mending.taught, route)
+        self._know(prepared)
+        _check_room(prepared, self._services.config.model_window)
+        _lower_output(prepared, self._mending.rooms)
+        return prepared
 
     def _asker(self, model: str) -> Ask:
         """Return a way for the proxy to ask `model` something itself."""
@@ -126,34 +139,40 @@ class Exchange:
 
     async def _insist(self, request: Mapping[str, Any], prepared: Prepared, watch: Watch, sink: Sink) -> None:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
-        failures, last, refused = 0, self._services.config.max_retries, ""
-        repairs: list[Mapping[str, Any]] = []
-        slots = self._services.slots[prepared.route.backend.name]
+        tries = self._tries
         while True:
+            slots, health = self._services.slots[prepared.route.backend.name], tries.health
             try:
                 async with slots.hold(self._priority(prepared.route)) as slot:
-                    return await self._answered(prepared, watch, sink)
-            except RetryableError as error:
-                crowded = slot.crowded and last > 0  # it waits for one of the others to end: no failure of its own
-                wait = error.retry_after or 0.0 if crowded else _backoff(failures, error.retry_after)
-                if sink.spoken or wait > _MAX_WAIT or (failures >= last and not crowded):
-                    raise
-                failures += not crowded
+                    with health.asking(prepared.route.model, prepared.route.backend.key):
+                        return await self._answered(prepared, watch, sink)
             except UpstreamError as error:
-                if error.words != refused:  # another complaint: what the last one was about is mended
-                    self._learn(prepared.route)
-                refused = error.words
-                repair = {} if sink.spoken or len(repairs) >= _MOST_REPAIRS else self._repair(prepared, error)
-                if not repair or repair in repairs:
+                mended = not sink.spoken and self._mending.mend(prepared, error)
+                wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=slot.crowded)
+                if sink.spoken or wait is None:
                     raise
-                repairs.append(repair)
-                self.record.repairs += 1
-                prepared = await self._prepare(request)
-                self._announce()
-                _lower_output(prepared, [known["room"] for known in repairs if "room" in known])
-                wait = 0.0
+                prepared = await self._prepare(request) if mended else await self._moved(request, prepared, error)
             self.record.retries += 1
+            self.record.repairs += mended
             await asyncio.sleep(wait)
+
+    async def _moved(self, request: Mapping[str, Any], prepared: Prepared, error: UpstreamError) -> Prepared:
+        """Prepare for whom the request goes to now; with another key only, nothing else changes.
+
+        Raises `error`, the failure of the last one, where the next one can't take such a request at all.
+        """
+        route, told = self._tries.route, self._tries.told
+        if (route.backend.name, route.model) != (prepared.route.backend.name, prepared.route.model):
+            self._forget()
+            try:
+                prepared = await self._prepare(request)
+            except ProxyError:
+                raise error from None
+        if told:
+            self.record.failed_over = told
+            self.notes.add("failed-over", "", told[-1])
+            self._announce()
+        return msgspec.structs.replace(prepared, route=route)
 
     def _priority(self, route: Route) -> Priority:
         """Who waits first when slots are few: Claude Code names its subagents in a header, and has a small model."""
@@ -161,35 +180,9 @@ class Exchange:
             return Priority.SUBAGENT
         return Priority.BACKGROUND if route.tier == "small" else Priority.MAIN
 
-    def _repair(self, prepared: Prepared, error: UpstreamError) -> Mapping[str, Any]:
-        """Read a refusal; returns what is to be different now, empty when asking again would not help."""
-        body = prepared.translated.body
-        if isinstance(error, ContextOverflowError):
-            overflow = error.overflow
-            if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
-                return {}
-            self.notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
-            facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else {"room": overflow.room}
-        elif error.upstream_status in _REFUSED:
-            facts = read_repair(Refusal(text=error.words, param=error.param, body=body), prepared.dialect)
-        else:
-            return {}
-        lasting = {name: value for name, value in facts.items() if name != "room"}
-        if lasting:
-            self._taught |= lasting
-            self.notes.add("backend-learned", "", ", ".join(lasting))
-        return facts
-
     async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         await self._ask(prepared, watch, sink)
-        self._learn(prepared.route)
-
-    def _learn(self, route: Route) -> None:
-        """Remember what the backend refused, once it has taken the request without that: only then it was the cause."""
-        known = self._services.learned.facts(route.backend, route.model)
-        fresh = {name: value for name, value in self._taught.items() if known.get(name) != value}
-        if fresh:
-            self._services.learned.add(route.backend, route.model, fresh)
+        self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
@@ -208,9 +201,7 @@ class Exchange:
                     await self._read(response, translator, watch, sink, idle=limits.idle, stream=stream)
         except SilenceError as silence:
             if not translator.finishing:
-                raise UpstreamError(
-                    f"Backend {route.backend.name} was silent for {silence.limit:g} s.", status=504
-                ) from None
+                raise _silent(route, silence.limit) from None
             await self._finish(translator, sink)
         except RetryableError:
             if not translator.finishing or translator.failure is not None:
@@ -265,6 +256,8 @@ class Exchange:
         """Note the time of the first event."""
         if spoken and self.record.first_byte < 0:
             self.record.first_byte = self._loop.time() - self._begun
+            self._deadline.reschedule(None)
+            self._tries.answered()
 
     async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:
         """End the answer, or raise what went wrong with it."""
@@ -282,6 +275,8 @@ class Exchange:
         headers["x-proxy-backend"] = f"{record.backend}/{record.upstream_model}"[:_LONGEST_NAME]
         if record.upstream_id:
             headers["x-proxy-upstream-id"] = record.upstream_id
+        if record.failed_over:
+            headers["x-proxy-failover"] = ", ".join(record.failed_over)[:_LONGEST_TOLD]
         if len(self.notes):
             headers["x-proxy-notes"] = ",".join(self.notes.codes())
 
@@ -296,8 +291,8 @@ class Exchange:
 
     def _priced(self, usage: Usage) -> float | None:
         """What the tokens cost by the backend's list of models, where it does not say it itself."""
-        route = self._route
-        price = self._services.catalogue.facts(route.backend, route.model).price if route else None
+        route = self._tries.route
+        price = self._services.catalogue.facts(route.backend, route.model).price
         cached, written = usage.cache_read, usage.cache_write
         return cost_of(price, fresh=usage.input_tokens, written=written, cached=cached, output=usage.output_tokens)
 
@@ -327,6 +322,13 @@ def _lower_output(prepared: Prepared, rooms: list[int]) -> None:
         prepared.translated.body[prepared.dialect.max_tokens_field] = min(rooms)
 
 
+def _silent(route: Route, seconds: float) -> UpstreamError:
+    """A backend that says nothing is not asked again, which would take as long; another one may be."""
+    error = UpstreamError(f"Backend {route.backend.name} was silent for {seconds:g} s.", status=504)
+    error.kind = "silent"
+    return error
+
+
 def _asked(prepared: Prepared) -> Asked:
     plan, backend = prepared.translated.plan, prepared.route.backend
     named = {} if backend.name == DEFAULT_NAME else _NAMES
@@ -336,7 +338,7 @@ def _asked(prepared: Prepared) -> Asked:
         window=plan.window,
         max_tokens=plan.max_tokens,
         now=time.time(),
-        secrets=(backend.key, *backend.headers.values()),
+        secrets=backend.secrets,
         **{field: name.format(backend.name) for field, name in named.items()},
     )
 
@@ -361,10 +363,3 @@ async def _to_end(response: Answer) -> None:
                 pass
     except (TimeoutError, aiohttp.ClientError):
         pass
-
-
-def _backoff(retries: int, asked: float | None) -> float:
-    """Return seconds to wait: what the backend asked for, else a doubling time, with jitter against herds."""
-    if asked is not None:
-        return max(0.0, asked)
-    return float(min(_MAX_WAIT, _FIRST_WAIT * 2**retries) * random.uniform(0.5, 1))  # noqa: S311 - no secret

@@ -29,21 +29,23 @@ class Prepared(msgspec.Struct, frozen=True):
     translated: Translated
 
 
-async def prepare(
+async def prepare(  # noqa: PLR0917 - in the order of what is always there
     services: Services,
     request: Mapping[str, Any],
     notes: Notes,
     ask: Ask | None = None,
     taught: Mapping[str, Any] = {},
+    route: Route | None = None,
 ) -> Prepared:
     """Prepare a request. Raises ClientError for one that can't be sent.
 
     ask: a way to put a request of the proxy's own to the model; None for a request that is only to be counted: nothing
-    outside of this machine is asked then. taught: facts the backend has just made known by a refusal.
+    outside of this machine is asked then. taught: facts the backend has just made known by a refusal. route: where it
+    goes, None for where its model's name says.
     """
     config = services.config
     request = await services.shaper.shape(request, notes, ask)
-    route = resolve(str(request["model"]), config)
+    route = route or resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
     facts = services.catalogue.facts(route.backend, route.model)
     dialect = recognise(route.backend, route.model, services.catalogue.identity(route.backend))

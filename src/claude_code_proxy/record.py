@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     without what came from the cache (cache_read), with what went into it (cache_write); output_tokens: with thinking;
     window: of the model, 0 unknown; cost: US dollars, None unknown; retries: calls to the backend after the first,
     repairs: those of them with another body; characters: of text and thinking sent so far; trace: the client's W3C
-    `traceparent`.
+    `traceparent`; failed_over: who failed before this backend answered, and with which status.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     first_byte: float = -1
     duration: float = -1
     retries: int = 0
+    failed_over: list[str] = []
     repairs: int = 0
     input_tokens: int = 0
     cache_read: int = 0
@@ -90,11 +92,17 @@ def sentence(record: Record) -> str:
         parts.append(f"cost {record.cost:.6f}")
     if record.stop:
         parts.append(f"stop {record.stop}")
+    return " | ".join(part for part in [*parts, *_trouble(record)] if part)
+
+
+def _trouble(record: Record) -> Iterator[str]:
+    """What was not as it should be."""
+    if record.failed_over:
+        yield "after " + ", ".join(record.failed_over)
     if record.retries:
-        parts.append(f"retries {record.retries}")
+        yield f"retries {record.retries}"
     if record.notes:
-        parts.append("notes " + ",".join(record.codes))
-    return " | ".join(part for part in parts if part)
+        yield "notes " + ",".join(record.codes)
 
 
 def facts(record: Record) -> dict[str, Any]:

@@ -73,6 +73,13 @@ def resolve(name: str, config: Config) -> Route:
     return Route(*_place(model or bare, config), "", hint)
 
 
+def chain(name: str, config: Config) -> tuple[Route, ...]:
+    """Return the route of a model name and, behind it, those of the models that stand in for it, in order."""
+    first = resolve(name, config)
+    others = [_unmarked(model) for model in config.stand_ins.get(first.tier, ())]
+    return first, *(Route(*_place(model, config), first.tier, first.hint_window or hint) for model, hint in others)
+
+
 def alias_for(model: str, backend: str = "") -> str:
     """Return the id under which the `/model` picker offers a model; `resolve` takes it back to exactly that model.
 

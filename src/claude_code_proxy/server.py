@@ -13,23 +13,13 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import handlers
-from .backends.catalogue import Catalogue
-from .backends.client import Client
 from .backends.learned import Learned
-from .backends.slots import Slots
 from .channel import Channel
 from .config import Config
-from .documents_io import guarded_session
 from .errors import ClientError, ProxyError
 from .gate import Gate
 from .journal.journal import Journal
-from .pulse import Pulse
-from .services import Services, new_id
-from .shaping import Shaper
-from .sharing import Running
-from .tokens.count import Counter
-from .tokens.estimate import estimate
-from .tokens.vocabulary import load_vocabulary
+from .services import Services, new_id, open_services
 
 Handler = Callable[[handlers.Call], Awaitable[None]]
 
@@ -83,35 +73,17 @@ class _App:
 
     @contextlib.asynccontextmanager
     async def _started(self) -> AsyncIterator[None]:
-        async with Client() as client, guarded_session() as fetcher:
-            catalogue = Catalogue(client.session)
-            pulse, counter = Pulse(), Counter(load_vocabulary() or estimate)
-            limit, queue = self._config.max_concurrent, self._config.queue_limit
-            slots = {name: Slots(limit, queue) for name in self._config.backends}
-            shaper = Shaper(self._config, counter)
-            self._services = Services(
-                config=self._config,
-                client=client,
-                catalogue=catalogue,
-                counter=counter,
-                pulse=pulse,
-                shaper=shaper,
-                fetcher=fetcher,
-                learned=self._learned,
-                slots=slots,
-                running=Running(),
-                journal=self._journal,
-            )
-            fresh = asyncio.create_task(catalogue.keep_fresh(self._config.backends, self._config.models_refresh))
-            background = [fresh, asyncio.create_task(pulse.run())]
+        async with open_services(self._config, self._learned, self._journal) as services:
+            self._services = services
+            catalogue, config = services.catalogue, self._config
+            fresh = asyncio.create_task(catalogue.keep_fresh(config.backends, config.models_refresh))
             try:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(catalogue.first_read.wait(), _FIRST_LIST)
                 yield
             finally:
-                for task in background:
-                    task.cancel()
-                await asyncio.gather(*background, return_exceptions=True)
+                fresh.cancel()
+                await asyncio.gather(fresh, return_exceptions=True)
                 await asyncio.to_thread(self._journal.close)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:

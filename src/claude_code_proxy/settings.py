@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEADER_PREFIX = "CUSTOM_HEADER_"
 HEADER_FAMILY = f"{HEADER_PREFIX}*"
 
-Value = str | int | float
+Value = str | int | float | tuple[str, ...]
 
 _DAY = 86_400
 _MOST_TOKENS = 100_000_000
@@ -36,7 +36,7 @@ class Setting(msgspec.Struct, frozen=True):
     number; choices: the only texts allowed, in any case; pattern: what a text must match; takes: what it accepts,
     where type, bounds and choices don't say it; unset: what happens without it, where the default doesn't say it;
     secret: its value is never shown; may_be_empty: an empty value is a value (elsewhere it means unset);
-    example: for .env.example.
+    several: texts separated by commas, or a list in the TOML file; example: for .env.example.
     """
 
     group: str
@@ -53,18 +53,21 @@ class Setting(msgspec.Struct, frozen=True):
     secret: bool = False
     required: bool = False
     may_be_empty: bool = False
+    several: bool = False
     example: str = ""
 
 
 _ASCII = r"[\x20-\x7e]*"
 _TAKES_ASCII = "a text of visible ASCII characters"  # what every header can carry
+_TAKES_MODELS = "a model name, or several separated by commas"
 _HOST = r"[\w.-]+|\[?(?=.*:.*:)[0-9a-fA-F:.]+(%\w+)?\]?"  # a name, an IPv4 or an IPv6 address; never a port
 
 # fmt: off
 SETTINGS: tuple[Setting, ...] = (
     Setting("Backend", "OPENAI_API_KEY", "",
-            "The backend's key; a local server that checks none takes any text, such as `local`.",
-            pattern=_ASCII, takes=_TAKES_ASCII, secret=True, required=True),
+            "The backend's key, or several with commas between; a local server that checks none takes any text, "
+            "such as `local`.",
+            pattern=_ASCII, takes=_TAKES_ASCII, secret=True, required=True, several=True),
     Setting("Backend", "OPENAI_BASE_URL", "https://openrouter.ai/api/v1",
             "Where the backend is, without `/chat/completions`.",
             takes="an http or https URL"),
@@ -87,14 +90,14 @@ SETTINGS: tuple[Setting, ...] = (
             "Which of the TOML file's backends serves the names that none of them claims.",
             takes="a backend's name", unset="OPENAI_BASE_URL's, else the file's first", example="ollama"),
     Setting("Models", "BIG_MODEL", "openai/gpt-5.4",
-            "The model for names that contain `opus`, and for unknown Claude names.",
-            takes="a model name"),
+            "The model for names that contain `opus`, and for unknown Claude names; further ones stand in for it.",
+            takes=_TAKES_MODELS, several=True),
     Setting("Models", "MIDDLE_MODEL", "openai/gpt-5.4-mini",
-            "The model for names that contain `sonnet`.",
-            takes="a model name"),
+            "The model for names that contain `sonnet`; further ones stand in for it.",
+            takes=_TAKES_MODELS, several=True),
     Setting("Models", "SMALL_MODEL", "openai/gpt-5.4-nano",
-            "The model for names that contain `haiku`, and for `/test-connection`.",
-            takes="a model name"),
+            "The model for names that contain `haiku`, and for `/test-connection`; further ones stand in for it.",
+            takes=_TAKES_MODELS, several=True),
     Setting("Models", "MODEL_WINDOW", 0,
             "The context window of the models, for backends that do not report it.",
             high=_MOST_TOKENS, unit="tokens", takes="a whole number of tokens, 0 to ask the backend"),
@@ -110,6 +113,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Serving", "PORT", 8082,
             "The port to listen on.",
             high=65_535, takes="a whole number from 0 to 65535, 0 for any free port"),
+    Setting("Serving", "WORKERS", 1,
+            "How many processes serve; each has its own queue, so that MAX_CONCURRENT_REQUESTS is divided among them.",
+            low=1, high=256),
     Setting("Serving", "MAX_BODY_MB", 64,
             "The largest request taken.",
             low=1, high=4096, unit="megabytes"),
@@ -137,6 +143,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Time", "MAX_RETRIES", 2,
             "How often a request is tried again before the first byte of its answer.",
             high=100),
+    Setting("Time", "ANSWER_DEADLINE", 1800.0,
+            "How long a request may take until its answer begins: queue, retries and other backends together.",
+            low=0.1, high=_DAY, unit="seconds"),
     Setting("Time", "PING_INTERVAL", 10.0,
             "How long a stream may be silent before the client gets a ping.",
             low=0.1, high=300, unit="seconds"),
@@ -220,11 +229,13 @@ def accepts(setting: Setting) -> str:
 
 def read(setting: Setting, raw: object) -> Value:
     """Return a setting's value from a text (environment, .env) or a TOML value; ValueError says what it takes."""
+    if setting.several:
+        return _read_several(setting, raw)
     if isinstance(setting.default, str):
         return _read_text(setting, raw)
     number = raw.strip() if isinstance(raw, str) else raw
     try:
-        value = msgspec.convert(number, type(setting.default), strict=False)
+        value: int | float = msgspec.convert(number, int if isinstance(setting.default, int) else float, strict=False)
     except msgspec.ValidationError:
         raise ValueError(accepts(setting)) from None
     if not setting.low <= value <= setting.high:  # written so that nan is refused too
@@ -252,6 +263,8 @@ def near(word: str, known: Iterable[str]) -> str:
 
 def show(setting: Setting, value: object) -> str:
     """Return a value for a message or a listing: short, on one line, without secrets."""
+    if isinstance(value, tuple):
+        value = ", ".join(value)
     text = value if isinstance(value, str) else f"{value:.15g}" if isinstance(value, float) else str(value)
     if text and (setting.secret or _KEYLIKE.search(text)):
         return "a hidden text"
@@ -288,6 +301,17 @@ def readme_table() -> str:
     """Return the README's table: every setting in one row, without what it takes."""
     rows = [f"| `{s.name}` | {_default(s)} | {s.meaning} |" for s in SETTINGS]
     return "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _read_several(setting: Setting, raw: object) -> str | tuple[str, ...]:
+    """One text, or several between commas; a list of the TOML file takes each as it stands, whatever is in it."""
+    parts = [part for part in raw.split(",") if part.strip()] if isinstance(raw, str) else raw
+    if not isinstance(parts, list) or not parts:
+        raise ValueError(accepts(setting))
+    texts = tuple(dict.fromkeys(_read_text(setting, part) for part in parts))
+    if not all(texts):
+        raise ValueError(accepts(setting))
+    return texts if len(texts) > 1 else texts[0]
 
 
 def _read_text(setting: Setting, raw: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -25,11 +25,15 @@ _SOON = 15.0  # seconds: a server whose list can't be read may be starting; doub
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError)
 
 
-class Catalogue:
-    """The models of every backend, as last read."""
+Way = Callable[[Backend], Mapping[str, Any]]
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+
+class Catalogue:
+    """The models of every backend, as last read. way: the options of a request to a backend (`Client.way`)."""
+
+    def __init__(self, session: aiohttp.ClientSession, way: Way = lambda _: {}) -> None:
         self._session = session
+        self._way = way
         self._models: dict[str, dict[str, ModelFacts]] = {}
         self._identities: dict[str, str] = {}
         self._looked: dict[str, float] = {}
@@ -100,7 +104,7 @@ class Catalogue:
         sent = headers(backend, recognise(backend, ""), stream=False) | {"Connection": "close"}
         async with (
             asyncio.timeout(_TIMEOUT),
-            self._session.get(url, headers=sent, allow_redirects=False) as response,
+            self._session.get(url, headers=sent, allow_redirects=False, **self._way(backend)) as response,
         ):
             if response.status != 200:  # noqa: PLR2004
                 raise ValueError(response.status)

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import aiohttp
+import structlog
 import truststore
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -37,6 +38,7 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self._forms: dict[Any, Form] = {}
         self._pool: Pool
+        self._trusted: dict[str, ssl.SSLContext] = {}
 
     async def __aenter__(self) -> Self:
         self._pool = Pool(limit=0, ttl_dns_cache=60, keepalive_timeout=15, ssl=_trusted())
@@ -59,6 +61,19 @@ class Client:
         if self._session is None:
             raise RuntimeError("the client is not open")
         return self._session
+
+    def way(self, backend: Backend) -> Mapping[str, Any]:
+        """Return the options of every request to a backend: its HTTP proxy, and whose certificates it may show."""
+        options: dict[str, Any] = {"proxy": backend.proxy} if backend.proxy else {}
+        if backend.ca_file:
+            if backend.ca_file not in self._trusted:
+                self._trusted[backend.ca_file] = _trusted(backend.ca_file)
+            options["ssl"] = self._trusted[backend.ca_file]
+        return options
+
+    def get(self, backend: Backend, url: str, sent: Mapping[str, str]) -> aiohttp.client._RequestContextManager:
+        """Ask a backend for something that is no chat."""
+        return self.session.get(url, headers=sent, allow_redirects=False, **self.way(backend))
 
     @asynccontextmanager
     async def open(
@@ -101,13 +116,23 @@ class Client:
     def _form(self, backend: Backend, dialect: Dialect, asked: Asked, *, stream: bool) -> Form:
         """Return what requests of this kind have in common; a pool's keys, and settings read again, make new ones."""
         url, connect = chat_url(backend, asked.model), backend.timeouts.connect
-        key = (url, backend.key, *backend.headers.items(), dialect.auth_header, connect, stream)
+        key = (
+            url,
+            backend.key,
+            *backend.headers.items(),
+            dialect.auth_header,
+            connect,
+            stream,
+            backend.proxy,
+            backend.ca_file,
+        )
         form = self._forms.get(key)
         if form is None:
             if len(self._forms) >= _FORMS:
                 self._forms.clear()
             try:
-                form = self._forms[key] = Form(url, headers(backend, dialect, stream=stream), connect)
+                sent = headers(backend, dialect, stream=stream)
+                form = self._forms[key] = Form(url, sent, connect, self.way(backend))
             except ValueError:
                 raise UpstreamError(
                     f"The address of backend {backend.name} is no URL. Check {asked.url_name}."
@@ -135,6 +160,10 @@ def _reason(error: BaseException) -> str:
         return "its TLS certificate is not trusted (set SSL_CERT_FILE to your CA file)"
     if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError):
         return "no TLS connection came about (is it https there?)"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the HTTP proxy on the way (HTTPS_PROXY) answers {error.status}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return "the HTTP proxy on the way (HTTPS_PROXY) takes no connection"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its host name is unknown"
     cause = getattr(error, "os_error", None) or error
@@ -145,8 +174,18 @@ def _reason(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _trusted() -> ssl.SSLContext:
-    """The operating system's store of certificates, or the file SSL_CERT_FILE names."""
+def _trusted(more: str = "") -> ssl.SSLContext:
+    """The operating system's store, or what SSL_CERT_FILE names; beside it other programs' files, and `more`."""
     if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
-        return ssl.create_default_context()
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.create_default_context()
+    else:
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for name in ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
+        if file := os.environ.get(name):
+            try:
+                context.load_verify_locations(file)
+            except OSError:
+                structlog.get_logger().warning(f"{name} names no readable file of certificates; it is not used")
+    if more:
+        context.load_verify_locations(more)
+    return context

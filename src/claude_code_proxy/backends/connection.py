@@ -42,10 +42,15 @@ class Answer:
 
 
 class Form:
-    """What all requests to one URL with the same headers have in common, made once."""
+    """What all requests to one URL with the same headers have in common, made once.
 
-    def __init__(self, url: str, headers: Mapping[str, str], connect: float) -> None:
-        self.request = aiohttp.ClientRequest("POST", URL(url), headers=headers, version=aiohttp.HttpVersion11)
+    way: its HTTP proxy and the certificates trusted, as aiohttp's options.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], connect: float, way: Mapping[str, Any] = {}) -> None:
+        options = {**way, "proxy": URL(way["proxy"])} if "proxy" in way else way
+        version = aiohttp.HttpVersion11
+        self.request = aiohttp.ClientRequest("POST", URL(url), headers=headers, version=version, **options)
         self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
         self._head = b""
 

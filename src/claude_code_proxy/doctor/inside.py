@@ -10,24 +10,14 @@ from typing import Any
 import msgspec
 from starlette.types import Message
 
-from ..backends.catalogue import Catalogue
-from ..backends.client import Client
 from ..backends.learned import Learned
-from ..backends.slots import Slots
 from ..channel import Channel
 from ..config import Config
-from ..documents_io import guarded_session
 from ..errors import ProxyError
 from ..exchange import Exchange
 from ..journal.journal import Journal
-from ..pulse import Pulse
 from ..record import Record
-from ..services import Services, new_id
-from ..shaping import Shaper
-from ..sharing import Running
-from ..tokens.count import Counter
-from ..tokens.estimate import estimate
-from ..tokens.vocabulary import load_vocabulary
+from ..services import Services, new_id, open_services
 from ..translate.fold import Fold
 from ..translate.validate import check_request
 from ..wire.anthropic import Event
@@ -156,24 +146,5 @@ class Inside:
 @contextlib.asynccontextmanager
 async def inside(config: Config, learned: Learned) -> AsyncIterator[Inside]:
     """Give the pipeline, without background reading of model lists."""
-    async with Client() as client, guarded_session() as fetcher:
-        pulse, counter = Pulse(), Counter(load_vocabulary() or estimate)
-        services = Services(
-            config=config,
-            client=client,
-            catalogue=Catalogue(client.session),
-            counter=counter,
-            pulse=pulse,
-            shaper=Shaper(config, counter),
-            fetcher=fetcher,
-            learned=learned,
-            slots={name: Slots(config.max_concurrent, config.queue_limit) for name in config.backends},
-            running=Running(),
-            journal=Journal(),
-        )
-        ticking = asyncio.create_task(pulse.run())
-        try:
-            yield Inside(services)
-        finally:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
+    async with open_services(config, learned, Journal()) as services:
+        yield Inside(services)

@@ -129,11 +129,13 @@ def _told(kind: Kind, said: Complaint, status: int | None, wait: float | None, a
         words += "."
     model = "" if asked.model in words else f"{asked.model}."
     message = outcome.sentence.format(text=words, model=model, key_name=asked.key_name, url_name=asked.url_name)
-    error = RetryableError if outcome.again else UpstreamError
-    return error(
+    made = RetryableError if outcome.again else UpstreamError
+    error = made(
         " ".join(message.split()),
         status=outcome.status,
         upstream_status=status,
         retry_after=wait,
         should_retry=outcome.should_retry,
     )
+    error.kind = kind
+    return error

@@ -187,6 +187,11 @@ CODES: Mapping[str, Meaning] = {
     "prompt-compressed": Meaning(
         "PROMPT_COMPRESSION", "sections of the system prompt are shortened", "what the log lists"
     ),
+    "failed-over": Meaning(
+        "A backend or a key that failed before its answer began",
+        "the next one of the chain answers (`x-proxy-failover` says who failed, and how)",
+        "nothing; thinking that only the first one can read is not sent to the next",
+    ),
     "backend-learned": Meaning(
         "A field the backend refuses", "sent as the backend takes it, now and from now on (doctor shows it)", "nothing"
     ),

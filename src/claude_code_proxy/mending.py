@@ -1,0 +1,67 @@
+"""What a backend refuses of one request, and what is different when it is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .backends.learned import Learned
+from .errors import ContextOverflowError, RetryableError, UpstreamError
+from .prepare import Prepared
+from .routing import Route
+from .translate.notes import Notes
+from .translate.repairs import Refusal, read_repair
+
+_MOST_REPAIRS = 3  # different ones, for one request
+_REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
+
+
+class Mending:
+    """The repairs of one request at one backend. taught: facts that will hold; rooms: output limits that fit now."""
+
+    def __init__(self, learned: Learned, notes: Notes) -> None:
+        self.taught: dict[str, Any] = {}
+        self.rooms: list[int] = []
+        self._learned = learned
+        self._notes = notes
+        self._repairs: list[Mapping[str, Any]] = []
+        self._refused = ""
+
+    def mend(self, prepared: Prepared, error: UpstreamError) -> bool:
+        """Learn from a refusal what is to be different; False where asking again would not help."""
+        if isinstance(error, RetryableError):
+            return False
+        if error.words != self._refused:  # another complaint: what the last one was about is mended
+            self.learn(prepared.route)
+        self._refused = error.words
+        repair = {} if len(self._repairs) >= _MOST_REPAIRS else self._read(prepared, error)
+        if not repair or repair in self._repairs:
+            return False
+        self._repairs.append(repair)
+        self.rooms += [repair["room"]] if "room" in repair else []
+        return True
+
+    def learn(self, route: Route) -> None:
+        """Remember what the backend refused, once it has taken the request without that: only then it was the cause."""
+        known = self._learned.facts(route.backend, route.model)
+        fresh = {name: value for name, value in self.taught.items() if known.get(name) != value}
+        if fresh:
+            self._learned.add(route.backend, route.model, fresh)
+
+    def _read(self, prepared: Prepared, error: UpstreamError) -> Mapping[str, Any]:
+        body = prepared.translated.body
+        if isinstance(error, ContextOverflowError):
+            overflow = error.overflow
+            if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
+                return {}
+            self._notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
+            facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else {"room": overflow.room}
+        elif error.upstream_status in _REFUSED:
+            facts = read_repair(Refusal(text=error.words, param=error.param, body=body), prepared.dialect)
+        else:
+            return {}
+        lasting = {name: value for name, value in facts.items() if name != "room"}
+        if lasting:
+            self.taught |= lasting
+            self._notes.add("backend-learned", "", ", ".join(lasting))
+        return facts

@@ -1,0 +1,64 @@
+"""The HTTP proxy on the way to a backend: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as curl reads them. Pure.
+
+This machine and names that end in `.localhost` are never asked through a proxy (case SE-05).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+from .endpoint import is_loopback
+
+_ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as a target it is this machine
+
+
+def proxy_of(url: str, variables: Mapping[str, str], warnings: list[str]) -> str:
+    """Return the proxy for a URL, "" for none. variables: the environment; the lower-case name wins, as with curl."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    if is_loopback(host) or host in _ANY or host.endswith(".localhost") or _is_exempt(host, parts.port, variables):
+        return ""
+    for name in (f"{parts.scheme}_proxy", "all_proxy"):
+        proxy = _said(name, variables)
+        if proxy and "://" not in proxy:
+            proxy = f"http://{proxy}"
+        if proxy and is_proxy(proxy):
+            return proxy
+        if proxy:
+            warnings.append(f"{name.upper()} is not used: it takes the URL of an HTTP proxy, http://host:port")
+    return ""
+
+
+def is_proxy(url: str) -> bool:
+    """Tell whether a URL can be an HTTP proxy's."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
+
+
+def _said(name: str, variables: Mapping[str, str]) -> str:
+    return variables.get(name, "").strip() or variables.get(name.upper(), "").strip()
+
+
+def _is_exempt(host: str, port: int | None, variables: Mapping[str, str]) -> bool:
+    names = [name.strip().lower() for name in _said("no_proxy", variables).split(",")]
+    return any(_matches(host, port, name) for name in names if name)
+
+
+def _matches(host: str, port: int | None, rule: str) -> bool:
+    """A name and what is below it, an address, a network; `*` is everything."""
+    if rule == "*":
+        return True
+    try:
+        return ip_address(host) in ip_network(rule.strip("[]"), strict=False)
+    except ValueError:
+        pass
+    name, _, wanted = rule.partition(":")
+    if wanted and wanted != str(port):
+        return False
+    name = name.removeprefix("*").strip(".")
+    return host == name or host.endswith(f".{name}")

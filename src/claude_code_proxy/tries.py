@@ -1,0 +1,118 @@
+"""Whom a request asks, and whom next: the keys and models of its chain, in order, as long as the client has nothing.
+
+What fails is asked of the next one at once. When all have failed there is a pause, and it begins again, `MAX_RETRIES`
+times. Health (backends/health.py) decides who is left out meanwhile.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from .backends.health import Health
+from .errors import RetryableError, UpstreamError
+from .routing import Route
+
+_FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
+_MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
+_OF_A_KEY = ("rate", "quota", "key", "access")  # kinds of failure that another key may not meet
+_ELSEWHERE = (*_OF_A_KEY, "silent", "address", "model")  # kinds that asking the same again does not help
+
+_turns = itertools.count()
+
+
+class Tries:
+    """The attempts of one request. `route`: whom to ask now, with one key; `told`: who failed, and how.
+
+    sender: requests of one sender begin with the same key, so that its prompt caches are of use; "" takes turns.
+    """
+
+    def __init__(self, routes: Sequence[Route], health: Mapping[str, Health], retries: int, sender: str = "") -> None:
+        self.told: list[str] = []
+        self._routes = routes
+        self._health = health
+        self._left = retries
+        self._waited = 0
+        self._turn = zlib.crc32(sender.encode()) if sender else next(_turns)
+        self._failed: set[tuple[int, str]] = set()
+        self._at, self._key = min(self._all(), key=lambda one: self._ready_at(*one))
+
+    @property
+    def route(self) -> Route:
+        """Whom to ask now."""
+        route = self._routes[self._at]
+        if self._key == route.backend.key and not route.backend.spare_keys:
+            return route
+        others = tuple(key for key in route.backend.pool if key != self._key)
+        return replace(route, backend=replace(route.backend, key=self._key, spare_keys=others))
+
+    @property
+    def health(self) -> Health:
+        """The health of whom is asked now."""
+        return self._health[self._routes[self._at].backend.name]
+
+    def after(self, error: UpstreamError, *, crowded: bool) -> float | None:
+        """Choose who is next; return the seconds to wait before, None when nobody can help.
+
+        crowded: there were too many requests at once; the same backend takes it when another one has ended.
+        """
+        if self._move(error):
+            return 0.0
+        if not isinstance(error, RetryableError):
+            return None
+        if crowded and self._left:
+            return self._begin_again(error.retry_after or 0.0)
+        wait = _backoff(self._waited, error.retry_after)
+        if self._waited >= self._left or wait > _MAX_WAIT:
+            return None
+        self._waited += 1
+        return self._begin_again(wait)
+
+    def answered(self) -> None:
+        """Take note that the answer has begun."""
+        self.health.answered(self._routes[self._at].model, self._key)
+
+    def _move(self, error: UpstreamError) -> bool:
+        """Go to the next one that is well and has not failed yet."""
+        self._failed |= {(self._at, self._key)} if error.kind in _OF_A_KEY else set(self._of(self._at))
+        if not (isinstance(error, RetryableError) or error.kind in _ELSEWHERE):
+            return False
+        fit = (one for one in self._all() if one not in self._failed and not self._ready_at(*one))
+        found = next(fit, None)
+        if found is None:
+            return False
+        route = self._routes[self._at]
+        several = " (one of its keys)" if route.backend.spare_keys else ""
+        self.told.append(f"{route.backend.name}/{route.model}{several} {error.upstream_status or error.status}")
+        self._at, self._key = found
+        return True
+
+    def _begin_again(self, wait: float) -> float | None:
+        if wait > _MAX_WAIT:
+            return None
+        self._failed.clear()
+        self._at, self._key = min(self._all(), key=lambda one: self._ready_at(*one))
+        return wait
+
+    def _all(self) -> Iterator[tuple[int, str]]:
+        return itertools.chain.from_iterable(map(self._of, range(len(self._routes))))
+
+    def _of(self, at: int) -> Iterator[tuple[int, str]]:
+        keys = self._routes[at].backend.pool
+        first = self._turn % len(keys)
+        return ((at, key) for key in (*keys[first:], *keys[:first]))
+
+    def _ready_at(self, at: int, key: str) -> float:
+        route = self._routes[at]
+        return self._health[route.backend.name].ready_at(route.model, key)
+
+
+def _backoff(retries: int, asked: float | None) -> float:
+    """Return seconds to wait: what the backend asked for, else a doubling time, with jitter against herds."""
+    if asked is not None:
+        return max(0.0, asked)
+    return float(min(_MAX_WAIT, _FIRST_WAIT * 2**retries) * random.uniform(0.5, 1))  # noqa: S311 - no secret
