@@ -89,7 +89,7 @@ async def raw_backend(
                 if not again:
                     backend.connections += 1
                     connection = backend.connections
-                asked = Asked(len(backend.asked) + 1, connection, again, head, json.loads(body), writer)
+                asked = Asked(len(backend.asked) + 1, connection, again, head, json.loads(body or b"null"), writer)
                 again += 1
                 backend.asked.append(asked)
                 await answer(asked)

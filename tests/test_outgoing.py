@@ -1,0 +1,126 @@
+"""The HTTP proxy on the way to a backend: who is asked through it, who never, and that it really is."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.asgi import running
+from tests.messages_api import HELLO, envelope
+from tests.raw_backend import Asked, closed_port, completion, head, raw_backend, whole
+
+from claude_code_proxy.backends.client import Client
+from claude_code_proxy.config import Backend, load
+from claude_code_proxy.errors import ConfigError
+from claude_code_proxy.outgoing import proxy_of
+
+BOTH = {"http_proxy": "http://plain:1", "HTTPS_PROXY": "http://secure:2"}
+
+
+@pytest.mark.parametrize(
+    ("url", "variables", "proxy"),
+    [
+        ("http://api.test/v1", BOTH, "http://plain:1"),
+        ("https://api.test/v1", BOTH, "http://secure:2"),
+        ("https://api.test/v1", {"ALL_PROXY": "corp:3128"}, "http://corp:3128"),
+        ("https://api.test/v1", {"https_proxy": "http://low:1", "HTTPS_PROXY": "http://up:1"}, "http://low:1"),
+        ("https://api.test/v1", {}, ""),
+        ("https://api.test/v1", {**BOTH, "NO_PROXY": "other, .test"}, ""),
+        ("https://api.test/v1", {**BOTH, "NO_PROXY": "api.test"}, ""),
+        ("https://api.test/v1", {**BOTH, "no_proxy": "*"}, ""),
+        ("https://api.test:8443/v1", {**BOTH, "NO_PROXY": "api.test:8443"}, ""),
+        ("https://api.test:8443/v1", {**BOTH, "NO_PROXY": "api.test:1"}, "http://secure:2"),
+        ("https://fakeapi.test/v1", {**BOTH, "NO_PROXY": "api.test"}, "http://secure:2"),
+        ("http://10.1.2.3/v1", {**BOTH, "NO_PROXY": "10.0.0.0/8"}, ""),
+        ("http://11.1.2.3/v1", {**BOTH, "NO_PROXY": "10.0.0.0/8"}, "http://plain:1"),
+        *(
+            (f"http://{host}:1234/v1", BOTH, "")
+            for host in ("localhost", "127.0.0.1", "127.8.8.8", "[::1]", "0.0.0.0", "llm.localhost")
+        ),
+    ],
+)
+def test_who_is_asked_through_which_proxy(url: str, variables: dict[str, str], proxy: str) -> None:
+    warnings: list[str] = []
+    assert proxy_of(url, variables, warnings) == proxy
+    assert warnings == []
+
+
+def test_a_proxy_of_another_kind_is_told_and_not_used() -> None:
+    warnings: list[str] = []
+    assert proxy_of("https://api.test", {"ALL_PROXY": "socks5://corp:1080"}, warnings) == ""
+    assert "ALL_PROXY" in warnings[0]
+
+
+async def _answer(asked: Asked) -> None:
+    asked.send(whole(completion("through the proxy")))
+
+
+async def test_requests_go_through_the_proxy_and_its_password_stays_here() -> None:
+    async with raw_backend(_answer) as way:
+        address = way.url.removesuffix("/v1").replace("http://", "http://user:geheim@")
+        async with _behind(address) as app:
+            reply = await app.post({**HELLO, "model": "m"})
+    assert reply.json()["content"][0]["text"] == "through the proxy"
+    [asked] = way.asked
+    assert asked.head.startswith(b"POST http://backend.invalid/v1/chat/completions HTTP/1.1\r\n")
+    assert b"proxy-authorization: basic dxnlcjpnzwhlaw0=" in asked.head.lower()
+
+
+@pytest.mark.parametrize("fault", ["refused", "no credentials"])
+async def test_a_proxy_that_fails_is_named(fault: str) -> None:
+    async def refuse(asked: Asked) -> None:
+        asked.send(head(407, content_length="0"))
+
+    async with raw_backend(refuse) as way:
+        port = closed_port() if fault == "refused" else way.url.split(":")[2].split("/")[0]
+        async with _behind(f"http://u:geheim@127.0.0.1:{port}", "https") as app:
+            reply = await app.post({**HELLO, "model": "m"})
+    assert envelope(reply)[0] == 502
+    assert "HTTP proxy" in reply.text
+    assert "geheim" not in reply.text + str(app.logs)
+
+
+def _behind(proxy: str, scheme: str = "http") -> Any:
+    class Far:
+        url, key = f"{scheme}://backend.invalid/v1", "sk-far"
+
+    return running(Far(), **{f"{scheme.upper()}_PROXY": proxy})
+
+
+def _loaded(folder: Path, table: str, **env: str) -> Backend:
+    (folder / "claude-code-proxy.toml").write_text(f'[backends.far]\nbase_url="https://a.test"\nkey="k"\n{table}')
+    return load(env, cwd=folder).default_backend
+
+
+def test_a_backend_may_have_its_own_proxy_or_none(tmp_path: Path) -> None:
+    assert _loaded(tmp_path, 'proxy="http://own:1"', HTTPS_PROXY="http://all:1").proxy == "http://own:1"
+    assert _loaded(tmp_path, 'proxy=""', HTTPS_PROXY="http://all:1").proxy == ""
+    assert _loaded(tmp_path, "", HTTPS_PROXY="http://all:1").proxy == "http://all:1"
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('proxy="socks5://a:1"', "HTTP proxy"),
+        ("proxy=1", "HTTP proxy"),
+        ('ca_file="no.pem"', "PEM"),
+        ("ca_file=1", "path"),
+    ],
+)
+def test_a_wrong_proxy_or_ca_file_is_told(tmp_path: Path, table: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        _loaded(tmp_path, table)
+
+
+def test_a_ca_file_is_trusted_for_its_backend_only(tmp_path: Path) -> None:
+    file = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
+    if not Path(file).is_file():
+        pytest.skip("this machine has no file of certificates")
+    client = Client()
+    own = client.way(_loaded(tmp_path, f'ca_file="{file}"'))["ssl"]
+    assert own.verify_mode == ssl.CERT_REQUIRED
+    assert own.check_hostname
+    assert client.way(_loaded(tmp_path, f'ca_file="{file}"'))["ssl"] is own
+    assert client.way(_loaded(tmp_path, "")) == {}
