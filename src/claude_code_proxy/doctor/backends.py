@@ -191,7 +191,7 @@ async def models_status(proxy: Inside, backend: Backend, *, with_key: bool = Tru
     try:
         async with (
             asyncio.timeout(PATIENCE),
-            services.client.session.get(models_url(backend), headers=sent, allow_redirects=False) as response,
+            services.client.get(backend, models_url(backend), sent) as response,
         ):
             status = response.status
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
