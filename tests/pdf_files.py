@@ -38,6 +38,12 @@ def pdf_base64(*pages: str) -> str:
     return base64.b64encode(pdf(*pages)).decode()
 
 
+def locked_pdf() -> bytes:
+    """Return a PDF that can't be opened without a password nobody knows."""
+    key = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >> /ID [<00> <00>]" % (b"5a" * 32, b"a5" * 32)
+    return pdf("secret").replace(b"/Root 1 0 R", b"/Root 1 0 R " + key)
+
+
 def _drawing(page: str) -> bytes:
     if page == GREY_SCAN:
         return b"q 300 0 0 400 0 0 cm /Im1 Do Q"

@@ -7,8 +7,6 @@ and where nothing can be read the model is told so in its place. What has to be 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,13 +15,15 @@ import msgspec
 
 from ..wire.shapes import items, mapping, text
 from .dialect import Dialect
+from .held_data import HEAD, cleaned, image_type, kind_of, text_of
 from .parts import Block, Context, Page, Part, Resource, glued, key_of, text_part
 
 PDF = "application/pdf"
 
 _SHOWN = 200  # characters of an address in a note to the model
 _DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+)(?:;[a-z0-9=._-]+)*;base64,", re.IGNORECASE)
-_SNIFFED = {"/9j/": "image/jpeg", "iVBOR": "image/png", "R0lGOD": "image/gif", "UklGR": "image/webp"}
+_NO_DATA = "it was sent without data"
+_NO_BASE64 = "its data is no base64"
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +58,13 @@ def image_parts(block: Block, context: Context, path: str) -> list[Part]:
         return _unseen("the model has no vision", context, path)
     if source.get("type") == "url":
         return _image_at(source, context, path)
-    data = "".join(text(source.get("data")).split())
+    data = cleaned(source.get("data"))
     if not data:
-        return _unseen("it was sent without data", context, path)
-    return [_picture(f"data:{_image_type(source, data)};base64,{data}")]
+        return _unseen(_fault(source), context, path)
+    media_type = _image_type(source, data)
+    if media_type.startswith("image/svg") or kind_of("", data[:HEAD]) == "pdf":
+        return _unseen("its format is none a model takes", context, path)
+    return [_picture(f"data:{media_type};base64,{data}")]
 
 
 def document_parts(block: Block, context: Context, path: str, inner: Callable[[object], list[Part]]) -> list[Part]:
@@ -78,7 +81,10 @@ def document_parts(block: Block, context: Context, path: str, inner: Callable[[o
         return _wrapped(block, inner(source.get("content")))
     if kind == "url":
         return _document_at(block, source, context, path)
-    return _document_from(block, text(source.get("media_type")), text(source.get("data")), context, path)
+    data = cleaned(source.get("data"))
+    if not data:
+        return _unreadable(block, _fault(source), context, path)
+    return _document_from(block, text(source.get("media_type")), data, context, path)
 
 
 def search_result_parts(block: Block, context: Context, path: str) -> list[Part]:
@@ -125,8 +131,9 @@ def _want(block: Block, dialect: Dialect) -> Want | None:
     pages = dialect.documents == "text"
     if remote:
         return Want(key=key_of(source), url=text(source.get("url")), pages=pages)
-    if pages and source.get("type") == "base64" and is_pdf(text(source.get("media_type")), text(source.get("data"))):
-        return Want(key=key_of(source), data=text(source.get("data")), pages=True)
+    data = cleaned(source.get("data")) if pages and source.get("type") == "base64" else ""
+    if is_pdf(text(source.get("media_type")), data):
+        return Want(key=key_of(source), data=data, pages=True)
     return None
 
 
@@ -135,8 +142,8 @@ def _is_web(url: str) -> bool:
 
 
 def is_pdf(media_type: str, data: str) -> bool:
-    """Whether base64 data is a PDF, by its declared type or its first bytes."""
-    return media_type == PDF or data.lstrip().startswith("JVBERi")
+    """Whether base64 data is a PDF, by its bytes."""
+    return bool(data) and kind_of(media_type, data) == "pdf"
 
 
 # -- images -----------------------------------------------------------------------------------------------------
@@ -148,19 +155,28 @@ def _picture(url: str) -> Part:
 
 def _image_type(source: Block, data: str) -> str:
     declared = text(source.get("media_type")).lower()
-    sniffed = next((media for start, media in _SNIFFED.items() if data.startswith(start)), "")
-    return sniffed or (declared if declared.startswith("image/") else "image/png")
+    return image_type(data) or (declared if declared.startswith("image/") else "image/png")
+
+
+def _fault(source: Block) -> str:
+    if source.get("type") != "base64":
+        return "its source is of an unknown kind"
+    return _NO_BASE64 if text(source.get("data")).strip() else _NO_DATA
 
 
 def _image_at(source: Block, context: Context, path: str) -> list[Part]:
     url = text(source.get("url"))
     if _is_web(url) and context.dialect.images == "yes":
         return [_picture(url)]
-    fetched = context.resources.get(key_of(source), Resource(error="it was not fetched"))
+    fetched = context.resources.get(key_of(source), Resource(error=_unfetched(source)))
     if not fetched.media_type.startswith("image/"):
         return _unseen(f"{url[:_SHOWN]}: {fetched.error or 'it is no image'}", context, path)
     context.notes.add("url-fetched", path)
     return [_picture(f"data:{fetched.media_type};base64,{fetched.data}")]
+
+
+def _unfetched(source: Block) -> str:
+    return "it was not fetched" if _is_web(text(source.get("url"))) else "only http and https addresses are fetched"
 
 
 def _unseen(reason: str, context: Context, path: str) -> list[Part]:
@@ -172,7 +188,7 @@ def _unseen(reason: str, context: Context, path: str) -> list[Part]:
 
 
 def _document_at(block: Block, source: Block, context: Context, path: str) -> list[Part]:
-    fetched = context.resources.get(key_of(source), Resource(error="it was not fetched"))
+    fetched = context.resources.get(key_of(source), Resource(error=_unfetched(source)))
     if fetched.error:
         return _unreadable(block, f"{text(source.get('url'))[:_SHOWN]}: {fetched.error}", context, path)
     context.notes.add("url-fetched", path)
@@ -185,13 +201,15 @@ def _document_from(
     block: Block, media_type: str, data: str, context: Context, path: str, *, read: Resource | None = None
 ) -> list[Part]:
     """Return the parts of a document whose bytes are `data`."""
-    if media_type.startswith("image/"):
+    kind = kind_of(media_type, data)
+    if kind == "image" or (media_type.startswith("image/") and kind != "pdf"):
         return image_parts({"source": {"type": "base64", "media_type": media_type, "data": data}}, context, path)
-    if not is_pdf(media_type, data):
-        said = _decoded(data) if media_type.startswith("text/") else ""
-        return _wrapped(block, [text_part(said)]) if said else _unreadable(block, "unknown format", context, path)
+    if kind == "text":
+        return _wrapped(block, [text_part(text_of(media_type, data))])
+    if kind != "pdf":
+        return _unreadable(block, "it is damaged" if media_type == PDF else "unknown format", context, path)
     if context.dialect.documents == "file":
-        return _file(block, "".join(data.split()))
+        return _file(block, data)
     read = read or context.resources.get(key_of(_inlined(block)), Resource(error="it was not read"))
     return _paged(block, read, context, path)
 
@@ -210,6 +228,7 @@ def _paged(block: Block, read: Resource, context: Context, path: str) -> list[Pa
     context.notes.add("document-pages" if pictures else "document-text", path)
     parts = [part for page in read.pages for part in _page(page, context, path)]
     if read.unread:
+        context.notes.add("document-cut", path, f"{read.unread} pages")
         parts.append(text_part(f"[{read.unread} more pages were not read]"))
     return _wrapped(block, parts)
 
@@ -239,13 +258,6 @@ def _unreadable(block: Block, reason: str, context: Context, path: str) -> list[
 def _unknown_file(source: Block, context: Context, path: str) -> list[Part]:
     context.notes.add("file-unknown", path)
     return [text_part(f"[file {text(source.get('file_id'))}: not available here]")]
-
-
-def _decoded(data: str) -> str:
-    try:
-        return base64.b64decode(data).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _quoted(value: object) -> str:

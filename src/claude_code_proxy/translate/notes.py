@@ -117,6 +117,11 @@ CODES: Mapping[str, Meaning] = {
         "PDF documents on backends without file input", "sent as extracted text", "layout and pictures"
     ),
     "document-pages": Meaning("Scanned PDF documents", "sent as page images", "nothing readable"),
+    "document-cut": Meaning(
+        "PDF documents beyond 600 pages, 2 million characters or 20 page images",
+        "the model is told how many pages it did not get",
+        "those pages",
+    ),
     "document-unreadable": Meaning(
         "Documents nothing can be read from", "a note to the model in their place", "the document"
     ),
