@@ -44,12 +44,13 @@ def _default(
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to bind (HOST).")] = "",
     port: Annotated[str, typer.Option(help="Port to bind, 0 for a free one (PORT).")] = "",
+    workers: Annotated[str, typer.Option(help="How many processes serve (WORKERS).")] = "",
     profile: Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to use (CONFIG_PROFILE).")] = "",
 ) -> None:
     """Start the proxy. Settings come from the environment, .env and an optional TOML file."""
     from .serve import serve  # noqa: PLC0415 - the other commands need none of it
 
-    given = (("HOST", host), ("PORT", port), ("CONFIG_PROFILE", profile))
+    given = (("HOST", host), ("PORT", port), ("WORKERS", workers), ("CONFIG_PROFILE", profile))
     raise typer.Exit(serve({name: value for name, value in given if value}))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvicorn
+from msgspec.structs import replace
 
 from ..backends.learned import Learned
 from ..config import Config, load
@@ -22,6 +23,7 @@ from ..observe import setup
 from ..server import create_app
 from ..state import state_dir
 from ..uvicorn_settings import uvicorn_config
+from .workers import Supervisor, sockets_for
 
 _WRONG_SETTINGS = 2  # exit code
 
@@ -43,6 +45,18 @@ def serve(overrides: Mapping[str, str]) -> int:
     if listener is None:
         return 1
     _banner(config, listener)
+    if early:
+        return 0
+    if config.workers == 1:
+        return _work(config, listener, early)
+    gc.collect()
+    gc.freeze()
+    shares = replace(config, max_concurrent=config.max_concurrent // config.workers)
+    return Supervisor(sockets_for(listener, config.workers), lambda own: _work(shares, own, early)).run()
+
+
+def _work(config: Config, listener: socket.socket, early: list[int]) -> int:
+    """Serve one socket in this process."""
     state = state_dir(os.environ)
     app = create_app(config, Learned(state and state / "learned.json"), journal_for(config, state))
     server = uvicorn.Server(uvicorn_config(app))
