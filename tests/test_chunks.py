@@ -119,6 +119,19 @@ def test_the_dialect_says_which_field_is_read_first() -> None:
     assert said(delta, Dialect(name="x", thinking_fields=("reasoning_text",))) == [Thinking("c", "reasoning_text")]
 
 
+def test_pages_beside_the_last_chunk_are_citations() -> None:
+    found = {"title": "A", "url": "https://a.example/", "snippet": "says a"}
+    last = {"choices": [{"delta": {"content": "Yes [1]."}, "finish_reason": "stop"}], "search_results": [found, {}]}
+    assert read(last) == [Text("Yes [1]."), Citation("https://a.example/", "A", "says a"), Finish("end_turn", "stop")]
+    last = {"choices": [{"delta": {}, "finish_reason": "stop"}], "citations": ["https://a.example/", None]}
+    assert read(last) == [Citation("https://a.example/", ""), Finish("end_turn", "stop")]
+
+
+def test_pages_beside_an_earlier_chunk_wait_for_the_last() -> None:
+    early = {"choices": [{"delta": {"content": "Yes"}, "finish_reason": None}], "citations": ["https://a.example/"]}
+    assert read(early) == [Text("Yes")]
+
+
 def call(**fields: Any) -> dict[str, Any]:
     return {"tool_calls": [fields]}
 
@@ -139,7 +152,8 @@ TOOL_CALLS: list[tuple[str, object, list[Delta]]] = [
     ("Gemini: a signature on a fragment of its own", call(index=0, extra_content={"google": {"thought_signature": "s"}}), [ToolFragment(0, None, "", "", state="s")]),
     ("the old function_call", {"function_call": {"name": "Bash", "arguments": "{}"}}, [ToolFragment(0, None, "Bash", "{}")]),
     ("fragments that say nothing", {"tool_calls": [{}, None, {"index": 0}, {"index": 0, "function": {}}, "x"]}, []),
-    ("no list", {"tool_calls": {"index": 0, "id": "a"}}, []),
+    ("one without a list around it", {"tool_calls": {"index": 0, "id": "a"}}, [ToolFragment(0, "a", "", "")]),
+    ("no list", {"tool_calls": "x"}, []),
     ("null", {"tool_calls": None}, []),
 ]  # fmt: skip
 

@@ -131,6 +131,8 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -
             yield Ignored("choice")
             continue
         yield from _content_of(choice, dialect, fields)
+        if choice.get("finish_reason"):  # Perplexity names its pages in every chunk
+            yield from _pages(data)
         error = error or choice.get("error")
         if not error:  # it says more than a finish reason beside it
             yield from _finish(choice)
@@ -222,7 +224,8 @@ def _part(part: object) -> Iterator[Delta]:
 
 def _tool_fragments(said: Mapping[str, Any], *, numbered: bool) -> Iterator[Delta]:
     """numbered: the calls are whole, so that each entry is one, whatever number or id it was given."""
-    for place, call in enumerate(items(said.get("tool_calls"))):
+    calls = said.get("tool_calls")
+    for place, call in enumerate([calls] if isinstance(calls, dict) else items(calls)):  # TGI sends one without a list
         fragment = _tool_fragment(mapping(call), place if numbered else None)
         if fragment.id or fragment.name or fragment.arguments or fragment.state:
             yield fragment
@@ -255,6 +258,14 @@ def _citations(said: Mapping[str, Any]) -> Iterator[Delta]:
         page = mapping(mapping(annotation).get("url_citation"))
         if text(page.get("url")):
             yield Citation(text(page.get("url")), text(page.get("title")), text(page.get("content")))
+
+
+def _pages(data: Mapping[str, Any]) -> Iterator[Citation]:
+    """The pages a whole answer leans on, where they stand beside it."""
+    pages = items(data.get("search_results")) or [{"url": url} for url in items(data.get("citations"))]
+    for page in map(mapping, pages):
+        if text(page.get("url")):
+            yield Citation(text(page.get("url")), text(page.get("title")), text(page.get("snippet")))
 
 
 def _finish(choice: Mapping[str, Any]) -> Iterator[Delta]:
