@@ -16,9 +16,9 @@ from .channel import Captive
 from .errors import ClientError, ProxyError
 from .exchange import Exchange
 from .models import find_model, list_models
-from .prepare import prepare
+from .prepare import prepare, window_of
 from .record import Record
-from .routing import resolve
+from .routing import name_for, resolve, tier_routes
 from .translate.notes import Notes
 from .translate.validate import check_request
 
@@ -74,6 +74,7 @@ async def root(call: Call) -> None:
                 "prompt_compression": config.prompt_compression,
                 "client_key_required": bool(config.client_key),
             },
+            "tiers": await _tiers(call),
             "endpoints": {
                 "messages": "/v1/messages",
                 "count_tokens": "/v1/messages/count_tokens",
@@ -83,6 +84,12 @@ async def root(call: Call) -> None:
             },
         },
     )
+
+
+async def _tiers(call: Call) -> dict[str, dict[str, str | int]]:
+    """What a client asks for to get each tier's model, and the window it has; 0 where nobody knows."""
+    names = {family: name_for(route, call.config) for family, route in tier_routes(call.config).items()}
+    return {family: {"model": name, "window": await window_of(call.services, name)} for family, name in names.items()}
 
 
 async def health(call: Call) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .backends.catalogue import Catalogue, ModelFacts
 from .config import Config
-from .routing import alias_for, resolve
+from .routing import alias_for, tier_routes
 
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
@@ -57,10 +57,7 @@ def _size(limit: str) -> int:
 def _entries(config: Config, catalogue: Catalogue) -> list[dict[str, Any]]:
     """The three tiers first, then every model a backend lists, by id; ids name the backend where there are several."""
     several = len(config.backends) > 1
-    routes = dict.fromkeys(
-        (route.backend.name, route.model)
-        for route in (resolve(name, config) for name in ("claude-opus", "claude-sonnet", "claude-haiku"))
-    )
+    routes = dict.fromkeys((route.backend.name, route.model) for route in tier_routes(config).values())
     known = {(backend, facts.id): facts for backend, facts in catalogue.all()}
     order = [*routes, *(key for key in sorted(known) if key not in routes)]
     return [_entry(known.get(key, ModelFacts(id=key[1])), key[0] if several else "") for key in order]

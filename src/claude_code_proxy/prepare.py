@@ -65,3 +65,9 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         resources=await gather_resources(wants, session=services.fetcher) if wants else {},
     )
     return Prepared(route, dialect, translate_request(request, target, notes, count=services.counter.body))
+
+
+async def window_of(services: Services, model: str) -> int:
+    """Return the tokens that requests under a name have room for, 0 where nobody knows."""
+    request = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "."}]}
+    return (await prepare(services, request, Notes())).translated.plan.window

@@ -39,6 +39,9 @@ KNOWN_PREFIXES = (
 )
 """How names of other providers begin, in any case."""
 
+FAMILIES = ("opus", "sonnet", "haiku")
+"""The families of Claude's models, from the big tier to the small one."""
+
 _TIER_OF_WORD = {"opus": "big", "sonnet": "middle", "haiku": "small", "claude": "big", "fable": "big", "mythos": "big"}
 """The first word found in a name decides, so that any word wins over `claude`."""
 
@@ -92,6 +95,18 @@ def alias_for(model: str, backend: str = "") -> str:
 def model_of(alias: str) -> str:
     """Return what an id from `alias_for` stands for: `model` or `backend/model`; "" for any other name."""
     return alias[len(_ALIAS) :] if alias[: len(_ALIAS)].lower() == _ALIAS else ""
+
+
+def tier_routes(config: Config) -> dict[str, Route]:
+    """Return where each family of Claude's models goes."""
+    return {family: resolve(f"claude-{family}", config) for family in FAMILIES}
+
+
+def name_for(route: Route, config: Config) -> str:
+    """Return the name a client asks for to get exactly this model: its own where that is enough, else the picker's."""
+    own = f"{route.backend.name}/{route.model}" if len(config.backends) > 1 else route.model
+    found = resolve(own, config)
+    return own if (found.backend.name, found.model) == (route.backend.name, route.model) else alias_for(own)
 
 
 def _place(model: str, config: Config) -> tuple[Backend, str]:

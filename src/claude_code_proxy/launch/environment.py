@@ -10,12 +10,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..config import Config
-from ..routing import Route, alias_for, resolve
-
-FAMILIES = ("opus", "sonnet", "haiku")
-"""The families of Claude Code's models, from the big tier to the small one."""
-
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 REMOVED = (
     "ANTHROPIC_API_KEY",  # beside a token, Claude Code asks which one to use
@@ -63,19 +57,6 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
         """
         windows = [tier.window for tier in self.tiers if tier.window and tier.family != "haiku"]
         return min(windows or [tier.window for tier in self.tiers if tier.window] or [0])
-
-
-def tier_routes(config: Config) -> dict[str, Route]:
-    """Return where each family name goes."""
-    return {family: resolve(f"claude-{family}", config) for family in FAMILIES}
-
-
-def name_for(route: Route, config: Config) -> str:
-    """Return the name a client asks for to get exactly this model: its own where that is enough, else the picker's."""
-    several = len(config.backends) > 1
-    own = f"{route.backend.name}/{route.model}" if several else route.model
-    found = resolve(own, config)
-    return own if (found.backend.name, found.model) == (route.backend.name, route.model) else alias_for(own)
 
 
 def variables(connection: Connection, environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,9 +11,9 @@ from ..config import Config
 from ..doctor.backends import Model, models_status, near_names, tier_models
 from ..doctor.faults import told
 from ..doctor.inside import Inside, inside
-from ..prepare import prepare
-from ..translate.notes import Notes
-from .environment import Tier, name_for, tier_routes
+from ..prepare import window_of
+from ..routing import name_for, tier_routes
+from .environment import Tier
 
 _GOOD = 200
 _PROBE = {"max_tokens": 16, "messages": [{"role": "user", "content": "Say hello."}]}
@@ -75,7 +75,5 @@ async def _tiers(proxy: Inside, config: Config) -> tuple[Tier, ...]:
     tiers = []
     for family, route in tier_routes(config).items():
         model = name_for(route, config)
-        request = {"model": model, "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello."}]}
-        prepared = await prepare(proxy.services, request, Notes())
-        tiers.append(Tier(family, model, route.model, prepared.translated.plan.window))
+        tiers.append(Tier(family, model, route.model, await window_of(proxy.services, model)))
     return tuple(tiers)

@@ -1,0 +1,73 @@
+"""`claude-code-proxy env` and `settings`: what clients of a running proxy need, printed and nowhere written."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from ..doctor.report import writable
+from ..errors import ConfigError
+from ..launch.environment import REMOVED, Connection, variables
+from ..launch.running import client_key, connection_to, usual_url
+from ..launch.shells import SHELLS, script, shell_of
+from ..launch.snippets import snippets
+
+_FAILED, _WRONG_USE = 1, 2  # exit codes
+
+
+def env(*, shell: str, url: str) -> int:
+    """Print a shell's lines for Claude Code; returns 1, and prints none, when no proxy runs."""
+    name = shell or shell_of(os.environ.get("SHELL", ""))
+    if name not in SHELLS:
+        _complain(f"--shell takes {', '.join(SHELLS)}, not {shell}.")
+        return _WRONG_USE
+    connection = _connection(url)
+    if connection is None:
+        return _FAILED
+    _say(*script(name, variables(connection, os.environ), REMOVED))
+    if sys.stdout.isatty():
+        _complain("", f"These lines are for a shell to read: {SHELLS[name].use}")
+    return 0
+
+
+def settings(*, client: str, url: str, as_data: bool) -> int:
+    """Print what each client needs; returns 1 when no proxy runs."""
+    connection = _connection(url)
+    if connection is None:
+        return _FAILED
+    exempt = {name: value for name, value in os.environ.items() if name.upper() == "NO_PROXY"}
+    wanted = variables(connection, exempt)  # for programs with another environment than this shell's
+    found = snippets(connection, wanted)
+    if client and client not in found:
+        _complain(f"--client takes {', '.join(found)}, not {client}.")
+        return _WRONG_USE
+    if as_data:
+        facts = {"base_url": connection.url, "key": connection.key or "any"}
+        models = {tier.family: {"model": tier.model, "window": tier.window} for tier in connection.tiers}
+        print(json.dumps({**facts, "models": models, "environment": wanted}, indent=2))
+    elif client:
+        _say(found[client][1])
+    else:
+        for where, text in found.values():
+            _say(f"# {where}", "", text, "", "")
+    return 0
+
+
+def _connection(url: str) -> Connection | None:
+    try:
+        return connection_to(url.rstrip("/") or usual_url(os.environ, Path.cwd()), client_key(os.environ, Path.cwd()))
+    except ConfigError as error:
+        _complain(*error.problems)
+        return None
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(writable(line, sys.stdout.encoding))
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        print(writable(line, sys.stderr.encoding), file=sys.stderr)
