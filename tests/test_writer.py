@@ -697,14 +697,16 @@ def test_lead_blocks_open_the_answer_whole() -> None:
         message_stop
         """
     )
-    assert heard.message["content"][0]["input"] == {"query": "x"}
-    assert heard.message["content"][1] == LEAD
+    call, result = heard.message["content"][:2]
+    assert call["input"] == {"query": "x"}
+    assert call["id"] == result["tool_use_id"] == f"srvtoolu_{MESSAGE_ID.removeprefix('msg_')}"
+    assert heard.message["content"][1] == {**LEAD, "tool_use_id": call["id"]}
 
 
 def test_lead_blocks_are_an_answer_even_when_the_backend_says_nothing() -> None:
     heard = write(STOP, plan=plan_of(lead_blocks=(LEAD,)))
     assert heard.failure is None
-    assert heard.message["content"] == [LEAD]
+    assert heard.message["content"] == [{**LEAD, "tool_use_id": "srvtoolu_0123456789"}]
 
 
 def test_an_answer_nobody_wants_has_no_content_of_any_kind() -> None:

@@ -15,6 +15,7 @@ from .errors import ProxyError
 from .exchange import Exchange
 from .record import Record
 from .sharing import Relay, key_of
+from .translate.ending import knows_window_stop
 from .translate.validate import check_request
 
 _LONGEST_NAME = 300  # characters of a name in the records
@@ -80,7 +81,9 @@ async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Re
     """Run the exchange; what goes wrong is told before the run is over, so that those who joined are told too."""
     exchange = Exchange(call.services, call.channel, record)
     try:
-        await unless_gone(call.receive, exchange.run(request), relay)
+        headers = call.headers
+        known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
+        await unless_gone(call.receive, exchange.run(request, window_stop=known), relay)
     except ProxyError as error:
         await call.channel.fail(error)
         raise

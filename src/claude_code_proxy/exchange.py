@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import structlog
+from msgspec import structs
 
 from .backend_tables import DEFAULT_NAME
 from .backends.connection import Answer
@@ -67,6 +68,7 @@ class Exchange:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
+        self._window_stop = True
         self._witness = Witness(record)
         self._tries: Tries
         self._deadline: asyncio.Timeout
@@ -77,8 +79,12 @@ class Exchange:
         self.notes = Notes()
         self._mending = Mending(self._services.learned, self.notes)
 
-    async def run(self, request: Mapping[str, Any]) -> None:
-        """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal."""
+    async def run(self, request: Mapping[str, Any], *, window_stop: bool = True) -> None:
+        """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal.
+
+        window_stop: the client knows the stop reason of a full window.
+        """
+        self._window_stop = window_stop
         config, record = self._services.config, self.record
         record.stream = request.get("stream") is True
         watch = Watch(
@@ -186,7 +192,8 @@ class Exchange:
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
-        translator = StreamTranslator(prepared.dialect, translated.plan, message_id=new_id("msg_"), notes=self.notes)
+        plan = structs.replace(translated.plan, window_stop=self._window_stop)
+        translator = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
         stream = translated.body.get("stream") is True
         asked = _asked(prepared)
         body = _encode(translated.body)

@@ -134,6 +134,7 @@ def key_of(body: bytes, headers: Mapping[str, str]) -> bytes:
         "x-claude-code-session-id",
         "x-claude-code-agent-id",
         "anthropic-version",
+        "anthropic-beta",
     ):
         digest.update(b"\0" + headers.get(name, "").encode("utf-8", "replace"))
     return digest.digest()

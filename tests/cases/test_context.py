@@ -255,8 +255,14 @@ def test_cx_01_a_rate_limit_that_speaks_of_tokens_is_no_overflow(backend: Backen
 def test_cx_01_a_window_told_in_an_answer_ends_it_as_the_api_does(
     backend: Backend, client: Client, *, stream: bool
 ) -> None:
-    backend.play([say("halb", finish="model_context_window_exceeded")])
-    assert client.ask(stream=stream).stop in ("model_context_window_exceeded", "max_tokens")
+    backend.play(lambda _: say("halb", finish="model_context_window_exceeded"))
+    assert client.ask(stream=stream).stop == "max_tokens", "a client that names no version may not know the other"
+    for known in (
+        {"anthropic-version": "2026-10-21"},
+        {"anthropic-version": "2023-06-01", "anthropic-beta": "a-1,model-context-window-exceeded-2025-08-26"},
+    ):
+        assert client.ask(stream=stream, headers=known).stop == "model_context_window_exceeded"
+    assert client.ask(stream=stream, headers={"anthropic-version": "2023-06-01"}).stop == "max_tokens"
 
 
 # -- CX-02: a client that believes in another window ----------------------------------------------------------------

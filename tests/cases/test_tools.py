@@ -474,6 +474,16 @@ def test_to_09_a_search_nobody_serves_says_so_in_its_own_block(
 
 
 @both
+def test_to_09_equal_questions_are_calls_of_their_own(backend: Backend, client: Client, *, stream: bool) -> None:
+    backend.play(lambda _: say("Ich konnte nicht suchen."))
+    question = user("Perform a web search for the query: Wetter")
+    first = client.ask(tools=[WEB], stream=stream, messages=[question])
+    again = client.ask(tools=[WEB], stream=stream, messages=[question, first.turn(), question])
+    assert first.content[0]["id"] != again.content[0]["id"]
+    assert again.content[1]["tool_use_id"] == again.content[0]["id"]
+
+
+@both
 def test_to_09_beside_other_tools_the_search_is_left_out_and_noted(
     backend: Backend, client: Client, *, stream: bool
 ) -> None:

@@ -10,6 +10,9 @@ from .deltas import Finish, Usage
 from .notes import Notes
 from .plan import Plan
 
+_WINDOW_STOP = "model_context_window_exceeded"
+_WINDOW_BETA = "model-context-window-exceeded-2025-08-26"
+_FIRST_VERSION = "2023-06-01"
 _CHARACTERS_PER_TOKEN = 4  # of English and code, when the backend counts nothing
 
 
@@ -24,6 +27,14 @@ def message(plan: Plan, message_id: str) -> dict[str, Any]:
         "stop_reason": None,
         "stop_sequence": None,
     }
+
+
+def knows_window_stop(version: str, betas: str) -> bool:
+    """Whether a client knows the stop reason of a full window: by its `anthropic-version`, or the beta it came with.
+
+    To others a full window is `max_tokens` (translation reference, 4.8).
+    """
+    return version > _FIRST_VERSION or _WINDOW_BETA in betas
 
 
 def is_empty(finish: Finish | None, plan: Plan, usage: Usage | None) -> bool:
@@ -55,22 +66,32 @@ def stop(
     matched = finish.stop if finish and finish.stop in plan.stops else None
     if reason == "unknown":
         notes.add("stop-unknown", "", finish.native[:40] if finish else "")
+    reason, matched = _settled(reason, matched, plan, usage, called=called, refused=bool(refusal))
+    delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": matched if reason == "stop_sequence" else None}
+    if reason == "refusal":
+        delta["stop_details"] = {"type": "refusal", "category": None, "explanation": refusal or None}
+    return delta
+
+
+def _settled(
+    reason: str, matched: str | None, plan: Plan, usage: Usage, *, called: bool, refused: bool
+) -> tuple[str, str | None]:
+    """Return the stop reason the client is told, and the stop sequence that goes with it."""
     if plan.discard:
         reason = "max_tokens"
-    elif called and reason not in ("max_tokens", "refusal", "model_context_window_exceeded"):
+    elif called and reason not in ("max_tokens", "refusal", _WINDOW_STOP):
         reason, matched = "tool_use", None
-    elif refusal:
+    elif refused:
         reason = "refusal"
     elif matched is not None:
         reason = "stop_sequence"
     elif reason in ("tool_use", "unknown") or (reason == "stop_sequence" and matched is None):
         reason = "end_turn"
     elif reason == "max_tokens" and _window_is_full(plan, usage):
-        reason = "model_context_window_exceeded"
-    delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": matched if reason == "stop_sequence" else None}
-    if reason == "refusal":
-        delta["stop_details"] = {"type": "refusal", "category": None, "explanation": refusal or None}
-    return delta
+        reason = _WINDOW_STOP
+    if reason == _WINDOW_STOP and not plan.window_stop:
+        reason = "max_tokens"
+    return reason, matched
 
 
 def _window_is_full(plan: Plan, usage: Usage) -> bool:

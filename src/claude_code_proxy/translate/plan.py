@@ -33,7 +33,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     json_output: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
     (the error blocks of server tools that nothing serves); used_ids: of the calls in the history, as the client knows
     them: a new call may not have one of these; applied_edits: what `context_management` did, None when it was not asked
-    to do anything; original_estimate: tokens before that.
+    to do anything; original_estimate: tokens before that; window_stop: the client knows the stop reason
+    `model_context_window_exceeded`.
     """
 
     model: str
@@ -57,3 +58,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     json_output: bool = False
     lead_blocks: tuple[dict[str, Any], ...] = ()
     used_ids: frozenset[str] = frozenset()
+    window_stop: bool = True

@@ -6,7 +6,6 @@ reports "0 searches" as if the search had found nothing (case TO-09). Block shap
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +33,8 @@ _TOLD = (
 def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str, Any], ...], str]:
     """Return the blocks that open the answer, and a sentence for the model; both empty when nothing has to be said.
 
+    The blocks' id is the answer's to give.
+
     Something has to be said when the client forces a server tool, or declares nothing else: then it waits for a result.
     """
     name = forced_server_tool(request, tools)
@@ -42,11 +43,10 @@ def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str
     if name not in _RESULTS:
         return (), ""
     query = _last_words(request)
-    call_id = "srvtoolu_" + hashlib.sha256(f"{name} {query}".encode("utf-8", "replace")).hexdigest()[:24]
     kind = _RESULTS[name]
-    call = {"type": "server_tool_use", "id": call_id, "name": name, "input": _input(name, query)}
+    call = {"type": "server_tool_use", "id": "", "name": name, "input": _input(name, query)}
     failure = {"type": f"{kind}_error", "error_code": "unavailable"}
-    return (call, {"type": kind, "tool_use_id": call_id, "content": failure}), _TOLD.format(name=name)
+    return (call, {"type": kind, "tool_use_id": "", "content": failure}), _TOLD.format(name=name)
 
 
 def _input(name: str, query: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ import re
 from typing import Literal
 
 PREFIX = "tu64_"
+SERVER_PREFIX = "srvtoolu_"
 _LEGAL = re.compile(r"[A-Za-z0-9_-]+")
 _SHORT = re.compile(r"[A-Za-z0-9]{9}")
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

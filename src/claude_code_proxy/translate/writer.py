@@ -6,7 +6,7 @@ block is open at a time and indices are dense; every event passes the table in `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..errors import FilteredError, RetryableError, UpstreamError
@@ -22,7 +22,7 @@ from ..wire.anthropic import (
     MessageStop,
     TextDelta,
 )
-from . import ending
+from . import ending, tool_ids
 from .calls import Calls
 from .deltas import (
     Citation,
@@ -149,7 +149,12 @@ class Writer:
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage)}
         self.emit(MessageStart(message))
         for block in () if self.plan.discard else self.plan.lead_blocks:
-            self.open(dict(block))
+            self.open(self._with_id(block))
+
+    def _with_id(self, block: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a server tool's call and result one id, which no other answer has."""
+        field = "id" if "id" in block else "tool_use_id"
+        return {**block, field: tool_ids.SERVER_PREFIX + self.message_id.removeprefix("msg_")}
 
     def carry(self, call_id: str, signature: str) -> None:
         """Put a call's own signature into the next envelope."""
