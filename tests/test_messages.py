@@ -682,6 +682,16 @@ def test_texts_that_citations_cut_are_whole_again():
     assert notes.codes() == ["citations-dropped"]
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [[system("be brief")], [system("be brief"), assistant(own("why"))], [assistant(own("why")), system("x")]],
+)
+@pytest.mark.parametrize("in_place", [True, False])
+def test_where_only_the_system_speaks_the_user_is_said_to_have_said_nothing(messages, in_place):
+    chat = sent(*messages, also={"system": "you help"}, system_in_place=in_place)
+    assert chat[-1]["role"] == "user"
+
+
 @pytest.mark.parametrize("replay", ["reasoning_content", "reasoning", "reasoning_details", "think_tag", "own", "none"])
 def test_a_turn_of_nothing_but_reasoning_is_left_out_and_noted(replay):
     notes = Notes()

@@ -60,6 +60,9 @@ def write_chat(
     )
     for number, turn in enumerate(history[leading:], leading):
         writer.turn(turn, f"messages.{number}")
+    if history and not writer.spoken:  # a model is asked something, or many templates fail
+        context.notes.add("history-empty", "messages")
+        writer.say(WORDLESS)
     off = thinking and filled(writer.replies, dialect, context.notes)
     messages, prefill, fields = prefilled(writer.messages, sentences, dialect, context.notes)
     mark_last(messages, marker_of(request, context))
@@ -79,6 +82,15 @@ class _Writer:
         self._dialect = context.dialect
         self._ids = _Ids(context.dialect)
         self._marker: dict[str, Any] = {}  # of a block that can't carry it: the next part does
+
+    @property
+    def spoken(self) -> bool:
+        """Whether anybody but the system has said something."""
+        return any(message["role"] in {"user", "assistant", "tool"} for message in self.messages)
+
+    def say(self, words: str) -> None:
+        """Let the user say something."""
+        self._add("user", self._content([text_part(words)], strings=True))
 
     @property
     def _parts_only(self) -> bool:
