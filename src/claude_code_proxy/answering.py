@@ -99,35 +99,45 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, None], relay: 
 
     relay: carries the answer to others too; then it stops when the last of them has left. Raises ClientGoneError.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(receive))
+    leaving = _Leaving(receive, relay)
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done() and relay is not None:
-            await _until_alone(task, relay)
-        if not task.done():
-            raise ClientGoneError
+        await work
+    except BaseException:
+        if leaving.is_whole_cause():
+            raise ClientGoneError from None
+        raise
     finally:
-        gone.cancel()
-        task.cancel()
-        await asyncio.wait((task,))
-    task.result()
+        leaving.end()
 
 
-async def _until_alone(task: asyncio.Task[None], relay: Relay) -> None:
-    """The client has left, or has everything: servers say `disconnect` after a complete answer too."""
-    if relay.ended:
-        await asyncio.wait((task,))
-        return
-    relay.leave()
-    alone = asyncio.ensure_future(relay.alone.wait())
-    try:
-        if relay.followers:
-            await asyncio.wait((task, alone), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        alone.cancel()
+class _Leaving:
+    """Cancels the task it is made in when its client leaves. The work needs no task of its own so."""
 
+    def __init__(self, receive: Receive, relay: Relay | None) -> None:
+        self._receive = receive
+        self._relay = relay
+        self._gone = False
+        self._task = asyncio.current_task()
+        self._watching = asyncio.ensure_future(self._watch())
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    def is_whole_cause(self) -> bool:
+        """Whether the client left, and nobody else cancelled the task."""
+        return self._gone and self._task is not None and self._task.uncancel() == 0
+
+    def end(self) -> None:
+        """Watch no longer."""
+        self._watching.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        relay = self._relay
+        if relay is not None:
+            if relay.ended:
+                return  # the client has everything: servers say `disconnect` after a complete answer too
+            relay.leave()
+            if relay.followers:
+                await relay.alone.wait()
+        if self._task is not None:
+            self._gone = True
+            self._task.cancel()
