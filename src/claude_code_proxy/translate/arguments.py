@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ..wire.json_scan import is_too_deep
 from .argument_types import fit_object, only_property
 from .loose_quotes import read_by_schema
 from .relaxed_json import NoValueError, read_value
@@ -33,6 +34,8 @@ def read_arguments(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any]
     """
     if not text.strip():
         return {}, ""
+    if is_too_deep(text.encode("utf-8", "replace")):
+        return {"_raw": _writable(text)}, BROKEN
     try:
         value, repaired = _decode(text), False
     except (ValueError, RecursionError):
