@@ -27,6 +27,7 @@ from claude_code_proxy import server, services
 from claude_code_proxy.backends import client
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.config import Config, load
+from claude_code_proxy.keeping import journal_for
 
 SECONDS = 20  # the most any wait of a test takes
 
@@ -39,10 +40,16 @@ def settings(backend: Any, **env: str) -> Config:
 
 
 @contextlib.asynccontextmanager
-async def running(backend: Any, *, learned: Path | None = None, **env: str) -> AsyncIterator[App]:
-    """Run the application in front of a backend. learned: the file it remembers repairs in; env: more settings."""
+async def running(
+    backend: Any, *, learned: Path | None = None, state: Path | None = None, **env: str
+) -> AsyncIterator[App]:
+    """Run the application in front of a backend.
+
+    learned: the file it remembers repairs in; state: where it keeps its log and more; env: more settings.
+    """
     with structlog.testing.capture_logs() as logs, _made_once():
-        app = App(server.create_app(settings(backend, **env), Learned(learned)), logs)
+        config = settings(backend, **env)
+        app = App(server.create_app(config, Learned(learned), journal_for(config, state)), logs)
         async with app:
             yield app
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import structlog
 
-from claude_code_proxy.journal.background import Background
+from claude_code_proxy.background import Background
 from claude_code_proxy.journal.log_file import LogFile, follow_log, log_path, read_log
 from claude_code_proxy.record import Record
 from claude_code_proxy.translate.notes import Note

@@ -65,6 +65,8 @@ CONTRACT = {
     "REQUEST_LOG_MB": 20,
     "CONFIG_PROFILE": "",
     "DEFAULT_BACKEND": "",
+    "RECORD_DIR": "",
+    "RECORD": "failures",
 }
 
 

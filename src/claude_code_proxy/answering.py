@@ -79,7 +79,10 @@ async def _answer(call: Call, record: Record) -> None:
 
 async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Relay) -> None:
     """Run the exchange; what goes wrong is told before the run is over, so that those who joined are told too."""
-    exchange = Exchange(call.services, call.channel, record)
+    recording = call.services.journal.recording(record)
+    if recording is not None:
+        call.channel.watched(recording.seen)
+    exchange = Exchange(call.services, call.channel, record, recording)
     try:
         headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))

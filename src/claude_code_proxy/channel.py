@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -40,6 +40,16 @@ class Channel:
         self.ended = last
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
         self.stalled = False
+
+    def watched(self, seen: Callable[[Message], None]) -> None:
+        """Show every part of this response to `seen`, too, from now on."""
+        send = self._send
+
+        async def both(message: Message) -> None:
+            seen(message)
+            await send(message)
+
+        self._send = both
 
     def relayed(self) -> Relay:
         """Let others have this response too, from now on."""

@@ -75,6 +75,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_format: str = "text"
     request_log: bool = True
+    record_dir: str = ""
+    record: str = "failures"
     request_log_size: int = 20 * 1024 * 1024
     max_tokens_limit: int = 128_000
     min_tokens_limit: int = 1024
@@ -143,6 +145,8 @@ def load(
         host=host,
         workers=workers,
         request_log=value["REQUEST_LOG"] == "on",
+        record_dir=value["RECORD_DIR"],
+        record=value["RECORD"],
         request_log_size=value["REQUEST_LOG_MB"] * 1024 * 1024,
         min_tokens_limit=floor,
         min_tokens_explicit=reading.is_set("MIN_TOKENS_LIMIT"),

@@ -83,7 +83,8 @@ class UpstreamError(ProxyError):
     """The backend is the cause. `upstream_status` is what it answered, None when it could not be asked.
 
     words, param: its own text, and the parameter it named, for the repair of what it refused; kind: of failure, in the
-    words of `translate/failure_kinds.py`, "silent" where it said nothing in time, "" where nothing is known.
+    words of `translate/failure_kinds.py`, "silent" where it said nothing in time, "" where nothing is known;
+    raw: its bytes.
     """
 
     default_status = 502
@@ -100,6 +101,7 @@ class UpstreamError(ProxyError):
         super().__init__(message, status=status, retry_after=retry_after, should_retry=should_retry)
         self.upstream_status = upstream_status
         self.words = self.kind = ""
+        self.raw = b""
         self.param = ""
 
 

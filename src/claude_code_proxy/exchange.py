@@ -28,6 +28,7 @@ from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
+from .recording.recorder import Recording
 from .routing import Route, chain
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
@@ -62,14 +63,16 @@ _encode = msgspec.json.Encoder().encode
 class Exchange:
     """Runs one POST /v1/messages; `record` says afterwards what happened."""
 
-    def __init__(self, services: Services, channel: Channel, record: Record) -> None:
+    def __init__(
+        self, services: Services, channel: Channel, record: Record, recording: Recording | None = None
+    ) -> None:
         self.record = record
         self._services = services
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._window_stop = True
-        self._witness = Witness(record)
+        self._witness = Witness(record, recording)
         self._tries: Tries
         self._deadline: asyncio.Timeout
         self._forget()
@@ -187,7 +190,12 @@ class Exchange:
         return Priority.BACKGROUND if route.tier == "small" else Priority.MAIN
 
     async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
-        await self._ask(prepared, watch, sink)
+        self._witness.asked(prepared)
+        try:
+            await self._ask(prepared, watch, sink)
+        except UpstreamError as error:
+            self._witness.refused(error)
+            raise
         self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
@@ -217,6 +225,7 @@ class Exchange:
         except FilteredError as error:
             if sink.spoken:
                 raise
+            self._witness.refused(error)
             await sink.put(translator.refuse(error.message))
             await self._conclude(translator, sink)
 
@@ -268,6 +277,7 @@ class Exchange:
 
     async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:
         """End the answer, or raise what went wrong with it."""
+        self._witness.concluded()
         if translator.failure is not None:
             raise translator.failure
         self._begin()

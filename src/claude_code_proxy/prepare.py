@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .backends.model_lists import informed
+from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
 from .documents_io import gather_resources
 from .prompt.summarize import Ask
@@ -22,11 +22,19 @@ from .wire.shapes import count
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A request ready to be sent."""
+    """A request ready to be sent, and what it was made of.
+
+    request: as the settings shaped it; identity, learned, facts: what made the dialect, beside the backend's address.
+    """
 
     route: Route
     dialect: Dialect
     translated: Translated
+    request: Mapping[str, Any]
+    target: Target
+    identity: str
+    learned: Mapping[str, Any]
+    facts: ModelFacts
 
 
 async def prepare(  # noqa: PLR0917 - in the order of what is always there
@@ -47,8 +55,9 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     request = await services.shaper.shape(request, notes, ask)
     route = route or resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
+    identity = services.catalogue.identity(route.backend)
     facts = services.catalogue.facts(route.backend, route.model)
-    dialect = recognise(route.backend, route.model, services.catalogue.identity(route.backend))
+    dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
     wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]
     target = Target(
@@ -64,7 +73,8 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         max_tokens_limit=config.max_tokens_limit,
         resources=await gather_resources(wants, session=services.fetcher) if wants else {},
     )
-    return Prepared(route, dialect, translate_request(request, target, notes, count=services.counter.body))
+    translated = translate_request(request, target, notes, count=services.counter.body)
+    return Prepared(route, dialect, translated, request, target, identity, learned, facts)
 
 
 async def window_of(services: Services, model: str) -> int:

@@ -1,36 +1,66 @@
-"""Looks on while a backend answers: takes the id it gives the answer, so that its logs can be joined with ours."""
+"""Looks on while a backend answers: takes the id it gives the answer, so that its logs can be joined with ours.
+
+Where the exchange is recorded, it hands on everything it sees.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .record import Record
 from .wire.sse import Decoder, is_stream
 
+if TYPE_CHECKING:
+    from .errors import UpstreamError
+    from .prepare import Prepared
+    from .recording.recorder import Attempt, Recording
+
 _LONGEST = 200  # characters of an id
 _HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-generation-id")
 
 
 class Witness:
-    """Follows one call to a backend."""
+    """Follows the calls of one exchange. recording: takes everything, where the exchange may have to be replayed."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, recording: Recording | None = None) -> None:
         self._record = record
+        self._attempt: Attempt | None = None
+        self._recording = recording
         self._seen = False
+
+    def asked(self, prepared: Prepared) -> None:
+        """Take note that a backend is asked."""
+        self._seen = False
+        if self._recording is not None:
+            self._attempt = self._recording.asked(prepared)
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Take note of the headers of an answer."""
         self._record.upstream_id = next((headers[name] for name in _HEADERS if name in headers), "")[:_LONGEST]
 
+    def refused(self, error: UpstreamError) -> None:
+        """Take note of an answer that is an error."""
+        if self._attempt is not None and error.upstream_status is not None and error.raw:
+            self._attempt.status = error.upstream_status
+            self._attempt.heard(error.raw)
+
     def heard(self, data: bytes) -> None:
         """Take note of bytes of the answer; only the first tell an id, and a header's counts more."""
+        if self._attempt is not None:
+            self._attempt.heard(data)
         if self._seen:
             return
         self._seen = True
         if not self._record.upstream_id:
             self._record.upstream_id = id_in(data)
+
+    def concluded(self) -> None:
+        """Take note that the answer is over, well or not."""
+        if self._attempt is not None:
+            self._attempt.complete = True
 
 
 class _Named(msgspec.Struct):

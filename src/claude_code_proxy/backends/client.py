@@ -88,7 +88,10 @@ class Client:
         response = await self._post(backend, dialect, body, asked, stream=stream)
         try:
             if _failed(response):
-                raise read_failure(response.status, await _error_body(response), response.headers, asked)
+                raw = await _error_body(response)
+                failure = read_failure(response.status, raw, response.headers, asked)
+                failure.raw = raw
+                raise failure
             yield response
         except aiohttp.ClientPayloadError as error:
             raise RetryableError("The backend closed the connection in the middle of its answer.") from error

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,9 @@ def add_commands(app: typer.Typer) -> None:
     app.command("logs")(_logs)
     app.command("show")(_show)
     app.command("statusline")(_statusline)
+    app.command("record")(_record)
+    app.command("replay")(_replay)
+    app.command("report")(_report)
 
 
 def _logs(
@@ -63,3 +67,50 @@ def _statusline(
     from .statusline import statusline
 
     raise typer.Exit(statusline(own))
+
+
+def _record(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where the folders go.")] = Path("recordings"),
+    everything: Annotated[bool, typer.Option("--all", help="Record every exchange, not only those that fail.")] = False,
+) -> None:
+    """Start the proxy and record exchanges: each becomes a folder with request, backend's bytes and events.
+
+    The folders have prompts and answers in them, keys are hidden. The same as RECORD_DIR and RECORD for `serve`.
+    """
+    from .recordings import record_serve
+
+    raise typer.Exit(record_serve(directory, everything=everything))
+
+
+def _replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of one recorded exchange.")],
+    trace: Annotated[
+        bool, typer.Option("--trace", help="What was read in each piece (>) and what was sent for it (<).")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what differs from what was recorded.")] = False,
+    accept: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write it as a test case, with goldens as they are now.")
+    ] = None,
+) -> None:
+    """Run a recorded exchange again, offline; exit code 1 when it comes out otherwise than it was recorded."""
+    from .recordings import replay_folder
+
+    raise typer.Exit(replay_folder(folder, trace=trace, diff=diff, accept_as=accept))
+
+
+def _report(
+    wanted: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID|DIR]...", help="Recorded exchanges, by folder or by request id.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
+        "claude-code-proxy-report.zip"
+    ),
+    prompts: Annotated[
+        bool, typer.Option("--with-prompts", help="Leave prompts and answers readable; without it they are replaced.")
+    ] = False,
+    last: Annotated[int, typer.Option(min=0, help="How many of the latest requests' facts to add.")] = 50,
+) -> None:
+    """Write a bundle for a bug report: versions, settings, facts of requests, recordings; no keys, no home paths."""
+    from .recordings import report
+
+    raise typer.Exit(report(wanted or [], to=output, prompts=prompts, last=last))

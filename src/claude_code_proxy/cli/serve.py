@@ -17,7 +17,7 @@ from ..backends.learned import Learned
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
-from ..journal.keepers import journal_for
+from ..keeping import journal_for
 from ..local_servers import find_servers
 from ..observe import setup
 from ..server import create_app

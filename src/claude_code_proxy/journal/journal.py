@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..observe import log_exchange
 from ..record import Record
@@ -24,12 +24,24 @@ class Keeper(Protocol):
         """Finish what was taken."""
 
 
+class Recorder(Keeper, Protocol):
+    """Keeps all of an exchange (`recording.recorder`)."""
+
+    def begin(self, record: Record) -> Any:
+        """Return what collects an exchange, None where none is to be recorded."""
+
+
 class Journal:
     """Hears of requests. running: those under way, by id, the oldest first."""
 
-    def __init__(self, keepers: Iterable[Keeper] = ()) -> None:
+    def __init__(self, keepers: Iterable[Keeper] = (), recorder: Recorder | None = None) -> None:
         self.running: dict[str, Record] = {}
-        self._keepers = tuple(keepers)
+        self._keepers = (*keepers, *([recorder] if recorder is not None else []))
+        self._recorder = recorder
+
+    def recording(self, record: Record) -> Any:
+        """Return what collects all of an exchange, None where none is to be recorded."""
+        return None if self._recorder is None else self._recorder.begin(record)
 
     @contextmanager
     def following(self, record: Record) -> Iterator[None]:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from ..background import Background
 from ..record import Record
 from ..state import locked
-from .background import Background
 
 _LONGEST = 1000  # characters of a text of others
 _MOST_NOTES = 50  # of one request

@@ -14,7 +14,7 @@ import uvicorn
 from ..backends.learned import Learned
 from ..config import Config
 from ..errors import ConfigError
-from ..journal.keepers import journal_for
+from ..keeping import journal_for
 from ..server import create_app
 from ..uvicorn_settings import uvicorn_config
 

@@ -1,30 +1,31 @@
-"""Writing where no stream waits for it: records go into a bounded queue, a thread writes them in batches."""
+"""Writing where no stream waits for it: items go into a bounded queue, a thread writes them in batches."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import structlog
 
-from ..record import Record
+Item = TypeVar("Item")
 
 _GATHER = 0.2  # seconds a batch is gathered: a busy proxy writes five times a second, whatever its rate
-_MOST = 10_000  # records that wait; a disk that takes none for so long loses the rest, and the log says so
+_MOST = 10_000  # items that wait; a disk that takes none for so long loses the rest, and the log says so
 _LAST = 5.0  # seconds the last batch may take at the end
 
 
-class Background:
-    """Hands batches of records to `write` in a thread of its own, which begins with the first record.
+class Background(Generic[Item]):
+    """Hands batches of items to `write` in a thread of its own, which begins with the first one.
 
     what: names what is written, for the log; write: may block; what it raises is logged once, until it works again.
     """
 
-    def __init__(self, what: str, write: Callable[[Sequence[Record]], None], *, most: int = _MOST) -> None:
+    def __init__(self, what: str, write: Callable[[Sequence[Item]], None], *, most: int = _MOST) -> None:
         self._what = what
         self._write = write
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[Item] = deque()
         self._most = most
         self._lost = 0
         self._news = threading.Event()
@@ -32,12 +33,12 @@ class Background:
         self._thread: threading.Thread | None = None
         self._complained = False
 
-    def add(self, record: Record) -> None:
-        """Take a record."""
+    def add(self, item: Item) -> None:
+        """Take one."""
         if len(self._waiting) >= self._most:
             self._lost += 1
             return
-        self._waiting.append(record)
+        self._waiting.append(item)
         self._news.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._what, daemon=True)

@@ -1,0 +1,45 @@
+"""Which keepers the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .config import Config
+from .journal.journal import Journal, Keeper
+from .journal.log_file import LogFile, log_path
+
+if TYPE_CHECKING:
+    from .recording.recorder import Recorder
+
+
+def journal_for(config: Config, state: Path | None) -> Journal:
+    """Return the journal of a serving process. state: the directory for what is kept, None where there is none."""
+    return Journal(_keepers(config, state), _recorder(config) if config.record_dir else None)
+
+
+def secrets_of(config: Config) -> Iterator[str]:
+    """Yield every text of the configuration that must not leave this machine."""
+    yield config.client_key
+    for backend in config.backends.values():
+        yield backend.key
+        yield from backend.headers.values()
+
+
+def _recorder(config: Config) -> Recorder:
+    """Imported only when it is used."""
+    from .recording.recorder import Recorder  # noqa: PLC0415
+    from .recording.redact import Redaction  # noqa: PLC0415
+
+    return Recorder(
+        Path(config.record_dir).expanduser(),
+        Redaction(secrets_of(config)),
+        everything=config.record == "all",
+        key=config.signature_key,
+    )
+
+
+def _keepers(config: Config, state: Path | None) -> Iterator[Keeper]:
+    if state is not None and config.request_log:
+        yield LogFile(log_path(state), config.request_log_size)

@@ -1,0 +1,184 @@
+"""Texts of requests and answers replaced by as much of nothing, so that an exchange can be shown to others. Pure.
+
+Letters become x and digits 1; white space, punctuation, the tags models think in and the structure of JSON stay. Pieces
+of one text are taken together, so that a text that came in pieces is replaced like one that came whole, and cut at the
+same places.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Cover = Callable[[str], str]
+"""Replaces a text by another of the same length."""
+
+Path = tuple[str | int, ...]
+
+_KEPT_KEYS = frozenset(
+    {"id", "object", "type", "role", "name", "model", "index", "finish_reason", "native_finish_reason", "stop_reason"}
+    | {"stop_sequence", "provider", "code", "param", "system_fingerprint", "service_tier", "tool_use_id"}
+    | {"tool_call_id", "tool_name", "format", "media_type", "effort", "reasoning_effort", "ttl", "display"}
+    | {"verbosity", "status", "detail", "strict"}
+)
+_SCHEMAS = frozenset({"input_schema", "parameters", "schema"})
+_SCHEMA_WORDS = frozenset({"description", "title", "examples", "default", "$comment"})
+_ENVELOPE = frozenset({"b", "m", "k", "backend", "model", "field", "digest"})  # of a signature of ours
+_ERRORS = frozenset({"message"})
+_TAG = re.compile(
+    r"</?(?:think|thinking|thought|reasoning|tool_calls?|function_calls?|function=\w+|invoke|parameter|analysis|summary"
+    r"|system-reminder)>|<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>"
+)
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)("|\Z)(\s*:)?', re.DOTALL)
+_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{200,}")
+
+
+def filler(text: str) -> str:
+    """Return as much of nothing: same length, same lines, same punctuation."""
+    return "".join(part if kept else _blank(part) for part, kept in _split(text, _TAG))
+
+
+def json_filler(text: str) -> str:
+    """Return JSON text, whole or cut, with its keys and words as they are and its texts and numbers filled."""
+    made, at = [], 0
+    for found in _STRING.finditer(text):
+        made.append(re.sub(r"[0-9]", "1", text[at : found.start()]))
+        is_key = found[3] is not None
+        made.append(found[0] if is_key else f'"{_escaped(found[1])}{found[2]}')
+        at = found.end()
+    return "".join(made) + re.sub(r"[0-9]", "1", text[at:])
+
+
+def cover_value(value: Any, cover: Cover, path: Path = ()) -> Any:
+    """Return a JSON value with its texts covered, as far as they are not part of the protocol."""
+    if isinstance(value, dict):
+        return {key: cover_value(inner, cover, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [cover_value(inner, cover, (*path, n)) for n, inner in enumerate(value)]
+    return _of(path, cover)(value) if isinstance(value, str) and not is_structure(path) else value
+
+
+def cover_stream(data: bytes, cover: Cover) -> bytes:
+    """Return an event stream, or one JSON value, with its texts covered; what is neither is covered as a whole."""
+    text = data.decode("utf-8", "replace")
+    if not re.match(r"\s*(data|event|id|retry|:)", text):
+        return _cover_json(text, cover).encode()
+    lines = text.split("\n")
+    values = {n: value for n, line in enumerate(lines) if (value := _payload(line)) is not None}
+    covered = _joined(values, cover)
+    for n, line in enumerate(lines):
+        if n in covered:
+            lines[n] = "data: " + json.dumps(covered[n], ensure_ascii=False, separators=(",", ":"))
+        elif line.startswith("data:") and line.strip() not in ("data:", "data: [DONE]", "data:[DONE]"):
+            lines[n] = "data: " + cover(line[5:].strip())  # nobody can say what is text in it
+        elif line.startswith(":"):
+            lines[n] = ": " + cover(line[1:].strip())
+    return "\n".join(lines).encode()
+
+
+def is_structure(path: Path) -> bool:
+    """Whether a text at this place is part of the protocol, not of what was said."""
+    if "input" in path[:-1] or "arguments" in path[:-1]:
+        return False
+    if "signature" in path[:-1] and path[-1] in _ENVELOPE:
+        return True
+    schema = next((n for n, key in enumerate(path) if key in _SCHEMAS), None)
+    if schema is not None:
+        return not _SCHEMA_WORDS.intersection(path[schema:])
+    return bool(path) and (path[-1] in _KEPT_KEYS or (path[-1] in _ERRORS and "error" in path))
+
+
+def _joined(values: dict[int, Any], cover: Cover) -> dict[int, Any]:
+    """Cover the texts of many payloads, those at the same place as one text."""
+    places: dict[Path, list[tuple[int, Path, str]]] = {}
+    for number, value in values.items():
+        for path, text in _texts(value):
+            if not is_structure(path):
+                places.setdefault(_stream_of(value, path), []).append((number, path, text))
+    copies = {number: json.loads(json.dumps(value)) for number, value in values.items()}
+    for place, pieces in places.items():
+        whole = _of(place, cover)("".join(text for _, _, text in pieces))
+        for number, path, text in pieces:
+            _put(copies[number], path, whole[: len(text)])
+            whole = whole[len(text) :]
+    return copies
+
+
+def _stream_of(value: Any, path: Path) -> Path:
+    """Which text a piece belongs to: blocks and calls are numbered inside of what brings them."""
+    numbers: list[str | int] = (
+        [value["index"]] if isinstance(value, dict) and isinstance(value.get("index"), int) else []
+    )
+    inner = value
+    for step in path:
+        inner = inner[step]
+        if isinstance(inner, dict) and isinstance(inner.get("index"), int):
+            numbers.append(inner["index"])
+    return (*numbers, *path)
+
+
+def _texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from _texts(inner, (*path, n))
+
+
+def _put(value: Any, path: Path, text: str) -> None:
+    for step in path[:-1]:
+        value = value[step]
+    value[path[-1]] = text
+
+
+def _of(path: Path, cover: Cover) -> Cover:
+    """Arguments are JSON inside of a text: their keys are the tool's, and must stay."""
+    if cover is filler and path and path[-1] in ("arguments", "partial_json"):
+        return json_filler
+    return cover
+
+
+def _payload(line: str) -> Any:
+    if not line.startswith("data:"):
+        return None
+    try:
+        value = json.loads(line[5:])
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _cover_json(text: str, cover: Cover) -> str:
+    try:
+        return json.dumps(cover_value(json.loads(text), cover), indent=2, ensure_ascii=False) + "\n"
+    except ValueError:
+        return cover(text)
+
+
+def _split(text: str, kept: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
+    at = 0
+    for found in kept.finditer(text):
+        yield text[at : found.start()], False
+        yield found[0], True
+        at = found.end()
+    yield text[at:], False
+
+
+def _blank(text: str) -> str:
+    if _BASE64.fullmatch(text):
+        return "A" * len(text)
+    return "".join("x" if c.isalpha() else "1" if c.isdigit() else c if ord(c) < 128 else "x" for c in text)  # noqa: PLR2004 - ASCII
+
+
+def _escaped(text: str) -> str:
+    """Fill the inside of a JSON string; escapes stay, since half of one is none."""
+    return "".join(
+        "xxxxxx"[: len(part)] if kept and part[1] == "u" else part if kept else _blank(part)
+        for part, kept in _split(text, _ESCAPE)
+    )

@@ -1,0 +1,221 @@
+"""Collects exchanges while they run and writes those that are asked for as case folders, in a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.types import Message
+
+from .. import __version__
+from ..backends.model_lists import Reasoning
+from ..background import Background
+from ..prepare import Prepared
+from ..record import Record
+from ..wire.anthropic import PING
+from ..wire.shapes import mapping, text
+from .case import MESSAGE_ID, error_frame, opened, toml, unsealed
+from .redact import Redaction
+
+_MOST_BYTES = 16 * 1024 * 1024  # of one answer, and of what the client got
+_MOST_OPEN = 64  # exchanges collected at a time; those beyond are not recorded
+_MOST_FOLDERS = 200  # kept in a recording directory; the oldest go first
+_FOLDER = re.compile(r"\d{8}-\d{6}-[A-Za-z0-9]{8}")
+_FAILED = ("failed", "broke")
+_OWNER = ("user", "safety_identifier", "prompt_cache_key")
+HIDDEN = "hidden"
+_MESSAGE_ID = re.compile(r'"id":"msg_[0-9A-Za-z]{24}"')
+_WORTH = 120  # characters of an error in the line that says what a case shows
+
+
+class Attempt:
+    """One call to a backend: the body, and the answer piece by piece with the seconds since the call."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.begun = time.monotonic()
+        self.status = 200
+        self.complete = False
+        self.truncated = False
+        self.pieces: list[tuple[float, bytes]] = []
+        self._size = 0
+
+    def heard(self, data: bytes) -> None:
+        """Take a piece of the answer."""
+        self._size += len(data)
+        if self._size > _MOST_BYTES:
+            self.truncated = True
+        else:
+            self.pieces.append((time.monotonic() - self.begun, data))
+
+
+class Recording:
+    """One exchange as it runs."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self.sent: list[bytes] = []
+        self._size = 0
+
+    def asked(self, prepared: Prepared) -> Attempt:
+        """Return what collects a call to a backend."""
+        self.attempts.append(Attempt(prepared))
+        return self.attempts[-1]
+
+    def seen(self, message: Message) -> None:
+        """The client is sent something."""
+        body = message.get("body", b"")
+        self._size += len(body)
+        if body and self._size <= _MOST_BYTES:
+            self.sent.append(body)
+
+
+class Recorder:
+    """Keeps exchanges in a directory: those that failed, or all of them.
+
+    everything: all of them; key: opens signatures of ours; redaction: hides what must not be written.
+    """
+
+    def __init__(self, directory: Path, redaction: Redaction, *, everything: bool, key: bytes) -> None:
+        self._directory = directory
+        self._redaction = redaction
+        self._everything = everything
+        self._key = key
+        self._open: dict[str, Recording] = {}
+        self._background: Background[Callable[[], None]] = Background("a recording", _do_all, most=_MOST_OPEN)
+        self.close = self._background.close
+
+    def begin(self, record: Record) -> Recording | None:
+        """Return what collects an exchange, None where too many are open."""
+        if len(self._open) >= _MOST_OPEN:
+            return None
+        self._open[record.id] = recording = Recording()
+        return recording
+
+    def add(self, record: Record) -> None:
+        """Take note that an exchange is over."""
+        recording = self._open.pop(record.id, None)
+        if recording is None or not recording.attempts:
+            return
+        if self._everything or record.outcome in _FAILED:
+            self._background.add(lambda: self._write(record, recording))
+
+    def _write(self, record: Record, recording: Recording) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        when = time.strftime("%Y%m%d-%H%M%S", time.localtime(record.started or None))
+        folder = self._directory / f"{when}-{record.id[-8:]}"
+        *before, last = recording.attempts
+        for number, attempt in enumerate(before, 1):
+            self._attempt(folder / f"attempt-{number}", attempt)
+            self._put(folder / f"attempt-{number}", "about.toml", toml({"status": attempt.status}))
+        self._attempt(folder, last)
+        self._put(folder, "about.toml", toml(_about(record, last)))
+        self._put(folder, "request.json", _pretty(_without_owner(unsealed(last.prepared.request, self._key))))
+        if last.prepared.target.resources:
+            self._put(folder, "resources.json", msgspec.json.encode(last.prepared.target.resources).decode())
+        self._put(folder, *_sent(record, b"".join(recording.sent), self._key))
+        self._forget()
+
+    def _attempt(self, folder: Path, attempt: Attempt) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        body = attempt.prepared.translated.body
+        hidden = {name: HIDDEN if name in _OWNER else value for name, value in body.items()}
+        self._put(folder, "upstream-request.json", _pretty(hidden))
+        answer = b"".join(data for _, data in attempt.pieces)
+        self._put(folder, "upstream.sse", answer.decode("utf-8", "surrogateescape"))
+        self._put(folder, "times.json", json.dumps([[round(at, 4), len(data)] for at, data in attempt.pieces]))
+
+    def _put(self, folder: Path, name: str, content: str) -> None:
+        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(self._redaction.keys(content).encode("utf-8", "surrogateescape"))
+
+    def _forget(self) -> None:
+        """Remove the oldest folders, and nothing that is not one of ours."""
+        folders = sorted(path for path in self._directory.iterdir() if _FOLDER.fullmatch(path.name))
+        for folder in folders[:-_MOST_FOLDERS]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _do_all(things: Sequence[Callable[[], None]]) -> None:
+    for do in things:
+        do()
+
+
+def _about(record: Record, attempt: Attempt) -> dict[str, Any]:
+    prepared = attempt.prepared
+    target, backend = prepared.target, prepared.route.backend
+    ended = record.error or f"{record.outcome}, {record.stop}"
+    about: dict[str, Any] = {
+        "shows": f"Recorded: {ended}"[:_WORTH],
+        "shapes": f"recorded from a backend that speaks {prepared.dialect.name}",
+        "base_url": re.sub(r"//[^/@]*@", "//", backend.base_url),
+        "backend": backend.name,
+        "model": prepared.route.model,
+        "stream": record.stream,
+        "complete": attempt.complete,
+    }
+    optional = {
+        "dialect": backend.dialect,
+        "identity": prepared.identity,
+        "learned": json.dumps(prepared.learned, default=list) if prepared.learned else "",
+        "reasoning": _told(prepared.facts.reasoning),
+        "status": attempt.status if attempt.status != 200 else "",  # noqa: PLR2004
+        "truncated": attempt.truncated or "",
+    }
+    about |= {name: value for name, value in optional.items() if value != ""}
+    facts = ("window", "max_output", "vision", "min_tokens", "min_tokens_explicit", "max_tokens_limit")
+    about["target"] = {name: getattr(target, name) for name in facts}
+    about["target"]["estimate"] = prepared.translated.plan.input_estimate
+    about["recorded"] = {
+        "id": record.id,
+        "upstream_id": record.upstream_id,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.started or None)),
+        "version": __version__,
+        "outcome": record.outcome,
+        "http_status": record.status,
+        "error": record.error,
+        "error_type": record.error_type,
+        "notes": ", ".join(record.codes),
+        "retries": record.retries,
+    }
+    return about
+
+
+def _told(reasoning: Reasoning) -> str:
+    """What the model list said of thinking, "" for nothing."""
+    return msgspec.json.encode(reasoning).decode() if reasoning != Reasoning() else ""
+
+
+def _sent(record: Record, sent: bytes, key: bytes) -> tuple[str, str]:
+    """What the client got, as file name and content: without pings, and with ids that are the same in every replay."""
+    if record.stream and sent.startswith(b"{"):  # a failure before the stream began
+        error = mapping(mapping(msgspec.json.decode(sent)).get("error"))
+        return "events.sse", error_frame(text(error.get("type")), text(error.get("message"))).decode()
+    plain = _MESSAGE_ID.sub(f'"id":"{MESSAGE_ID}"', opened(sent.replace(PING, b""), key), count=1)
+    if record.stream:
+        return "events.sse", re.sub(r',"request_id":"req_\w+"', "", plain)
+    try:
+        answer = json.loads(plain)
+    except ValueError:
+        return "answer.json", plain
+    answer.pop("request_id", None)
+    return "answer.json", _pretty(answer)
+
+
+def _without_owner(request: dict[str, Any]) -> dict[str, Any]:
+    """The request without who sent it: Claude Code's user_id names device, account and session."""
+    if mapping(request.get("metadata")).get("user_id"):
+        request["metadata"]["user_id"] = HIDDEN
+    return request
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=list) + "\n"

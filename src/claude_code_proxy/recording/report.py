@@ -1,0 +1,119 @@
+"""A bundle for a bug report: what happened and on what, with nothing in it that must not leave a machine."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .. import __version__
+from ..record import Record, facts
+from .case import read_case, toml
+from .filler import Cover, cover_stream, cover_value, filler
+from .redact import Redaction
+from .replay import Replayed, differences, replay
+
+_PACKAGES = ("aiohttp", "msgspec", "pypdfium2", "starlette", "structlog", "uvicorn", "uvloop")
+_README = """A report of claude-code-proxy {version}.
+
+about.json        versions and system
+settings.txt      the settings in force, secrets hidden
+log.jsonl         facts of the latest requests
+recordings/       recorded exchanges: claude-code-proxy replay FOLDER --trace
+
+Keys, tokens, home folders and mail addresses are replaced by stars, everywhere.
+{prompts}
+Look through it before you give it to others.
+"""
+_FILLED = (
+    "Prompts and answers are replaced by x and 1, character by character; names of tools and of their fields are there."
+)
+_KEPT = "Prompts and answers are in the recordings, as you asked for."
+
+
+def write_report(
+    to: Path,
+    folders: Iterable[Path],
+    *,
+    records: Iterable[Record],
+    settings: Iterable[str],
+    redaction: Redaction,
+    prompts: bool,
+) -> list[str]:
+    """Write a bundle (zip); returns the names of what is in it. prompts: leave prompts and answers readable."""
+    hide = redaction.all
+    files: dict[str, bytes] = {
+        "README.txt": _README.format(version=__version__, prompts=_KEPT if prompts else _FILLED).encode(),
+        "about.json": hide(json.dumps(_about(), indent=1)).encode(),
+        "settings.txt": hide("\n".join(settings) + "\n").encode(),
+        "log.jsonl": hide("".join(json.dumps(facts(record)) + "\n" for record in records)).encode(),
+    }
+    for folder in folders:
+        for name, content in _covered(folder, redaction, prompts=prompts).items():
+            files[f"recordings/{folder.name}/{name}"] = content
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in files.items():
+            bundle.writestr(name, content)
+    return list(files)
+
+
+def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[str, bytes]:
+    """The files of a recording with what must be covered covered, and the request's body as it then is."""
+    cover: Cover = redaction.all if prompts else filler
+    hide = redaction.all
+    case = read_case(folder)
+    about: dict[str, Any] = json.loads(hide(json.dumps(case.about)))
+    files = {"about.toml": toml(about).encode()}
+    request = cover_value(json.loads(case.text("request.json")), cover)
+    files["request.json"] = _json(request)
+    files["upstream.sse"] = hide(cover_stream(case.answer, cover).decode()).encode()
+    for name in ("events.sse", "answer.json"):
+        if (folder / name).exists():
+            files[name] = hide(cover_stream((folder / name).read_bytes(), cover).decode()).encode()
+    if (folder / "resources.json").exists():
+        files["resources.json"] = _json(cover_value(json.loads(case.text("resources.json")), cover))
+    again = _replayed(files)
+    files["upstream-request.json"] = again.body.encode()
+    if not differences(case, replay(case)):  # what follows from the covered answer is what the client got, covered
+        name = "events.sse" if "events.sse" in files else "answer.json"
+        files[name] = again.sent.encode()
+    return files
+
+
+def _replayed(files: Mapping[str, bytes]) -> Replayed:
+    """What comes of the covered request and answer: nothing of the real ones can be left in it."""
+    with tempfile.TemporaryDirectory() as place:
+        for name, content in files.items():
+            (Path(place) / name).write_bytes(content)
+        return replay(read_case(Path(place)))
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _about() -> dict[str, Any]:
+    return {
+        "claude_code_proxy": __version__,
+        "python": sys.version.split()[0],
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "msgspec": msgspec.__version__,
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,234 @@
+"""Exchanges recorded while they run, replayed offline, accepted as test cases and given to others."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.asgi import running, settings
+from tests.backend import Backend, Call, Cut, Failure, Step, Text, Thought, answer, error, say
+from tests.messages_api import HELLO
+from tests.test_logs_command import run
+
+from claude_code_proxy.cli.recordings import replay_folder
+from claude_code_proxy.record import Record
+from claude_code_proxy.recording.case import KEY, read_case, toml, unsealed
+from claude_code_proxy.recording.recorder import Recorder
+from claude_code_proxy.recording.redact import Redaction
+from claude_code_proxy.recording.replay import accept, differences, replay
+from claude_code_proxy.recording.report import write_report
+
+import case_folders  # isort: skip - as the recordings' own tests find it
+
+SECRET = "sk-proj-abcdefghijklmnop"
+PRIVATE = "zebra"
+READ = {
+    "name": "Read",
+    "description": f"Reads a {PRIVATE}",
+    "input_schema": {"type": "object", "properties": {"file_path": {"type": "string"}, "n": {"type": "integer"}}},
+}
+ASKED: dict[str, Any] = {
+    **HELLO,
+    "model": "claude-opus-5",
+    "stream": True,
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+    "max_tokens": 4000,
+    "system": f"The {PRIVATE} lives in /home/alice/src, key {SECRET}",
+    "tools": [READ],
+    "metadata": {"user_id": json.dumps({"device_id": "device-of-alice"})},
+    "messages": [{"role": "user", "content": f"a {PRIVATE} of alice@example.com"}],
+}
+KINDS: dict[str, tuple[Step, bool]] = {
+    "whole-turn": (
+        answer(Thought(f"a {PRIVATE}"), Text(f"my {PRIVATE} é"), Call("Read", {"file_path": f"/{PRIVATE}", "n": 42})),
+        True,
+    ),
+    "not-streamed": (say(f"{PRIVATE} again"), False),
+    "refused": (error(400, "unsupported thing"), True),
+    "refused-not-streamed": (error(400, "unsupported thing"), False),
+    "broken-off": (answer(Text(f"half a {PRIVATE}"), Cut()), True),
+    "failed-inside": (answer(Text(f"a {PRIVATE}"), Failure("boom")), True),
+}
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+async def recorded(place: Path, *steps: Step, stream: bool = True, **env: str) -> list[Path]:
+    """Return the folders that exchanges leave."""
+    with Backend(steps, key=SECRET) as backend:
+        async with running(backend, RECORD_DIR=str(place), BIG_MODEL="gpt-5.4", **env) as app:
+            for _ in range(len(steps) - int(env.get("MAX_RETRIES", "0"))):
+                await app.post({**ASKED, "stream": stream})
+    return folders(place)
+
+
+def folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.iterdir() if path.is_dir()) if place.exists() else []
+
+
+@every_kind
+async def test_an_exchange_comes_out_of_its_folder_as_it_was(tmp_path: Path, kind: str) -> None:
+    step, stream = KINDS[kind]
+    (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
+    case = read_case(folder)
+    assert differences(case, replay(case)) == []
+
+
+@every_kind
+async def test_a_recording_has_no_key_and_not_who_it_was(tmp_path: Path, kind: str) -> None:
+    step, stream = KINDS[kind]
+    (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*"))
+    for secret in (SECRET, "device-of-alice"):
+        assert secret.encode() not in everything
+    assert PRIVATE.encode() in everything
+    assert folder.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+
+
+@every_kind
+async def test_a_report_has_nothing_private_and_still_replays(tmp_path: Path, kind: str) -> None:
+    step, stream = KINDS[kind]
+    (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
+    bundle = tmp_path / "report.zip"
+    hide = Redaction([SECRET], "/home/alice")
+    write_report(bundle, [folder], records=[], settings=["HOME = /home/alice/x"], redaction=hide, prompts=False)
+    with zipfile.ZipFile(bundle) as file:
+        everything = b"".join(file.read(name) for name in file.namelist())
+        file.extractall(tmp_path / "got")
+    for private in (SECRET, PRIVATE, "alice", "device-of"):
+        assert private.encode() not in everything
+    case = read_case(tmp_path / "got" / "recordings" / folder.name)
+    assert differences(case, replay(case)) == []
+
+
+async def test_a_report_with_prompts_hides_keys_even_where_a_stream_cuts_them(tmp_path: Path) -> None:
+    told = f"it is {SECRET} of {PRIVATE} at /home/alice/x"
+    (folder,) = await recorded(tmp_path / "rec", say(told, size=5), RECORD="all")
+    bundle = tmp_path / "report.zip"
+    write_report(bundle, [folder], records=[], settings=[], redaction=Redaction([SECRET]), prompts=True)
+    with zipfile.ZipFile(bundle) as file:
+        name = next(name for name in file.namelist() if name.endswith("upstream.sse"))
+        chunks = [json.loads(line[6:]) for line in file.read(name).decode().splitlines() if line.startswith("data: {")]
+        everything = b"".join(file.read(name) for name in file.namelist())
+    said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks if chunk["choices"])
+    assert said == told.replace(SECRET, "*" * len(SECRET)).replace("alice", "*****")
+    assert b"abcdefgh" not in everything
+
+
+@pytest.mark.parametrize(("setting", "count"), [("failures", 1), ("all", 2)])
+async def test_the_setting_says_what_is_recorded(tmp_path: Path, setting: str, count: int) -> None:
+    assert len(await recorded(tmp_path / "rec", say("well"), error(400, "no"), RECORD=setting)) == count
+
+
+async def test_nothing_is_recorded_unless_it_is_asked_for(tmp_path: Path) -> None:
+    with Backend([error(400, "no")]) as backend:
+        assert settings(backend).record_dir == ""
+        async with running(backend, state=tmp_path) as app:
+            await app.post(ASKED)
+    assert folders(tmp_path) == []
+    assert PRIVATE not in (tmp_path / "requests.jsonl").read_text()
+
+
+async def test_calls_before_the_last_are_kept_too(tmp_path: Path) -> None:
+    (folder,) = await recorded(tmp_path / "rec", error(503, "busy"), say("well"), RECORD="all", MAX_RETRIES="1")
+    assert "busy" in (folder / "attempt-1" / "upstream.sse").read_text()
+    assert "status = 503" in (folder / "attempt-1" / "about.toml").read_text()
+    assert "well" in (folder / "upstream.sse").read_text()
+
+
+async def test_the_pieces_have_their_times(tmp_path: Path) -> None:
+    (folder,) = await recorded(tmp_path / "rec", say("well"), RECORD="all")
+    times = json.loads((folder / "times.json").read_text())
+    assert sum(size for _, size in times) == (folder / "upstream.sse").stat().st_size
+    assert [at for at, _ in times] == sorted(at for at, _ in times)
+
+
+async def test_a_place_that_takes_nothing_is_one_line_of_the_log(tmp_path: Path) -> None:
+    (tmp_path / "rec").write_text("a file")
+    with Backend([error(400, "no")]) as backend:
+        async with running(backend, RECORD_DIR=str(tmp_path / "rec")) as app:
+            assert (await app.post(ASKED)).status_code == 400
+        assert sum("recording can't be written" in line for line in app.lines()) == 1
+
+
+def test_exchanges_beyond_the_most_are_not_collected(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, Redaction(), everything=True, key=b"")
+    begun = [recorder.begin(Record(id=str(n))) for n in range(100)]
+    assert 10 < sum(recording is not None for recording in begun) < 100
+
+
+async def test_an_accepted_recording_is_a_test_case(tmp_path: Path) -> None:
+    (folder,) = await recorded(tmp_path / "rec", KINDS["whole-turn"][0], RECORD="all")
+    target = tmp_path / "generic" / "tool-call"
+    accept(read_case(folder), target)
+    case = read_case(target)
+    assert {path.name for path in target.iterdir()} == {
+        "about.toml",
+        "request.json",
+        "upstream-request.json",
+        "upstream.sse",
+        "events.sse",
+    }
+    assert case.about["shows"]
+    assert case.about["shapes"]
+    assert case.body() == case.text("upstream-request.json")
+    pieces = [case.answer[at : at + 7] for at in range(0, len(case.answer), 7)]
+    assert case_folders.opened(case.events(pieces)) == case.text("events.sse")
+
+
+async def test_the_trace_says_what_was_read_and_what_was_sent_for_it(tmp_path: Path) -> None:
+    (folder,) = await recorded(tmp_path / "rec", say("hello"), RECORD="all")
+    done = run(tmp_path, "replay", str(folder), "--trace")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    read = next(n for n, line in enumerate(lines) if "> Text(text='hello')" in line)
+    assert any('< content_block_delta 0 text_delta "hello"' in line for line in lines[read:])
+    assert lines[-1] == "It comes out as recorded."
+
+
+async def test_what_comes_out_otherwise_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder,) = await recorded(tmp_path / "rec", say("hello"), RECORD="all")
+    (folder / "events.sse").write_text((folder / "events.sse").read_text().replace("hello", "goodbye"))
+    assert replay_folder(folder, trace=False, diff=True, accept_as=None) == 1
+    out = capsys.readouterr().out
+    assert '-data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"goodbye"}}' in out
+    assert "comes out otherwise" in out
+
+
+def test_a_folder_without_a_recording_is_a_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "replay", str(tmp_path))
+    assert done.returncode == 2
+    assert "has no recorded exchange" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_report_without_recordings_is_written_too(tmp_path: Path) -> None:
+    env = {"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": "http://alice:pass-word@127.0.0.1:9/v1"}
+    done = run(tmp_path, "report", "-o", "r.zip", **env)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / "r.zip") as file:
+        everything = b"".join(file.read(name) for name in file.namelist()).decode()
+    assert "OPENAI_BASE_URL" in everything
+    for private in (SECRET, "pass-word", str(tmp_path)):
+        assert private not in everything
+
+
+def test_a_report_on_nothing_known_is_a_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "report", "req_nobody", OPENAI_API_KEY=SECRET)
+    assert done.returncode == 1
+    assert "req_nobody" in done.stderr
+
+
+def test_about_is_toml_whatever_texts_are_in_it(tmp_path: Path) -> None:
+    about = {"a": 'quo"te\n\x00\x7f\ud83d', "n": 1, "f": True, "t": {"x": None, "y": "ü"}}
+    (tmp_path / "about.toml").write_text(toml(about), encoding="utf-8")
+    assert read_case(tmp_path).about["t"] == {"y": "ü"}
+
+
+def test_a_foreign_signature_stays_as_it_is() -> None:
+    block = {"type": "thinking", "thinking": "x", "signature": "foreign"}
+    request = {"messages": [{"role": "assistant", "content": [block]}]}
+    assert unsealed(request, KEY) == request
