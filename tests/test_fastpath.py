@@ -17,7 +17,7 @@ from claude_code_proxy.translate import stream as translation
 from claude_code_proxy.translate.deltas import ToolFragment
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.fastpath import TokenPath
-from claude_code_proxy.translate.plan import Plan
+from claude_code_proxy.translate.plan import JsonShape, Plan
 
 PLAN = plan_of()
 CALLS_AS_TEXT = Dialect(name="calls as text", text_tools=True, think_tags=True)
@@ -216,7 +216,7 @@ ASKED: dict[str, tuple[Dialect, dict[str, Any]]] = {
     "hidden reasoning": (OPENAI, {"hide_thinking": True}),
     "reasoning that is only signed": (OPENAI, {"show_thinking": False}),
     "no output": (OPENAI, {"discard": True}),
-    "json": (OPENAI, {"json_output": True}),
+    "json": (OPENAI, {"json_shape": JsonShape()}),
 }
 ANSWERS = {
     "text": texts(*WORDS),

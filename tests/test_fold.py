@@ -28,7 +28,7 @@ from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, digest, seal
 from claude_code_proxy.translate.fold import Fold
-from claude_code_proxy.translate.plan import Plan, ToolFacts
+from claude_code_proxy.translate.plan import JsonShape, Plan, ToolFacts
 from claude_code_proxy.translate.stream import read_whole
 from claude_code_proxy.wire.anthropic import (
     CitationsDelta,
@@ -248,7 +248,7 @@ PLANS = st.builds(
     prefill=st.sampled_from(["", "I "]),
     scan_stops=st.sampled_from([(), ("a", "0")]),
     stops=st.just(("a", "0")),
-    json_output=st.booleans(),
+    json_shape=st.none() | st.builds(JsonShape, wrapped=st.booleans()),
 )
 
 

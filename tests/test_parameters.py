@@ -211,7 +211,7 @@ SCHEMA = {
     "required": ["title"],
     "additionalProperties": False,
 }
-OPEN = {"type": "object", "properties": {"title": {"type": "string"}}}
+OPEN = {"type": "object", "properties": {"title": {"type": "string"}}, "additionalProperties": {"type": "string"}}
 FORMAT = {"type": "json_schema", "schema": SCHEMA}
 
 
@@ -221,7 +221,7 @@ def test_a_json_schema_becomes_the_response_format(request_):  # PA-15
     assert parameters.fields == {
         "response_format": {"type": "json_schema", "json_schema": {"name": "output", "schema": SCHEMA, "strict": True}}
     }
-    assert parameters.json_output
+    assert parameters.json_shape is not None
     assert (parameters.sentence, notes.codes()) == ("", [])
 
 
@@ -249,7 +249,7 @@ def test_a_backend_without_strict_is_not_told_of_it():
 def test_a_backend_without_schemas_gets_the_strongest_it_has_and_words(dialect, expected):  # PA-15
     parameters, notes = translated({"output_config": {"format": FORMAT}}, target(dialect))
     assert parameters.fields == expected
-    assert parameters.json_output
+    assert parameters.json_shape is not None
     assert json.dumps(SCHEMA, separators=(",", ":")) in parameters.sentence
     assert "JSON" in parameters.sentence.partition("\n")[0]  # OpenAI refuses json_object where no message says JSON
     assert notes.codes() == ["format-weakened"]
@@ -260,7 +260,7 @@ def test_a_backend_without_schemas_gets_the_strongest_it_has_and_words(dialect, 
 )
 def test_other_formats_are_text(format_):
     parameters, _ = translated({"output_config": {"format": format_}})
-    assert (parameters.fields, parameters.json_output, parameters.sentence) == ({}, False, "")
+    assert (parameters.fields, parameters.json_shape, parameters.sentence) == ({}, None, "")
 
 
 def test_a_name_the_client_gave_is_made_legal():

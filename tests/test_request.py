@@ -119,7 +119,7 @@ def test_the_plan_knows_how_to_answer():
     assert plan.tools["read"].schema == READ["input_schema"]
     assert plan.stops == ("END",)
     assert plan.one_tool
-    assert plan.json_output
+    assert plan.json_shape is not None
     assert plan.server_tools == ("web_search",)
     assert not plan.show_thinking
     assert (plan.max_tokens, plan.window) == (8000, 200_000)

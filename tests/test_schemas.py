@@ -11,7 +11,7 @@ from tests.strict_openai import problems
 
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.notes import Notes
-from claude_code_proxy.translate.schemas import clean_schema, fits_strict
+from claude_code_proxy.translate.schemas import clean_schema, strict_schema
 
 PLAIN = Dialect(name="plain")
 INLINE = replace(PLAIN, inline_refs=True)
@@ -444,7 +444,8 @@ def test_properties_by_pattern_become_any_properties():
 def test_words_nobody_knows_can_be_left_out():
     schema = {"type": "string", "enumDescriptions": ["x"], "x-google": 1, "markdownDescription": "m"}
     assert clean_property(schema, PLAIN) == schema
-    assert clean_property(schema, dropping("unknown:*")) == {"type": "string"}
+    said = 'EnumDescriptions: ["x"]; markdownDescription: m'
+    assert clean_property(schema, dropping("unknown:*")) == {"type": "string", "description": said}
 
 
 # -- strict ---------------------------------------------------------------------------------------------------------
@@ -454,28 +455,76 @@ def closed(**properties):
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
+def strictly(schema):
+    found = strict_schema(schema, PLAIN, Notes(), "x")
+    return found and found.sent
+
+
+STRING = {"type": "string"}
+
+
 @pytest.mark.parametrize(
-    ("schema", "fits"),
+    "schema",
     [
-        (closed(a={"type": "string"}), True),
-        (closed(a={"type": ["string", "null"]}, b=closed(c={"enum": [1]})), True),
-        (closed(a={"type": "array", "items": closed(b={"type": "integer", "minimum": 1})}), True),
-        (closed(a={"anyOf": [closed(b={"type": "string"}), {"type": "null"}]}), True),
-        (closed(), True),
-        ({**closed(a={"type": "string"}), "required": []}, False),
-        ({**closed(a={"type": "string"}), "required": ["a", "b"]}, False),
-        ({**closed(a={"type": "string"}), "additionalProperties": True}, False),
-        ({"type": "object", "properties": {}}, False),
-        (closed(a={"type": "object", "properties": {}}), False),
-        (closed(a={"type": "string", "default": "x"}), False),
-        (closed(a={"oneOf": [{"type": "string"}]}), False),
-        (closed(a={"type": "array", "items": {"type": "object"}}), False),
-        ({**closed(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"type": "object"}}}, False),
-        ({"type": "string"}, False),
+        closed(a=STRING),
+        closed(a={"type": ["string", "null"]}, b=closed(c={"type": "integer", "enum": [1]})),
+        closed(a={"type": "array", "items": closed(b={"type": "integer", "minimum": 1})}),
+        closed(a={"anyOf": [closed(b=STRING), {"type": "null"}]}),
+        closed(),
     ],
 )
-def test_which_schemas_fit_strict(schema, fits):
-    assert fits_strict(schema) is fits
+def test_a_schema_that_fits_strict_is_sent_as_it_is(schema):
+    assert strictly(schema) == schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({**closed(a=STRING), "required": []}, closed(a={"type": ["string", "null"]})),
+        ({"type": "object", "properties": {"a": STRING}}, closed(a={"type": ["string", "null"]})),
+        (
+            {"type": "object", "properties": {"a": {"enum": ["x", 1], "description": "d"}}},
+            closed(a={"enum": ["x", 1, None], "description": "d", "type": ["number", "string", "null"]}),
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "array", "items": STRING, "description": "d"}}},
+            closed(a={"description": "d", "anyOf": [{"type": "array", "items": STRING}, {"type": "null"}]}),
+        ),
+        (
+            {**closed(a={"$ref": "#/$defs/A", "description": "d"}), "$defs": {"A": STRING}},
+            {**closed(a={"description": "d", "anyOf": [{"$ref": "#/$defs/A"}]}), "$defs": {"A": STRING}},
+        ),
+        (
+            {**closed(a={"$ref": "#/$defs/A"}), "required": [], "$defs": {"A": STRING}},
+            {**closed(a={"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}), "$defs": {"A": STRING}},
+        ),
+        (closed(a={"type": "string", "default": "x"}), closed(a={"type": "string", "description": "Default: x"})),
+        (closed(a={"oneOf": [STRING, {"type": "null"}]}), closed(a={"anyOf": [STRING, {"type": "null"}]})),
+        (closed(a={"const": "x"}), closed(a={"const": "x", "type": "string"})),
+    ],
+)
+def test_a_schema_that_means_the_same_is_made_to_fit_strict(schema, sent):
+    assert strictly(schema) == sent
+    assert strictly(sent) == sent
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {**closed(a=STRING), "required": ["a", "b"]},
+        {**closed(a=STRING), "additionalProperties": True},
+        {**closed(a=STRING), "additionalProperties": STRING},
+        {"type": "object", "properties": {}},
+        closed(a={"type": "object", "properties": {}}),
+        closed(a={"type": "array", "items": {"type": "object"}}),
+        closed(a={"type": "array", "items": {}}),
+        closed(a={}),
+        {**closed(a={"$ref": "#/$defs/A"}), "$defs": {"A": {"type": "object"}}},
+        closed(a={"anyOf": [{"type": "object", "properties": {"b": STRING}}, closed(c=STRING)]}),
+    ],
+)
+def test_a_schema_that_means_more_than_strict_can_say_does_not_fit(schema):
+    assert strictly(schema) is None
 
 
 # -- laws -----------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from answers import (
 )
 from claude_code_proxy.errors import FilteredError, UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
-from claude_code_proxy.translate.plan import Plan, ToolFacts
+from claude_code_proxy.translate.plan import JsonShape, Plan, ToolFacts
 from claude_code_proxy.translate.stream import StreamTranslator, read_whole
 from claude_code_proxy.wire import sse as wire_sse
 
@@ -379,7 +379,7 @@ SCHEMA = {
 PLANS: list[Plan] = [
     plan_of(),
     plan_of(show_thinking=False, stops=("a", "}"), scan_stops=("a", "}")),
-    plan_of(hide_thinking=True, one_tool=True, prefill="h", json_output=True),
+    plan_of(hide_thinking=True, one_tool=True, prefill="h", json_shape=JsonShape()),
     plan_of(discard=True, tools={}),
     plan_of(tools={name: ToolFacts(name, SCHEMA) for name in TOOLS}),
 ]
@@ -521,7 +521,9 @@ def test_one_event_of_a_megabyte_in_small_reads() -> None:
     [
         pytest.param(OPENAI, {}, id="plain"),
         pytest.param(
-            PROMOTES, {"scan_stops": ("word word END",), "prefill": "word", "json_output": True}, id="with all filters"
+            PROMOTES,
+            {"scan_stops": ("word word END",), "prefill": "word", "json_shape": JsonShape()},
+            id="with all filters",
         ),
     ],
 )

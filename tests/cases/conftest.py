@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -12,8 +12,8 @@ import pytest
 
 pytest.register_assert_rewrite("tests.cases.talk")
 
-from tests.backend import Backend  # noqa: E402
-from tests.cases.talk import Client  # noqa: E402
+from tests.backend import Backend, say  # noqa: E402
+from tests.cases.talk import Client, Heard  # noqa: E402
 from tests.proxy_process import ProxyProcess, start_proxy  # noqa: E402
 from tests.strict_openai import problems  # noqa: E402
 
@@ -104,3 +104,36 @@ def patient_client(module_backend: Backend) -> Iterator[Client]:
 def patient(patient_client: Client, backend: Backend) -> Client:
     """That client, with the backend empty."""
     return patient_client
+
+
+Speaking = Callable[[str], Client]
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[Backend]:
+    """A backend that takes anything, with any key."""
+    with Backend(rules=lambda _: [], models={}, key="") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def speaking(house: Backend) -> Iterator[Speaking]:
+    """Return a client of a proxy that takes `house` for a backend of a dialect; each is started once."""
+    clients: dict[str, Client] = {}
+    with contextlib.ExitStack() as running:
+
+        def speaks(dialect: str) -> Client:
+            if dialect not in clients:
+                clients[dialect] = running.enter_context(asked_through(house, OPENAI_API_KEY="any", DIALECT=dialect))
+            house.requests.clear()
+            house.play(lambda _: say("geht"))
+            return clients[dialect]
+
+        yield speaks
+
+
+def asked(speaking: Speaking, house: Backend, dialect: str, **fields: Any) -> tuple[dict[str, Any], Heard]:
+    """Ask once; return the body the backend got, and the answer."""
+    heard = speaking(dialect).ask(**fields)
+    assert heard.status == 200, heard.raw
+    return house.chats[-1].body, heard

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from aiohttp import web
 from tests.backend import Backend, say
-from tests.cases.conftest import asked_through
-from tests.cases.talk import BASH, Client, Heard, both
-
-Speaking = Callable[..., Client]
+from tests.cases.conftest import Speaking, asked, asked_through
+from tests.cases.talk import BASH, Client, both
 
 DISABLED: dict[str, Any] = {"type": "disabled"}
 ADAPTIVE: dict[str, Any] = {"type": "adaptive"}
@@ -24,35 +21,6 @@ class Listing(Backend):
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"data": LISTED})
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[Backend]:
-    with Backend(rules=lambda _: [], models={}, key="") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def speaking(house: Backend) -> Iterator[Speaking]:
-    """Return a client of a proxy that takes the backend for one of a dialect; each is started once."""
-    clients: dict[str, Client] = {}
-    with contextlib.ExitStack() as running:
-
-        def speaks(dialect: str) -> Client:
-            if dialect not in clients:
-                clients[dialect] = running.enter_context(asked_through(house, OPENAI_API_KEY="any", DIALECT=dialect))
-            house.requests.clear()
-            house.play(lambda _: say("geht"))
-            return clients[dialect]
-
-        yield speaks
-
-
-def asked(speaking: Speaking, house: Backend, dialect: str, **fields: Any) -> tuple[dict[str, Any], Heard]:
-    """Ask once; return the body the backend got, and the answer."""
-    heard = speaking(dialect).ask(**fields)
-    assert heard.status == 200, heard.raw
-    return house.chats[-1].body, heard
 
 
 def room(body: dict[str, Any]) -> int:

@@ -2,8 +2,9 @@
 
 Sources: types of the groq SDK as read for the translation reference, 3.7 (2026-11-22); console.groq.com's changelog
 (2025-06): `reasoning` on assistant messages, only for Qwen 3; its page on reasoning by way of pydantic-ai (2026):
-words for gpt-oss, `none` and `default` for Qwen 3. response_format is refused beside tools and in streams, which is
-nearly every request of an agent, so the schema goes into the prompt.
+words for gpt-oss, `none` and `default` for Qwen 3. response_format: its page on structured outputs (2026) has strict
+schemas for gpt-oss, all else changes with the models and gets json_object; it is refused beside tools (vercel/ai#16540,
+2026-07: `json mode cannot be combined with tool/function calling`) and in streams (langchain-ai/langchain#23629).
 """
 
 from ..translate.dialect import Dialect
@@ -15,12 +16,23 @@ GROQ = Dialect(
     merges_user_turns=True,
     strict_flag=False,
     efforts=(),
-    json_schema="none",
+    json_schema="json_object",
+    format_whole=True,
+    with_tools={"json_schema": "none"},
     source="groq SDK via translation reference 3.7, 2026-11-22",
 )
 
 GROQ_MODELS = (
-    Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "console.groq.com, 2026"),
+    Models(
+        "gpt-oss",
+        {
+            "efforts": ("low", "medium", "high"),
+            "json_schema": "json_schema",
+            "strict_flag": True,
+            "with_tools": {"json_schema": "none", "strict_flag": False},
+        },
+        "console.groq.com, 2026",
+    ),
     Models(
         "qwen-?3",
         {

@@ -165,6 +165,8 @@ def resolved(schema: object, root: Schema) -> Schema:
     node = mapping(schema)
     for _ in range(_HOPS):
         reference = text(node.get("$ref"))
+        if reference == "#" and node is not root:
+            return root
         if not reference.startswith("#/"):
             return node
         target: Any = root

@@ -114,6 +114,8 @@ class Dialect:
     and the proxy looks."""
     json_schema: Literal["json_schema", "json_object", "none"] = "json_schema"
     """The strongest response_format understood."""
+    format_whole: bool = False
+    """A response_format is refused in streams: such an answer is asked for whole."""
     stream_options: bool = True
     """`stream_options.include_usage` is understood."""
     obfuscation_off: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .deltas import Delta, Finish, Text, Thinking
 from .dialect import Dialect
+from .json_answer import JsonAnswer
 from .json_fences import JsonFences
 from .notes import Notes
 from .plan import Plan
@@ -27,8 +28,10 @@ class Filters:
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools:
             self._filters.append(TextCalls(plan, notes))
-        if plan.json_output:
+        if plan.json_shape is not None:
             self._filters.append(JsonFences())
+            if plan.json_shape.wrapped or plan.json_shape.schema is not None:
+                self._filters.append(JsonAnswer(plan.json_shape))
         stops = tuple(filter(None, plan.scan_stops))
         if stops:
             notes.add("stops-local", "stop_sequences")

@@ -16,6 +16,7 @@ from .context_edits import EDITS
 from .dialect import Dialect
 from .effort import Intent, will_think
 from .notes import Notes
+from .plan import JsonShape
 from .response_format import translate_format
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
 
     fields: of the backend's body. stops: all stop sequences the client asked for; scan_stops: those the proxy looks for
     itself. max_tokens: as sent, 0 when the client gave none (count_tokens). discard: the client wants no output.
-    json_output: it wants JSON text. sentence: an instruction for the model where the backend can't be told, or "".
+    json_shape: it wants JSON text. sentence: an instruction for the model where the backend can't be told, or "".
     """
 
     fields: dict[str, Any] = {}
@@ -38,7 +39,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     scan_stops: tuple[str, ...] = ()
     max_tokens: int = 0
     discard: bool = False
-    json_output: bool = False
+    json_shape: JsonShape | None = None
     sentence: str = ""
 
 
@@ -65,7 +66,7 @@ def translate_parameters(
         scan_stops=scanned,
         max_tokens=limit,
         discard=request.get("max_tokens") == 0,
-        json_output=response_format.json_output,
+        json_shape=response_format.shape,
         sentence=response_format.sentence,
     )
 

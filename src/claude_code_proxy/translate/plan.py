@@ -20,6 +20,16 @@ class ToolFacts(msgspec.Struct, frozen=True):
     toolset: str = ""
 
 
+class JsonShape(msgspec.Struct, frozen=True, kw_only=True):
+    """How the JSON of an answer becomes what the client asked for.
+
+    wrapped: it is the property `value` of an object; schema: in strict mode, what a null stands for (schema_closed).
+    """
+
+    wrapped: bool = False
+    schema: Mapping[str, Any] | None = None
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How to write the answer to one request.
 
@@ -30,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
     window: tokens, 0 unknown; prefill: text the answer must not repeat; input_estimate: tokens;
     seal: key of the signature envelope; server_tools: those that nothing serves, by name;
-    json_output: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
+    json_shape: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
     (the error blocks of server tools that nothing serves); used_ids: of the calls in the history, as the client knows
     them: a new call may not have one of these; applied_edits: what `context_management` did, None when it was not asked
     to do anything; original_estimate: tokens before that; window_stop: the client knows the stop reason
@@ -55,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     applied_edits: tuple[dict[str, Any], ...] | None = None
     seal: bytes = b""
     server_tools: tuple[str, ...] = ()
-    json_output: bool = False
+    json_shape: JsonShape | None = None
     lead_blocks: tuple[dict[str, Any], ...] = ()
     used_ids: frozenset[str] = frozenset()
     window_stop: bool = True

@@ -139,7 +139,8 @@ def _chat(
 
 def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """Return the body with what every request to this backend has, and without what it refuses."""
-    if request.get("stream") is True or dialect.stream_only:
+    whole = dialect.format_whole and "response_format" in body
+    if (request.get("stream") is True and not whole) or dialect.stream_only:
         body["stream"] = True
         if dialect.stream_options:
             off = {"include_obfuscation": False} if dialect.obfuscation_off else {}
@@ -180,7 +181,7 @@ def _plan(
         seal=target.seal,
         server_tools=tools.server_tools,
         lead_blocks=lead,
-        json_output=parameters.json_output,
+        json_shape=parameters.json_shape,
         used_ids=_used_ids(request),
     )
 

@@ -24,6 +24,7 @@ _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _ONES = frozenset({"items", "additionalItems", "contains", "additionalProperties", "propertyNames"}) | {
     *("unevaluatedItems", "unevaluatedProperties", "not", "if", "then", "else")
 }
+_OPEN = frozenset({"additionalProperties", "additionalItems", "unevaluatedItems", "unevaluatedProperties"})
 _LOCAL = ("#/$defs/", "#/definitions/")  # where every validator finds a reference
 
 
@@ -68,7 +69,7 @@ class Walk:
             return {name: self._schema(child, depth, trail) for name, child in value.items() if child is not False}
         if isinstance(value, list) and (key in _LISTS or key == "items"):
             return [self._schema(child, depth, trail) for child in value]
-        if key in _ONES and not isinstance(value, bool):
+        if key in _ONES and value is not False and not (value is True and key in _OPEN):
             return self._schema(value, depth, trail)
         return value
 

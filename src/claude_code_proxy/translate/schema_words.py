@@ -25,6 +25,8 @@ _WORDS: Mapping[str, str] = {
     "exclusiveMinimum": "greater than {}",
     "exclusiveMaximum": "less than {}",
     "multipleOf": "a multiple of {}",
+    "minContains": "at least {} such items",
+    "maxContains": "at most {} such items",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
     "minProperties": "at least {} properties",
@@ -49,14 +51,19 @@ _WORDS: Mapping[str, str] = {
     "oneOf": "one of {}",
     "prefixItems": "in this order: {}",
     "patternProperties": "properties by name: {}",
+    "additionalProperties": "any other property: {}",
+    "unevaluatedProperties": "any other property: {}",
+    "additionalItems": "any further item: {}",
+    "unevaluatedItems": "any further item: {}",
 }
+_MORE = frozenset({"additionalProperties", "additionalItems", "unevaluatedProperties", "unevaluatedItems"})
 _FLAGS: Mapping[str, str] = {"uniqueItems": "no item twice", "nullable": "may be null"}
-_QUIET = frozenset({"additionalProperties", "additionalItems", "unevaluatedProperties", "unevaluatedItems"}) | {
-    *("title", "deprecated", "readOnly", "writeOnly", "$comment", "$defs", "definitions", "minContains", "maxContains"),
+_QUIET = frozenset({"title", "deprecated", "readOnly", "writeOnly", "$comment", "$defs", "definitions"}) | {
     *("required", "properties", "items", "type", "description", "$ref"),
 }
 """Without these the model knows as much as before."""
-_KNOWN = frozenset(_WORDS) | frozenset(_FLAGS) | _QUIET
+_SHAPE = frozenset({"type", "properties", "items", "required"})  # a schema without these is another one
+KNOWN = frozenset(_WORDS) | frozenset(_FLAGS) | _QUIET
 
 _NAMES = frozenset({"$schema", "$id", "$anchor", "cache_control"})  # names and marks no backend needs
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"})
@@ -77,9 +84,15 @@ def describe(node: Mapping[str, Any], sentences: Iterable[str]) -> Node:
 
 
 def as_words(keyword: str, value: object) -> str:
-    """Return what a keyword demands in a few words, "" when that tells a model nothing."""
-    if keyword in _QUIET or keyword not in _KNOWN:
+    """Return what a keyword demands in a few words, "" when that tells a model nothing.
+
+    A keyword nobody standardised is named with its value (`enumDescriptions`), but for marks of other programs.
+    """
+    if keyword in _QUIET or value == {} or (keyword in _MORE and isinstance(value, bool)):
         return ""
+    if keyword not in KNOWN:
+        marks = isinstance(value, bool) or not keyword.isidentifier() or value is None
+        return "" if marks else f"{keyword[:40]}: {_short(value)}"
     if keyword in _FLAGS:
         return _FLAGS[keyword] if value is True else ""
     return _WORDS[keyword].format(_short(value))
@@ -108,7 +121,7 @@ def reword(node: Node, drop: Drop, lost: set[str]) -> Node:
             lost.add(keyword)
             sentences.append(rule(node, node.pop(keyword), drop))
     sentences += _forms(node, drop, lost)
-    for keyword in [key for key in node if key in drop or ("unknown:*" in drop and key not in _KNOWN)]:
+    for keyword in [key for key in node if key in drop - _SHAPE or ("unknown:*" in drop and key not in KNOWN)]:
         lost.add(keyword[:40])
         sentences.append(as_words(keyword, node.pop(keyword)))
     return describe(node, sentences)
@@ -178,7 +191,11 @@ def _pattern_properties(node: Node, value: Any, drop: Drop) -> str:
     patterns = mapping(value)
     if len(patterns) == 1 and "additionalProperties" not in node and "additionalProperties" not in drop:
         node["additionalProperties"] = next(iter(patterns.values()))
-    return "names of properties match " + " or ".join(pattern[:100] for pattern in list(patterns)[:4])
+        return "names of properties match " + next(iter(patterns))[:100]
+    return "properties by name: " + ", ".join(
+        f"{pattern[:100]} {_short(schema)}" if schema else pattern[:100]
+        for pattern, schema in list(patterns.items())[:8]
+    )
 
 
 def _const(node: Node, value: Any, drop: Drop) -> str:
@@ -258,9 +275,12 @@ def _plain_enum(node: Node, lost: set[str]) -> list[str]:
     if len(plain) == len(values):
         return []
     lost.add("enum:other")
+    if None in values:
+        node["nullable"] = True
     if plain:
         node["enum"] = plain
-        return []
+        others = [_short(value) for value in values if value not in (None, "") and value not in plain]
+        return ["or " + " or ".join(others)] if others else []
     del node["enum"]
     return [as_words("enum", list(values))]
 

@@ -10,17 +10,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ..wire.shapes import items, mapping
+from ..wire.shapes import mapping
 from .dialect import Dialect
 from .notes import Notes
+from .schema_closed import PLAIN, closed
 from .schema_walk import Walk
+from .schema_words import KNOWN
 
 _CACHED = 1024  # schemas: Claude Code sends the same 10 to 200 with every turn
+
+_LOOSE = (KNOWN - PLAIN) | {"unknown:*"}  # what strict mode does not know is said in words
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,9 +50,25 @@ def clean_schema(schema: object, dialect: Dialect, notes: Notes, path: str) -> d
     return clean.schema
 
 
-def fits_strict(schema: Mapping[str, Any]) -> bool:
-    """Whether OpenAI takes `schema` with `strict: true`: every property required, no other allowed, plain keywords."""
-    return _is_object(schema) and _strict(schema, 0)
+class Strict(NamedTuple):
+    """A schema for strict mode: as it is sent, and the one before it was closed, which tells what a null means."""
+
+    sent: dict[str, Any]
+    meant: dict[str, Any]
+
+
+def strict_schema(schema: object, dialect: Dialect, notes: Notes, path: str) -> Strict | None:
+    """Return `schema` as strict mode takes it, None where it says what strict mode can't."""
+    unheard = Notes()
+    meant = clean_schema(
+        schema, dialect.but({"drop_schema_keywords": dialect.drop_schema_keywords | _LOOSE}), unheard, path
+    )
+    sent = closed(meant)
+    if sent is None:
+        return None
+    for note in unheard:
+        notes.add(*note)
+    return Strict(sent, meant)
 
 
 def _cached(schema: object, dialect: Dialect) -> _Clean:
@@ -71,39 +90,3 @@ def _clean(schema: object, dialect: Dialect) -> _Clean:
     walk = Walk(mapping(schema), dialect)
     cleaned = walk.root()
     return _Clean(cleaned, ", ".join(sorted(walk.lost)))
-
-
-# -- strict ---------------------------------------------------------------------------------------------------------
-# https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-
-_STRICT_KEYWORDS = frozenset({"type", "properties", "required", "additionalProperties", "items", "enum", "const"}) | {
-    *("anyOf", "$ref", "$defs", "definitions", "description", "title", "pattern", "format", "minimum", "maximum"),
-    *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems", "maxItems"),
-}
-_STRICT_DEPTH = 10
-
-
-def _strict(node: object, depth: int) -> bool:
-    if not isinstance(node, dict) or depth > _STRICT_DEPTH or not _STRICT_KEYWORDS.issuperset(node):
-        return False
-    if _is_object(node) and not _closed(node):
-        return False
-    return all(_strict(child, depth + 1) for child in _children(node))
-
-
-def _is_object(node: Mapping[str, Any]) -> bool:
-    kind = node.get("type")
-    return kind == "object" or "object" in items(kind) or "properties" in node
-
-
-def _closed(node: Mapping[str, Any]) -> bool:
-    required, properties = items(node.get("required")), mapping(node.get("properties"))
-    named = [name for name in required if isinstance(name, str)]
-    return node.get("additionalProperties") is False and len(named) == len(required) and set(named) == set(properties)
-
-
-def _children(node: Mapping[str, Any]) -> list[Any]:
-    children: list[Any] = [*mapping(node.get("properties")).values(), *items(node.get("anyOf"))]
-    for key in ("$defs", "definitions"):
-        children += mapping(node.get(key)).values()
-    return [*children, node["items"]] if "items" in node else children

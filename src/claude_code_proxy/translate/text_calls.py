@@ -36,7 +36,7 @@ class TextCalls(TextFilter):
         self._form: Form | None = None
         self._held = ""
         self._fenced = self._ticks = False
-        self._at_start = not plan.json_output
+        self._at_start = plan.json_shape is None
         self._gap = False
         self._promoted: list[ToolFragment] = []
         self._parsed = Calls(plan.tools)

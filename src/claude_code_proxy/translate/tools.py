@@ -20,7 +20,7 @@ from .dialect import Dialect
 from .names import legal_name
 from .notes import Notes
 from .plan import ToolFacts
-from .schemas import clean_schema, fits_strict
+from .schemas import clean_schema, strict_schema
 from .tool_changes import ToolChanges, read_tool_changes
 from .tool_choice import forced_server_tool, one_tool_only, translate_tool_choice
 from .toolset import ToolSet, flat, key_of
@@ -193,8 +193,9 @@ def _tool_set(tools: list[_Tool], selection: _Selection, dialect: Dialect, notes
         alias = _alias(function, dialect.name_length, facts, sent)
         if alias != function.name and not function.toolset:
             notes.add("tool-renamed", tool.path, alias)
-        functions.append(_function(tool, alias, dialect, notes))
-        facts[alias] = ToolFacts(name=function.name, schema=function.schema, toolset=function.toolset)
+        declared, meant = _function(tool, alias, dialect, notes)
+        functions.append(declared)
+        facts[alias] = ToolFacts(name=function.name, schema=meant, toolset=function.toolset)
         aliases[key_of(function.name, function.toolset)] = alias
     return ToolSet(
         functions=functions,
@@ -218,19 +219,22 @@ def _alias(function: Function, limit: int, taken: Mapping[str, Any], declared: s
     return alias
 
 
-def _function(tool: _Tool, alias: str, dialect: Dialect, notes: Notes) -> dict[str, Any]:
+def _function(tool: _Tool, alias: str, dialect: Dialect, notes: Notes) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Return the function for the backend, and the schema that its arguments are held against on the way back."""
     path = f"{tool.path}.input_schema"
     function: dict[str, Any] = {"name": alias}
     description = _description(tool, notes)
     if description:
         function["description"] = description
+    wants_strict = tool.declared.get("strict") is True
+    strict = strict_schema(tool.function.schema, dialect, notes, path) if wants_strict and dialect.strict_flag else None
+    if strict is not None:
+        function |= {"parameters": strict.sent, "strict": True}
+        return {"type": "function", "function": function}, strict.meant
+    if wants_strict:
+        notes.add("tool-strict", tool.path)
     function["parameters"] = clean_schema(tool.function.schema, dialect, notes, path)
-    if tool.declared.get("strict") is True:
-        if dialect.strict_flag and fits_strict(function["parameters"]):
-            function["strict"] = True
-        else:
-            notes.add("tool-strict", tool.path)
-    return {"type": "function", "function": function}
+    return {"type": "function", "function": function}, tool.function.schema
 
 
 def _description(tool: _Tool, notes: Notes) -> str:
