@@ -284,7 +284,7 @@ THOUGHTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("thought", THOUGHTS)
 @ANY_MODEL
 @pytest.mark.parametrize("called", [True, False], ids=["with a call", "without"])
-def test_hi_08_09_10_no_thinking_block_fails_a_request(
+def test_hi_08_no_thinking_block_fails_a_request_whatever_its_signature(
     backend: Backend, client: Client, thought: str, model: str, *, called: bool
 ) -> None:
     said = assistant(THOUGHTS[thought], "also", *([use("t", "Bash", command="x")] if called else []))

@@ -101,15 +101,27 @@ NAMES: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("asked", NAMES)
-@both
-def test_se_02_03_names_go_where_they_belong_and_come_back_as_asked(
-    backend: Backend, client: Client, asked: str, *, stream: bool
-) -> None:
+def goes_where_it_belongs(backend: Backend, client: Client, asked: str, *, stream: bool) -> None:
     backend.play([say("ja")])
     heard = client.ask(model=asked, stream=stream)
     assert backend.chats[0].model == NAMES[asked]
     assert heard.message["model"] == asked
+
+
+@pytest.mark.parametrize("asked", [name for name in NAMES if "[" in name or not name.lower().startswith("claude")])
+@both
+def test_se_02_a_name_is_asked_for_without_its_window_and_comes_back_as_asked(
+    backend: Backend, client: Client, asked: str, *, stream: bool
+) -> None:
+    goes_where_it_belongs(backend, client, asked, stream=stream)
+
+
+@pytest.mark.parametrize("asked", [name for name in NAMES if "claude" in name.lower() or name == "haiku"])
+@both
+def test_se_03_every_name_of_a_claude_has_its_tier(
+    backend: Backend, client: Client, asked: str, *, stream: bool
+) -> None:
+    goes_where_it_belongs(backend, client, asked, stream=stream)
 
 
 # -- SE-04: keys ----------------------------------------------------------------------------------------------------
