@@ -7,11 +7,13 @@ Source of the fields: translation reference, sections 2.2, 3 and 5.2, and the re
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from ..wire.json_scan import is_too_deep
 from ..wire.shapes import count, items, mapping, text
@@ -31,6 +33,7 @@ from .deltas import (
 )
 from .dialect import Dialect
 from .failure import failure_of
+from .halves import whole_but_ends
 from .usage import read_usage
 
 STOP_REASONS: Mapping[str, str] = {
@@ -80,9 +83,40 @@ def read_chunk(payload: bytes, dialect: Dialect) -> list[Delta]:
     if payload.strip() in _DONE:
         return [Ended()]
     try:
-        return [delta for one in _objects(_read(payload)) for delta in _chunk(one, dialect, ("delta", "message"))]
+        deltas = _deltas(_read(payload), dialect)
     except _UNREADABLE:
         return [Failed(failure_of("The backend sent a chunk that is not JSON."))]
+    return _with_halves(deltas, payload, dialect) if _is_halved(payload) else deltas
+
+
+def _deltas(value: object, dialect: Dialect) -> list[Delta]:
+    return [delta for one in _objects(value) for delta in _chunk(one, dialect, ("delta", "message"))]
+
+
+def _is_halved(payload: bytes) -> bool:
+    """Whether there is an escape that stands for half a character and has no other half."""
+    if b"\\ud" not in payload and b"\\uD" not in payload:
+        return False
+    return any(len(escape.group()) == len(rb"\ud83d") for escape in _ESCAPES.finditer(payload))
+
+
+def _with_halves(deltas: list[Delta], payload: bytes, dialect: Dialect) -> list[Delta]:
+    """Return a chunk's deltas with the halves of characters its texts begin or end in, for `halves` to join."""
+    try:
+        halved = _deltas(json.loads(payload.decode("utf-8", "replace"), strict=False), dialect)
+    except (ValueError, RecursionError):
+        return deltas
+    pairs = zip(deltas, halved, strict=True) if len(deltas) == len(halved) else ()
+    return [_halved(delta, other) for delta, other in pairs] or deltas
+
+
+def _halved(delta: Delta, halved: Delta) -> Delta:
+    """Take over the text of the same delta read with its halves, nothing else."""
+    if isinstance(delta, Text | Thinking | Refusal) and type(halved) is type(delta):
+        return structs.replace(delta, text=whole_but_ends(halved.text))
+    if isinstance(delta, ToolFragment) and isinstance(halved, ToolFragment):
+        return structs.replace(delta, arguments=whole_but_ends(halved.arguments))
+    return delta
 
 
 def read_answer(body: bytes, dialect: Dialect) -> list[Delta]:

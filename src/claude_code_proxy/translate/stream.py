@@ -21,6 +21,7 @@ from .dialect import Dialect
 from .fastpath import TokenPath
 from .filters import Filters
 from .fold import Fold
+from .halves import Halves
 from .notes import Notes
 from .plan import Plan
 from .writer import Writer
@@ -40,6 +41,7 @@ class StreamTranslator:
         self.notes = notes if notes is not None else Notes()
         self._dialect = dialect
         self._decoder = Decoder()
+        self._halves = Halves()
         self._filters = Filters(dialect, plan, self.notes)
         self.writer = Writer(plan, self.notes, message_id=message_id)
         self._tokens = TokenPath(partial(read_chunk, dialect=dialect), self._filters.watches)
@@ -113,7 +115,7 @@ class StreamTranslator:
 
     def _one(self, payload: bytes) -> list[Event]:
         known = self._tokens.fragment(payload)
-        deltas: list[Delta] = [known] if known else read_chunk(payload, self._dialect)
+        deltas: list[Delta] = self._halves.join([known] if known else read_chunk(payload, self._dialect))
         events = self.writer.write(self._filters.feed(deltas))
         if self.writer.ended or self._filters.stopped or self.writer.failure is not None:
             return events + self._end()
@@ -141,7 +143,8 @@ class StreamTranslator:
         if self.done:
             return []
         self.done = True
-        return self.writer.write(self._filters.flush()) + self.writer.finish()
+        rest = self._filters.feed(self._halves.flush()) + self._filters.flush()
+        return self.writer.write(rest) + self.writer.finish()
 
 
 def read_whole(
