@@ -10,6 +10,7 @@ from ..wire.shapes import text
 from .deltas import Thinking, ThinkingState
 from .envelope import Envelope, digest, seal
 from .grammar import State
+from .snapshots import Snapshots
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -23,6 +24,8 @@ class ThinkingBlocks:
         self._writer = writer
         self._field = "reasoning_content"
         self._text: list[str] = []
+        self._said = Snapshots()
+        self._said_in = ""
         self._details = Details()
         self._calls: dict[str, str] = {}
 
@@ -32,16 +35,27 @@ class ThinkingBlocks:
         writer.characters += len(delta.text)
         if self._hidden() or not delta.text:
             return
-        if writer.state is not State.THINKING:
-            self._open()
-        self._field = delta.field
-        self.remember(delta.text)
-        if writer.plan.show_thinking:
-            writer.delta(ThinkingDelta(delta.text))
+        fresh = delta.text
+        if delta.field == _DETAILS:
+            fresh = self._said.add(delta.text, repeats=self._said_in not in ("", _DETAILS))
+        else:
+            self._said.keep(fresh)
+            self._said_in = delta.field
+        if fresh:
+            if writer.state is not State.THINKING:
+                self._open()
+            self._field = delta.field
+            self._show(fresh)
 
     def remember(self, thought: str) -> None:
-        """Keep a piece of reasoning for the signature."""
+        """Keep a piece of reasoning for the signature, which was sent without this writer."""
+        self._said.keep(thought)
         self._text.append(thought)
+
+    def _show(self, thought: str) -> None:
+        self._text.append(thought)
+        if self._writer.plan.show_thinking:
+            self._writer.delta(ThinkingDelta(thought))
 
     def state(self, delta: ThinkingState) -> None:
         """Keep opaque state for the envelope."""
@@ -61,6 +75,9 @@ class ThinkingBlocks:
     def sign(self) -> None:
         """Send the signature of the open block and begin a new envelope."""
         plan = self._writer.plan
+        waiting = self._said.rest()
+        if waiting:
+            self._show(waiting)
         thought = "".join(self._text)
         envelope = Envelope(
             backend=plan.backend,
@@ -84,6 +101,7 @@ class ThinkingBlocks:
         return self.hidden
 
 
+_DETAILS = "reasoning_details"
 _JOINED = ("text", "summary", "data")
 
 
@@ -121,7 +139,7 @@ class _Detail:
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._fields: dict[str, Any] = {}
-        self._pieces: dict[str, list[str]] = {}
+        self._pieces: dict[str, Snapshots] = {}
 
     def is_text_of(self, kind: str) -> bool:
         return kind == self._kind and "index" not in self._fields and "data" not in self._fields
@@ -134,10 +152,12 @@ class _Detail:
         """Text is joined; of everything else the last value that is one stays."""
         for key, value in piece.items():
             if key in _JOINED and isinstance(value, str):
-                self._pieces.setdefault(key, []).append(value)
+                known = self._pieces.setdefault(key, Snapshots())
+                take = known.keep if key == "data" else known.add
+                take(value)
                 self._fields[key] = ""
             elif value is not None or key not in self._fields:
                 self._fields[key] = value
 
     def whole(self) -> dict[str, Any]:
-        return self._fields | {key: "".join(pieces) for key, pieces in self._pieces.items()}
+        return self._fields | {key: pieces.whole() for key, pieces in self._pieces.items()}
