@@ -66,12 +66,14 @@ class Counter:
     def _message(self, message: Mapping[str, Any]) -> int:
         tokens = _PER_MESSAGE + self._content(message.get("content"))
         if message.get("role") == "tool":
-            tokens += _PER_RESULT
+            return tokens + _PER_RESULT
         for call in items(message.get("tool_calls")):
             tokens += self._call(mapping(mapping(call).get("function")))
         for field in ("reasoning_content", "reasoning"):
             tokens += self.text(text(message.get(field)))
-        return tokens + sum(self._detail(mapping(detail)) for detail in items(message.get("reasoning_details")))
+        for detail in items(message.get("reasoning_details")):
+            tokens += self._detail(mapping(detail))
+        return tokens
 
     def _content(self, content: object) -> int:
         if isinstance(content, str):

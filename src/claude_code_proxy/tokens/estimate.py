@@ -85,9 +85,13 @@ def estimate(text: str) -> int:
         return 0
     classes = b" " + text.encode("utf-8", "surrogatepass").translate(_CLASS, _CONTINUATION)
     patterns = _ANY_TEXT if text.isascii() else _ANY_TEXT + _BEYOND_ASCII
-    total = sum(weight * classes.count(pattern) for pattern, weight in patterns)
-    total += sum(weight * classes.translate(view).count(pattern) for view, pattern, weight in _SPACING)
-    total += sum(_runs(classes.translate(run.view), run) for run in _RUNS)
+    total = 0.0
+    for pattern, weight in patterns:
+        total += weight * classes.count(pattern)
+    for view, pattern, weight in _SPACING:
+        total += weight * classes.translate(view).count(pattern)
+    for run in _RUNS:
+        total += _runs(classes.translate(run.view), run)
     return max(1, round(total), len(classes) // _SPARSEST)
 
 
@@ -96,5 +100,6 @@ def _runs(view: bytes, run: _Run) -> float:
     if not runs:
         return 0.0
     total = runs * run.start
-    total += sum(weight * view.count(b" " + run.member * length) for length, weight in run.longer)
+    for length, weight in run.longer:
+        total += weight * view.count(b" " + run.member * length)
     return total + run.beyond * max(0, view.count(run.member) - run.paid * runs)

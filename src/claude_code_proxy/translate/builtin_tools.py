@@ -28,6 +28,8 @@ class Function(NamedTuple):
 def builtin_functions(tool: Mapping[str, Any]) -> list[Function] | None:
     """Return the functions an Anthropic-defined client tool stands for, None when `tool` is none."""
     kind = text(tool.get("type"))
+    if not kind:
+        return None
     for prefix, build in _BUILDERS.items():
         if kind.startswith(prefix):
             return build(tool, kind.removeprefix(prefix))

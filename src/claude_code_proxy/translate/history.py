@@ -154,13 +154,17 @@ def _role(message: Mapping[str, Any]) -> str:
 
 def _blocks(content: object, path: str, notes: Notes) -> Iterable[Block]:
     parts = [content] if isinstance(content, str) else items(content)
-    spaced = any(mapping(item).get("citations") for item in parts)  # they cut one text, and white space ends paragraphs
+    spaced = any(map(_is_cited, parts))  # citations cut one text, and white space ends paragraphs
     for number, item in enumerate(parts):
         block = {"type": "text", "text": item} if isinstance(item, str) else mapping(item)
         if _says_nothing(block, spaced=spaced):
             notes.add("history-empty", f"{path}.content.{number}")
         else:
             yield _plain(block)
+
+
+def _is_cited(block: object) -> bool:
+    return isinstance(block, dict) and bool(block.get("citations"))
 
 
 def _says_nothing(block: Block, *, spaced: bool) -> bool:

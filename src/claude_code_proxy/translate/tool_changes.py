@@ -71,9 +71,6 @@ def _blocks(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             block = mapping(item)
             yield block
             content = block.get("content")
-            inner = (
-                *items(content),
-                *items(mapping(content).get("tool_references")),
-                *items(block.get("tool_changes")),
-            )
-            yield from (mapping(part) for part in inner)
+            yield from map(mapping, items(content))
+            yield from map(mapping, items(mapping(content).get("tool_references")))
+            yield from map(mapping, items(block.get("tool_changes")))

@@ -7,6 +7,7 @@ in the order of loading, so that prefix caches live.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from ..wire.shapes import items, mapping, text
 from .builtin_tools import Function, builtin_functions
 from .dialect import Dialect
 from .names import legal_name
-from .notes import Notes
+from .notes import Note, Notes
 from .plan import ToolFacts
 from .schemas import clean_schema, strict_schema
 from .tool_changes import ToolChanges, read_tool_changes
@@ -53,8 +54,51 @@ class _Tool(NamedTuple):
 def translate_tools(
     request: Mapping[str, Any], dialect: Dialect, notes: Notes, referenced: frozenset[str] = frozenset()
 ) -> ToolSet:
-    """Return the tools of `request`; a deferred one is sent once the messages, `referenced` or a choice name it."""
+    """Return the tools of `request`; a deferred one is sent once the messages, `referenced` or a choice name it.
+
+    A session declares the same tools in every turn, so that the result is kept; it is shared: read it only.
+    """
     changes = read_tool_changes(request)
+    if not (request.get("tools") or request.get("tool_choice") or changes.added):
+        return ToolSet(limit=dialect.name_length, history=changes.history)
+    key = _key(request, changes, referenced, dialect)
+    known = _kept.get(key) if key else None
+    if known is None:
+        noted = Notes()
+        known = _Kept(_translated(request, dialect, noted, changes, referenced), tuple(noted))
+        if key:
+            if len(_kept) >= _MOST_KEPT:
+                del _kept[next(iter(_kept))]
+            _kept[key] = known
+    for note in known.notes:
+        notes.add(*note)
+    return known.tools
+
+
+class _Kept(NamedTuple):
+    """Tools translated before, and what was noted."""
+
+    tools: ToolSet
+    notes: tuple[Note, ...]
+
+
+_kept: dict[bytes, _Kept] = {}
+_MOST_KEPT = 64  # lists of tools: each subagent of a session has its own
+_LARGEST_KEPT = 256 * 1024  # bytes
+
+
+def _key(request: Mapping[str, Any], changes: ToolChanges, referenced: frozenset[str], dialect: Dialect) -> bytes:
+    """Return what the result depends on, as a hash; b"" for tools not to be kept."""
+    try:
+        facts = _encode((request.get("tools"), request.get("tool_choice"), changes, sorted(referenced), dialect))
+    except (ValueError, TypeError, RecursionError):  # lone surrogates, or nested beyond any use
+        return b""
+    return hashlib.blake2b(facts, digest_size=16).digest() if len(facts) <= _LARGEST_KEPT else b""
+
+
+def _translated(
+    request: Mapping[str, Any], dialect: Dialect, notes: Notes, changes: ToolChanges, referenced: frozenset[str]
+) -> ToolSet:
     wanted = ({*changes.referenced, *referenced} | {_forced(request)}) - {""}
     selection = _Selection(changes, frozenset(wanted), notes, searched=_is_searched(request))
     for path, declared in _declared(request, changes):

@@ -20,8 +20,11 @@ REQUIRED = "Field required"
 
 
 class _Kind(NamedTuple):
+    """What a field may hold. type: values of exactly this type fit without a closer look."""
+
     fits: Callable[[Any], bool]
     message: str
+    type: object = None
 
 
 def _is_number(value: object) -> bool:
@@ -32,15 +35,15 @@ def _is_whole(value: Any) -> bool:
     return _is_number(value) and value == int(value)
 
 
-_STRING = _Kind(lambda value: isinstance(value, str), "Input should be a valid string")
+_STRING = _Kind(lambda value: isinstance(value, str), "Input should be a valid string", str)
 _NAME = _Kind(lambda value: isinstance(value, str) and value != "", "Input should be a string that is not empty")
-_BOOLEAN = _Kind(lambda value: isinstance(value, bool), "Input should be a valid boolean")
-_OBJECT = _Kind(lambda value: isinstance(value, dict), "Input should be an object")
-_LIST = _Kind(lambda value: isinstance(value, list), "Input should be a valid list")
-_INTEGER = _Kind(_is_whole, "Input should be a valid integer")
+_BOOLEAN = _Kind(lambda value: isinstance(value, bool), "Input should be a valid boolean", bool)
+_OBJECT = _Kind(lambda value: isinstance(value, dict), "Input should be an object", dict)
+_LIST = _Kind(lambda value: isinstance(value, list), "Input should be a valid list", list)
+_INTEGER = _Kind(_is_whole, "Input should be a valid integer", int)
 _LIMIT = _Kind(lambda value: _is_whole(value) and value >= 0, "Input should be an integer of at least 0")
-_NUMBER = _Kind(_is_number, "Input should be a valid number")
-_CONTENT = _Kind(lambda value: isinstance(value, (str, list)), "Input should be a string or a list of blocks")
+_NUMBER = _Kind(_is_number, "Input should be a valid number", int)
+_CONTENT = _Kind(lambda value: isinstance(value, (str, list)), "Input should be a string or a list of blocks", str)
 
 _FIELDS: Mapping[str, _Kind] = {
     "model": _NAME,
@@ -62,6 +65,8 @@ _FIELDS: Mapping[str, _Kind] = {
 }
 
 _ROLE, _TYPE = {"role": _STRING}, {"type": _STRING}
+
+_TOOL = {"type": _STRING, "name": _NAME, "description": _STRING, "input_schema": _OBJECT}
 
 _NESTED: Mapping[str, Mapping[str, _Kind]] = {
     "tool_choice": {"type": _STRING, "name": _NAME, "disable_parallel_tool_use": _BOOLEAN},
@@ -91,7 +96,6 @@ _SOURCES: Mapping[str, Mapping[str, _Kind]] = {
     "content": {"content": _CONTENT},
 }
 
-_CONTAINERS = frozenset({dict, list})  # exactly what a JSON decoder makes
 _RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
 
 
@@ -109,7 +113,8 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
             _refuse(name, REQUIRED)
     _check_fields(request, _FIELDS, "")
     for name, fields in _NESTED.items():
-        _check_fields(request.get(name, {}), fields, f"{name}.")
+        if name in request:
+            _check_fields(request[name], fields, f"{name}.")
     if not counting:
         _check_kind_of_answer(request)
     _check_strings(request)
@@ -129,8 +134,8 @@ def _check_depth(body: dict[str, Any]) -> None:
         level = [
             child
             for value in level
-            for child in (value.values() if isinstance(value, dict) else value)
-            if type(child) in _CONTAINERS
+            for child in (value.values() if type(value) is dict else value)
+            if type(child) is dict or type(child) is list  # exactly what a JSON decoder makes
         ]
         if not level:
             return
@@ -140,15 +145,17 @@ def _check_depth(body: dict[str, Any]) -> None:
 def _check_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
     for name, kind in fields.items():
         found = value.get(name)
-        if found is not None and not kind.fits(found):
+        if found is not None and type(found) is not kind.type and not kind.fits(found):
             _refuse(f"{prefix}{name}", kind.message)
 
 
 def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
-    for name in fields:
-        if value.get(name) is None:
+    for name, kind in fields.items():
+        found = value.get(name)
+        if found is None:
             _refuse(f"{prefix}{name}", REQUIRED)
-    _check_fields(value, fields, prefix)
+        if type(found) is not kind.type and not kind.fits(found):
+            _refuse(f"{prefix}{name}", kind.message)
 
 
 def _check_strings(request: Mapping[str, Any]) -> None:
@@ -241,6 +248,6 @@ def _check_tools(request: Mapping[str, Any]) -> None:
 def _check_tool(tool: object, path: str) -> None:
     if not isinstance(tool, dict):
         _refuse(path, _OBJECT.message)
-    _check_fields(tool, {"type": _STRING, "name": _NAME, "description": _STRING, "input_schema": _OBJECT}, f"{path}.")
+    _check_fields(tool, _TOOL, f"{path}.")
     if tool.get("type") in {None, "custom"} and tool.get("name") is None:
         _refuse(f"{path}.name", REQUIRED)  # toolsets have none
