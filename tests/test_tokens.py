@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.languages import DECLARATION
 from tests.recorded import WHERE, chat_exchanges, corpus_root
 
 from claude_code_proxy.tokens.count import Counter
@@ -76,6 +77,36 @@ CHINESE = "代理位于客户端和模型之间。它读取每个请求，用后
 def test_the_estimate_is_near_what_o200k_counts(text, o200k, percent):
     """o200k: counted once with a real vocabulary."""
     assert abs(estimate(text) / o200k - 1) <= percent / 100
+
+
+@pytest.mark.parametrize("language", DECLARATION)
+def test_the_estimate_is_near_what_o200k_counts_in_any_language(language):
+    tokens, declaration = DECLARATION[language]
+    assert abs(estimate(declaration) / tokens - 1) <= 0.2
+
+
+def test_over_all_languages_the_estimate_errs_by_less_than_a_fourteenth():
+    errors = [abs(estimate(text) / tokens - 1) for tokens, text in DECLARATION.values()]
+    assert sum(errors) / len(errors) <= 0.07
+
+
+TABLE = "┌──────────┬────────────────┐\n" + "│ size     │ of all streams │\n├──────────┼────────────────┤\n" * 12
+TREE = "├── src\n│   ├── main.py\n│   │   └── cache_test.ts\n│   └── docs\n└── build.md\n" * 10
+SMILES = "🚀 Start the server: 🔥 cache ✅\n😀😂🥰 token 👍🏽 stream ⚠️\n" * 10
+BASE64 = base64.b64encode(zlib.compress(PROSE.encode() * 3 + CODE.encode() + GERMAN.encode())).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "o200k"),
+    [
+        pytest.param(TABLE, 226, id="a table of box drawing"),
+        pytest.param(TREE, 360, id="a tree of box drawing"),
+        pytest.param(SMILES, 240, id="emoji"),
+        pytest.param(BASE64, 493, id="base64"),
+    ],
+)
+def test_the_estimate_is_near_what_o200k_counts_of_what_is_no_language(text, o200k):
+    assert abs(estimate(text) / o200k - 1) <= 0.15
 
 
 def test_nothing_has_no_tokens_and_anything_has_one():
