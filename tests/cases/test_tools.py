@@ -421,6 +421,17 @@ def test_to_08_what_only_a_server_could_search_is_sent_at_once(
 
 
 @pytest.mark.parametrize("kind", SERVERS_SEARCH)
+def test_to_08_a_search_that_is_demanded_has_found_everything(backend: Backend, client: Client, kind: str) -> None:
+    backend.play([say("geht")])
+    name = kind.removesuffix("_20251119")
+    choice = {"type": "tool", "name": name}
+    heard = client.ask(tools=[{"type": kind, "name": name}, *deferred(3)], tool_choice=choice)
+    assert [block["type"] for block in heard.content] == ["text"]
+    assert len(backend.chats[0].tools) == 3
+    assert "not available" not in backend.chats[0].text()
+
+
+@pytest.mark.parametrize("kind", SERVERS_SEARCH)
 def test_to_08_a_search_the_server_made_earlier_goes_on(backend: Backend, client: Client, kind: str) -> None:
     name = kind.removesuffix("_20251119")
     searched = assistant(

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..wire.shapes import items, mapping, text
 from .tool_choice import forced_server_tool
-from .toolset import ToolSet
+from .toolset import TOOL_SEARCH, ToolSet
 
 _RESULTS: Mapping[str, str] = {
     "web_search": "web_search_tool_result",
@@ -40,7 +40,8 @@ def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str
     name = forced_server_tool(request, tools)
     if not name and tools.server_tools and not tools.functions and not tools.left_out:
         name = tools.server_tools[0]
-    if name not in _RESULTS:
+    found_anyway = name.startswith(TOOL_SEARCH) and tools.functions  # every tool it could find is there
+    if name not in _RESULTS or found_anyway:
         return (), ""
     query = _last_words(request)
     kind = _RESULTS[name]

@@ -24,7 +24,7 @@ from .plan import ToolFacts
 from .schemas import clean_schema, strict_schema
 from .tool_changes import ToolChanges, read_tool_changes
 from .tool_choice import forced_server_tool, one_tool_only, translate_tool_choice
-from .toolset import ToolSet, flat, key_of
+from .toolset import TOOL_SEARCH, ToolSet, flat, key_of
 
 __all__ = [
     "ToolSet",
@@ -36,7 +36,6 @@ __all__ = [
 
 _SERVER = re.compile(r"(web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset)(_|$)")
 _ADDED = "messages.tool_addition"
-_TOOL_SEARCH = "tool_search_tool"
 _PLACEHOLDER = "deferredtoolplaceholder"  # Claude Code's, always deferred, never to be called
 
 _encode = msgspec.json.Encoder().encode
@@ -120,7 +119,7 @@ def _declared(request: Mapping[str, Any], changes: ToolChanges) -> Iterator[tupl
 
 def _is_searched(request: Mapping[str, Any]) -> bool:
     """Whether Anthropic's servers would search the deferred tools: a backend can't, so it gets them all."""
-    return any(text(mapping(tool).get("type")).startswith(_TOOL_SEARCH) for tool in items(request.get("tools")))
+    return any(text(mapping(tool).get("type")).startswith(TOOL_SEARCH) for tool in items(request.get("tools")))
 
 
 def _in_order_of_loading(tools: list[_Tool], changes: ToolChanges) -> list[_Tool]:

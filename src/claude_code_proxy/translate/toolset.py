@@ -9,6 +9,9 @@ import msgspec
 from .names import legal_name
 from .plan import ToolFacts
 
+TOOL_SEARCH = "tool_search_tool"
+"""Begins the types and names of Anthropic's searches for deferred tools."""
+
 
 class ToolSet(msgspec.Struct, frozen=True):
     """The tools of one request.
