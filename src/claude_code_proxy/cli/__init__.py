@@ -35,9 +35,12 @@ def _default(
     _show: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Without any configuration: set up without questions, then serve.")
+    ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        serve_command()
+        launching.serve_or_set_up(yes=yes)
 
 
 @app.command("serve")

@@ -12,6 +12,8 @@ Profile = Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to u
 def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
     app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run_command)
+    app.command("setup")(setup_command)
+    app.command("init", hidden=True)(setup_command)
     app.command("env")(env_command)
     app.command("settings")(settings_command)
 
@@ -27,8 +29,11 @@ def run_command(
     The proxy takes a free port and a random key and ends with Claude Code, whose exit code is passed on. Nothing is
     changed: no file of Claude Code's, no shell profile; a log is kept.
     """
-    from .run import run  # noqa: PLC0415 - a serving process needs none of it
+    from .first_time import set_up_first  # noqa: PLC0415 - a serving process needs none of it
+    from .run import run  # noqa: PLC0415 - as above
 
+    if set_up_first() is False:
+        raise typer.Exit(1)
     raise typer.Exit(run(context.args, profile=profile, program=claude, quiet=quiet))
 
 
@@ -59,3 +64,53 @@ def settings_command(
     from .connect import settings  # noqa: PLC0415 - as above
 
     raise typer.Exit(settings(client=client, url=url, as_data=as_json))
+
+
+def setup_command(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what suits most, and say what.")] = False,
+    file: Annotated[str, typer.Option(help="The file to write, in place of your own configuration.")] = "",
+    start: Annotated[
+        str, typer.Option(help="What to start then: run, serve or none. By default you are asked; with --yes none.")
+    ] = "",
+) -> None:
+    """Find keys and local servers, choose models, try them, and write a configuration.
+
+    Keys in the environment stay there: the file names the variable. A key you type is kept in the file, which only you
+    can read. A file that is there already is kept beside it.
+    """
+    from .setup import setup, what_next  # noqa: PLC0415 - as above
+
+    if start not in {"", "run", "serve", "none"}:
+        raise typer.BadParameter("it takes run, serve or none", param_hint="--start")
+    code = setup(yes=yes, file=file)
+    if code:
+        raise typer.Exit(code)
+    begin(start or (what_next() if not yes else "none"))
+
+
+def serve_or_set_up(*, yes: bool) -> None:
+    """What the program does without a command: serve, after a person has said on which backend."""
+    from .first_time import set_up_first  # noqa: PLC0415 - as above
+
+    done = set_up_first(yes=yes)
+    if done is False:
+        raise typer.Exit(1)
+    if done and not yes:
+        from .setup import what_next  # noqa: PLC0415 - as above
+
+        begin(what_next() or "none")
+    else:
+        begin("serve")
+
+
+def begin(what: str) -> None:
+    """Start Claude Code (`run`), the proxy (`serve`) or nothing, and exit with its code."""
+    if what == "run":
+        from .run import run  # noqa: PLC0415 - as above
+
+        raise typer.Exit(run([]))
+    if what == "serve":
+        from .serve import serve  # noqa: PLC0415 - as above
+
+        raise typer.Exit(serve({}))
+    typer.echo("Start Claude Code on it with `claude-code-proxy run`, the proxy with `claude-code-proxy`.", err=True)
