@@ -73,7 +73,7 @@ def id_in(data: bytes) -> str:
     for payload in payloads[:2]:  # some servers open with a chunk that only says who they are
         try:
             found = msgspec.json.decode(payload, type=_Named).id
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if found:
             return found[:_LONGEST]

@@ -7,11 +7,13 @@ connecting, TLS, the pool, and reading the response.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -64,11 +66,23 @@ class Form:
         return b"%b%d\r\n\r\n" % (self._head, length)
 
 
+class _Protocol(ResponseHandler):
+    """A connection whose body ends when its framing breaks; aiohttp's own would wait for what can't come."""
+
+    def set_exception(self, exc: Any, *cause: Any) -> None:
+        """End the connection with an error, and the body that is being read."""
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the framing of the response is broken"))
+        super().set_exception(exc, *cause)
+
+
 class Pool(aiohttp.TCPConnector):
     """Connections that know whether they were used before."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._factory: Any = functools.partial(_Protocol, loop=self._loop)
         self._fresh: WeakSet[Any] = WeakSet()
 
     async def _create_connection(self, *request: Any) -> Any:
