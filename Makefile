@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test check format e2e bench docker-steps requirements clean
+.PHONY: docs help demo test check format e2e faults bench docker-steps requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -33,6 +33,9 @@ format: $(VENV)/.dev  ## Format, and mend what the linter can mend
 
 e2e: $(VENV)/.demo  ## The real clients: Claude Code, the SDKs, the embedded model (needs node and npm)
 	@$(PY) -m pytest -m e2e $(ARGS)
+
+faults: $(VENV)/.dev  ## Every fault in every phase before a real proxy; writes the table in docs/reliability.md
+	@$(PY) -m tests.faults
 
 bench: $(VENV)/.dev  ## This proxy and its peers side by side; writes docs/performance.md (BENCH_QUICK=1: short, writes nothing)
 	@$(PY) -m bench

@@ -136,7 +136,12 @@ def test_a_stream_that_is_none_is_a_failure_and_no_message(body: bytes, way: Way
 
 
 def test_an_event_cut_off_behind_the_finish_reason_is_no_loss() -> None:
-    for rest in (b'data: {"choices":[],"usa', b"data: [DO", b"data: {"):
+    for rest in (
+        b'data: {"choices":[],"usa',
+        b"data: [DO",
+        b"data: {",
+        b'data: {"choices":[],"usage":{"prompt_tokens":5}',
+    ):
         assert hear(stream(HI, STOP, done=False) + rest).lines[-1] == "message_stop"
     assert hear(stream(HI, STOP, done=False) + b'data: {"error":{"message":"no"}}').failure is not None
 

@@ -85,7 +85,7 @@ class StreamTranslator:
             return []
         rest = self._decoder.finish()
         if self.finishing:  # what is cut off behind the finish reason is no loss
-            rest = [payload for payload in rest if payload.rstrip().endswith(b"}")]
+            rest = [payload for payload in rest if _is_json(payload)]
         return self._write(rest) + self._end()
 
     def whole_events(self, body: bytes) -> list[Event]:
@@ -145,6 +145,14 @@ class StreamTranslator:
         self.done = True
         rest = self._filters.feed(self._halves.flush()) + self._filters.flush()
         return self.writer.write(rest) + self.writer.finish()
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def read_whole(
