@@ -66,6 +66,8 @@ CONTRACT = {
     "CONFIG_PROFILE": "",
     "DEFAULT_BACKEND": "",
     "RECORD_DIR": "",
+    "METRICS": "on",
+    "TRACES": "off",
     "RECORD": "failures",
 }
 

@@ -67,9 +67,12 @@ class Channel:
 
     async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:
         """Send a whole JSON response."""
-        data = _json(body)
+        await self.whole(status, _json(body), "application/json", headers)
+
+    async def whole(self, status: int, data: bytes, kind: str, headers: Mapping[str, str] = {}) -> None:
+        """Send a whole response. kind: its content type."""
         self.ended = True
-        await self._start(status, {"content-type": "application/json", "content-length": str(len(data)), **headers})
+        await self._start(status, {"content-type": kind, "content-length": str(len(data)), **headers})
         await self._send({"type": "http.response.body", "body": data})
 
     async def fail(self, error: ProxyError) -> None:

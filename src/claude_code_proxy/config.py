@@ -75,6 +75,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_format: str = "text"
     request_log: bool = True
+    metrics: bool = True
+    traces: bool = False
     record_dir: str = ""
     record: str = "failures"
     request_log_size: int = 20 * 1024 * 1024
@@ -145,6 +147,8 @@ def load(
         host=host,
         workers=workers,
         request_log=value["REQUEST_LOG"] == "on",
+        metrics=value["METRICS"] == "on",
+        traces=value["TRACES"] == "on",
         record_dir=value["RECORD_DIR"],
         record=value["RECORD"],
         request_log_size=value["REQUEST_LOG_MB"] * 1024 * 1024,

@@ -81,6 +81,7 @@ async def root(call: Call) -> None:
                 "models": "/v1/models",
                 "health": "/health",
                 "test_connection": "/test-connection",
+                "metrics": "/metrics",
             },
         },
     )

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from .config import Config
+from .journal.board import board_folder
 from .journal.journal import Journal, Keeper
 from .journal.log_file import LogFile, log_path
 
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 
 def journal_for(config: Config, state: Path | None) -> Journal:
     """Return the journal of a serving process. state: the directory for what is kept, None where there is none."""
-    return Journal(_keepers(config, state), _recorder(config) if config.record_dir else None)
+    folder = board_folder(state) if state is not None and config.workers > 1 else None
+    return Journal(_keepers(config, state), _recorder(config) if config.record_dir else None, folder)
 
 
 def secrets_of(config: Config) -> Iterator[str]:
@@ -43,3 +47,15 @@ def _recorder(config: Config) -> Recorder:
 def _keepers(config: Config, state: Path | None) -> Iterator[Keeper]:
     if state is not None and config.request_log:
         yield LogFile(log_path(state), config.request_log_size)
+    if config.traces:
+        yield from _traces()
+
+
+def _traces() -> Iterator[Keeper]:
+    try:
+        from .journal.traces import Traces  # noqa: PLC0415 - an extra
+    except ImportError:
+        missing = "TRACES is on, but nothing is traced: pip install 'claude-code-proxy[otel]' adds what is missing"
+        structlog.get_logger().error(missing)
+        return
+    yield Traces()

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import handlers
+from . import handlers, pages
 from .backends.learned import Learned
 from .channel import Channel
 from .config import Config
@@ -33,6 +33,7 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/messages": {"POST": handlers.messages},
     "/v1/messages/count_tokens": {"POST": handlers.count_tokens},
     "/v1/models": {"GET": handlers.models},
+    "/metrics": {"GET": pages.metrics},
 }
 _OPEN = frozenset({"/", "/v1", "/health"})  # what anybody may ask: it says nothing of use to a stranger
 

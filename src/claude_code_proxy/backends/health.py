@@ -53,6 +53,12 @@ class Health:
         latest = max(times)
         return latest if latest > now else 0.0
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether a circuit is open: some model of this backend failed so often that others are asked first."""
+        now = time.monotonic()
+        return any(circuit.until > now for circuit in self._circuits.values())
+
     @contextmanager
     def asking(self, model: str, key: str) -> Iterator[None]:
         """Learn from what is asked within this block."""

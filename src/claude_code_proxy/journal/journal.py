@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..observe import log_exchange
 from ..record import Record
+from .board import Board, Sheet
+from .tally import Tally, Totals
 
 
 class Keeper(Protocol):
@@ -32,11 +35,19 @@ class Recorder(Keeper, Protocol):
 
 
 class Journal:
-    """Hears of requests. running: those under way, by id, the oldest first."""
+    """Hears of requests.
 
-    def __init__(self, keepers: Iterable[Keeper] = (), recorder: Recorder | None = None) -> None:
+    running: those under way, by id, the oldest first. folder: where the workers of one proxy tell each other what they
+    know, None for a proxy that is one process.
+    """
+
+    def __init__(
+        self, keepers: Iterable[Keeper] = (), recorder: Recorder | None = None, folder: Path | None = None
+    ) -> None:
         self.running: dict[str, Record] = {}
-        self._keepers = (*keepers, *([recorder] if recorder is not None else []))
+        self._tally = Tally()
+        self._board = Board(folder, self._sheet) if folder is not None else None
+        self._keepers: tuple[Keeper, ...] = (self._tally, *keepers, *([recorder] if recorder is not None else []))
         self._recorder = recorder
 
     def recording(self, record: Record) -> Any:
@@ -47,6 +58,7 @@ class Journal:
     def following(self, record: Record) -> Iterator[None]:
         """Follow one request within this block; `record` says at its end what happened."""
         self.running[record.id] = record
+        self._tell()
         try:
             yield
         finally:
@@ -54,8 +66,26 @@ class Journal:
             log_exchange(record)
             for keeper in self._keepers:
                 keeper.add(record)
+            self._tell()
+
+    def totals(self) -> Totals:
+        """Return what was counted, by all workers."""
+        others = list(self._board.others()) if self._board is not None else []
+        totals = self._tally.totals.merged(sheet.totals for sheet in others)
+        totals.counts["in_flight",] = len(self.running) + sum(len(sheet.running) for sheet in others)
+        return totals
+
+    def _tell(self) -> None:
+        if self._board is not None:
+            self._board.tell()
+
+    def _sheet(self) -> Sheet:
+        totals = self._tally.totals
+        return Sheet(list(totals.counts.items()), list(totals.spread.items()), list(self.running.values()))
 
     def close(self) -> None:
         """Let all keepers finish."""
         for keeper in self._keepers:
             keeper.close()
+        if self._board is not None:
+            self._board.close()
