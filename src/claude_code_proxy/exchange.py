@@ -212,7 +212,6 @@ class Exchange:
                     route.backend, prepared.dialect, body, asked, stream=stream
                 ) as response:
                     self._witness.answered(response.headers)
-                    self._announce()
                     await self._read(response, translator, watch, sink, idle=limits.idle, stream=stream)
         except SilenceError as silence:
             if not translator.finishing:
@@ -252,6 +251,8 @@ class Exchange:
         while data := await response.content.readany():
             watch.heard(idle)
             self._witness.heard(data)
+            if not sink.spoken:
+                self._announce()
             await sink.feed(translator, data)
             if translator.done:
                 break
