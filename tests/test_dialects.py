@@ -10,6 +10,7 @@ import pytest
 
 import case_folders
 from claude_code_proxy.dialects import DIALECTS, FAMILIES, ROWS, Models, Row, identity_of, recognise
+from claude_code_proxy.dialects.llamacpp import UNCOMPILED
 from claude_code_proxy.endpoint import Backend
 from claude_code_proxy.translate.dialect import EFFORTS, Dialect
 from claude_code_proxy.translate.notes import Notes
@@ -300,7 +301,7 @@ def test_a_model_on_a_backend(base_url: str, model: str, facts: dict[str, Any]) 
         ("vllm", "mistralai/Mistral-Small-4", {"thinking_off": {}}),
         ("vllm", "deepseek-ai/DeepSeek-V3.2", {"thinking_on": {"chat_template_kwargs": {"thinking": True}}}),
         ("sglang", "deepseek-ai/DeepSeek-V4-Pro", {"replay": "own", "stop_reported": False}),
-        ("llamacpp", "gemma-4-12b", {"drop_schema_keywords": frozenset({"pattern"}), "images": "data"}),
+        ("llamacpp", "gemma-4-12b", {"drop_schema_keywords": UNCOMPILED, "images": "data"}),
     ],
 )
 def test_a_model_on_a_server_that_named_itself(identity: str, model: str, facts: dict[str, Any]) -> None:

@@ -360,7 +360,8 @@ def test_a_client_tool_of_anthropics_becomes_a_function():
     toolset, notes = translated({"type": "bash_20250124", "name": "bash", "cache_control": {"type": "ephemeral"}})
     assert toolset.functions[0]["function"]["name"] == "bash"
     assert toolset.facts["bash"].schema["properties"].keys() == {"command", "restart"}
-    assert [(note.code, note.path, note.detail) for note in notes] == [("tool-shape", "tools.0", "bash_20250124")]
+    said = [(note.code, note.path, note.detail) for note in notes]
+    assert said == [("tool-shape", "tools.0", "bash_20250124"), ("tool-cache-marker", "tools.0", "")]
 
 
 def test_members_of_two_toolsets_and_a_tool_of_the_same_name_stay_apart():

@@ -19,6 +19,7 @@ from .models import find_model, list_models
 from .prepare import prepare, window_of
 from .record import Record
 from .routing import name_for, resolve, tier_routes
+from .translate.names import shown
 from .translate.notes import Notes
 from .translate.validate import check_request
 
@@ -46,7 +47,7 @@ async def model(call: Call) -> None:
     wanted = call.scope["path"].rstrip("/").rpartition("/v1/models/")[2]
     found = find_model(call.config, call.services.catalogue, wanted)
     if found is None:
-        raise ClientError(f"model: {wanted}", status=404)
+        raise ClientError(f"model: {shown(wanted, 200)}", status=404)
     await call.channel.json(200, found)
 
 

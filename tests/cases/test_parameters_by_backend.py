@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.backend import Backend, say
+from tests.backend import Backend, answer, say
+from tests.backend.script import Call
 from tests.cases.conftest import Speaking, asked, asked_through
-from tests.cases.talk import BASH, Client, both
+from tests.cases.picky import mentions, openai, picky
+from tests.cases.talk import BASH, Client, both, result, user
 
 DISABLED: dict[str, Any] = {"type": "disabled"}
 ADAPTIVE: dict[str, Any] = {"type": "adaptive"}
@@ -293,3 +295,158 @@ def test_pa_14_a_thread_that_begins_is_an_ordinary_answer(speaking: Speaking, ho
 
 def test_pa_14_counting_has_no_kind_of_answer(speaking: Speaking) -> None:
     assert speaking("generic").count(compaction={"type": "summarize"}) > 0
+
+
+# -- what is shown, and what is said of names ------------------------------------------------------------------------
+
+LOW: dict[str, Any] = {"thinking": ADAPTIVE, "output_config": {"effort": "low"}}
+CONFIG = ("extra_body", "google", "thinking_config")
+
+
+def config_of(body: dict[str, Any]) -> Any:
+    for key in CONFIG:
+        body = body.get(key, {})
+    return body
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "said"),
+    [
+        ("gemini-3-pro", {"thinking": ADAPTIVE}, {"include_thoughts": True}),
+        ("gemini-3-flash", LOW, {"include_thoughts": True, "thinking_level": "low"}),
+        (
+            "gemini-2.5-pro",
+            {"thinking": BUDGET, "max_tokens": 9000},
+            {"include_thoughts": True, "thinking_budget": 6000},
+        ),
+        ("gemini-2.5-flash", {**LOW, "max_tokens": 9000}, {"include_thoughts": True, "thinking_budget": 2048}),
+        ("gemini-3-flash", {**LOW, "thinking": {**ADAPTIVE, "display": "omitted"}}, "low"),
+        ("gemini-3-flash", {"thinking": DISABLED}, "minimal"),
+        ("gemini-2.0-flash", {"thinking": ADAPTIVE}, None),
+    ],
+)
+def test_pa_09_gemini_shows_its_thoughts_to_a_client_that_wants_to_see_them(
+    speaking: Speaking, house: Backend, model: str, fields: dict[str, Any], said: Any
+) -> None:
+    """An effort and a thinking_config are never sent together."""
+    body, _ = asked(speaking, house, "gemini", model=model, **fields)
+    assert (config_of(body) or None) == (said if isinstance(said, dict) else None)
+    assert body.get("reasoning_effort") == (said if isinstance(said, str) else None)
+
+
+@both
+def test_pa_09_thoughts_of_gemini_are_thinking_blocks(speaking: Speaking, house: Backend, *, stream: bool) -> None:
+    client = speaking("gemini")
+    house.play(lambda _: say("<thought>Hm, so.</thought>Ja."))
+    heard = client.ask(model="gemini-3-pro", thinking=ADAPTIVE, stream=stream)
+    assert (heard.thinking, heard.text) == ("Hm, so.", "Ja.")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\nb\x1b[2J", "größe"])
+def test_pa_11_a_choice_of_a_tool_that_is_not_there_names_it_shortly(speaking: Speaking, name: str) -> None:
+    heard = speaking("generic").ask(tools=[BASH], tool_choice={"type": "tool", "name": name})
+    assert heard.status == 400
+    assert heard.error is not None
+    assert len(heard.error[1]) < 200
+    assert heard.error[1].isprintable()
+
+
+def test_a_cache_mark_on_a_tool_is_left_out_and_noted(speaking: Speaking, house: Backend) -> None:
+    marked = {**BASH, "cache_control": {"type": "ephemeral"}}
+    body, heard = asked(speaking, house, "openrouter", tools=[marked])
+    assert "cache_control" not in body["tools"][0]
+    assert "tool-cache-marker" in heard.notes
+
+
+def test_ids_of_calls_come_back_to_openrouter_as_they_were(speaking: Speaking, house: Backend) -> None:
+    long = "tool_0_mcp__server__read_everything_" + "x" * 60 + ":0"
+    client = speaking("openrouter")
+    house.play([answer(Call("Bash", {"command": "ls"}, id=long)), say("geht")])
+    first = client.ask(model="google/gemini-3-pro", tools=[BASH])
+    messages = [user("a"), first.turn(), user(result(first.ids[0]))]
+    client.ask(model="google/gemini-3-pro", tools=[BASH], messages=messages)
+    assert [message["tool_call_id"] for message in house.chats[-1].body["messages"] if message["role"] == "tool"] == [
+        long
+    ]
+
+
+# -- TO-02: what a grammar can't say -----------------------------------------------------------------------------------
+
+GRAMMAR: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "any": True,
+        "said": {"description": "anything at all"},
+        "long": {"type": "string", "maxLength": 524_288},
+        "short": {"type": "string", "maxLength": 20},
+        "many": {"type": "array", "items": True, "maxItems": 2000},
+        "none": {"type": "object", "properties": {}, "additionalProperties": False},
+        "other": {"not": {}},
+        "either": {"anyOf": [True, {"type": "null"}]},
+        "map": {"type": "object", "additionalProperties": {}},
+    },
+}
+
+
+def schemas(node: Any) -> Iterator[Any]:
+    """Yield every schema in a schema."""
+    yield node
+    if isinstance(node, dict):
+        for child in node.get("properties", {}).values():
+            yield from schemas(child)
+        for key in ("items", "additionalProperties"):
+            if key in node and not (key == "additionalProperties" and isinstance(node[key], bool)):
+                yield from schemas(node[key])
+        for child in node.get("anyOf", ()):
+            yield from schemas(child)
+
+
+@pytest.mark.parametrize("dialect", ["llamacpp", "lmstudio"])
+def test_to_02_what_a_grammar_can_not_say_is_said_otherwise(speaking: Speaking, house: Backend, dialect: str) -> None:
+    body, heard = asked(speaking, house, dialect, tools=[{"name": "T", "input_schema": GRAMMAR}])
+    sent = body["tools"][0]["function"]["parameters"]
+    assert set(sent["properties"]) == set(GRAMMAR["properties"])
+    for schema in schemas(sent):
+        assert isinstance(schema, dict)
+        assert {"type", "anyOf"} & set(schema), schema
+        assert schema.get("properties") != {}
+        assert "not" not in schema
+    assert "maxLength" not in sent["properties"]["long"]
+    assert "524288" in sent["properties"]["long"]["description"]
+    assert sent["properties"]["short"]["maxLength"] == 20
+    assert "2000" in sent["properties"]["many"]["description"]
+    assert "schema-cleaned" in heard.notes
+
+
+def test_to_02_a_grammar_too_large_is_asked_for_without_bounds(speaking: Speaking, house: Backend) -> None:
+    client = speaking("generic")
+    refusal = openai("Failed to initialize samplers: failed to parse grammar")
+    house.play(picky((mentions("maxLength"), refusal)))
+    heard = client.ask(model="house-grammar", tools=[{"name": "T", "input_schema": GRAMMAR}])
+    assert heard.text == "geht"
+
+
+# -- TO-01: nothing is lost of a schema --------------------------------------------------------------------------------
+
+
+def test_to_01_types_of_other_properties_and_nulls_of_enums_stay_in_the_words(
+    speaking: Speaking, house: Backend
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "env": {"type": "object", "additionalProperties": {"type": "integer"}},
+            "by": {"type": "object", "patternProperties": {"^x-": {"type": "boolean"}}},
+            "mood": {"enum": ["gut", None]},
+            "level": {"type": "integer", "enum": [1, 2]},
+            "kind": {"type": "string", "enum": ["a", "b"], "enumDescriptions": ["Apfel", "Birne"]},
+        },
+    }
+    body, _ = asked(speaking, house, "gemini", tools=[{"name": "T", "input_schema": schema}])
+    sent = body["tools"][0]["function"]["parameters"]["properties"]
+    assert "integer" in sent["env"]["description"]
+    assert "^x-" in sent["by"]["description"]
+    assert "boolean" in sent["by"]["description"]
+    assert sent["mood"]["nullable"] is True
+    assert "[1,2]" in sent["level"]["description"]
+    assert "Birne" in sent["kind"]["description"]

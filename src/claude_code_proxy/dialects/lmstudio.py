@@ -2,10 +2,11 @@
 
 Sources: translation reference 3.16 and its matrix (2026-11-22), unverified [K] and the mildest forms: reasoning in
 either field, by a setting; tool_choice auto, none, required. Its llama.cpp engine compiles schemas to grammars,
-which take no pattern (lmstudio-ai/lmstudio-bug-tracker#2220).
+which can't say all of them (llamacpp.py; lmstudio-ai/lmstudio-bug-tracker#2220).
 """
 
 from ..translate.dialect import Dialect
+from .llamacpp import UNCOMPILED
 
 LMSTUDIO = Dialect(
     name="lmstudio",
@@ -18,7 +19,7 @@ LMSTUDIO = Dialect(
     strict_flag=False,
     tool_limit=0,
     id_length=0,
-    drop_schema_keywords=frozenset({"pattern"}),
+    drop_schema_keywords=UNCOMPILED,
     efforts=("low", "medium", "high"),
     replay="own",
     think_tags=True,

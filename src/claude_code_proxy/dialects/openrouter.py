@@ -19,6 +19,7 @@ OPENROUTER = Dialect(
     replay="reasoning_details",
     tool_content="parts",
     tool_limit=0,  # the provider's, not its own
+    id_length=0,  # reasoning_details name the call they belong to by its id
     documents="file",
     cache_markers="cache_control",
     top_k=True,
@@ -31,6 +32,10 @@ OPENROUTER = Dialect(
 )
 
 OPENROUTER_MODELS = (
-    Models("openai/(?!gpt-oss)", {"system_in_place": True, "tool_limit": 128}, "openai SDK 3.54.0, 2026-11-22"),
+    Models(
+        "openai/(?!gpt-oss)",
+        {"system_in_place": True, "tool_limit": 128, "id_length": 40},
+        "openai SDK 3.54.0, 2026-11-22",
+    ),
     Models("anthropic/", {"system_in_place": True}, "anthropic SDK 2.12.0, 2026-11-22"),
 )

@@ -144,6 +144,8 @@ class Dialect:
     """Fields of this record that differ when a request declares tools (OpenAI's gpt-5.4 then takes no effort)."""
     with_forced_tool: Mapping[str, Any] = field(default_factory=dict)
     """Fields of this record that differ when tool_choice forces a call (DeepSeek refuses that while it thinks)."""
+    when_visible: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of this record that differ when the client wants to see the model think (Gemini: include_thoughts)."""
     auth_header: Literal["authorization", "api-key"] = "authorization"
     """Header of the backend's key."""
     source: str = ""
@@ -155,7 +157,11 @@ class Dialect:
             fields = {**fields, "extra_body": {**self.extra_body, **fields["extra_body"]}}
         return replace(self, **fields) if fields else self
 
-    def for_request(self, *, tools: bool, forced: bool) -> Dialect:
-        """Return what the backend speaks for one request. forced: its tool_choice is `any` or `tool`."""
-        dialect = self.but(self.with_tools) if tools else self
+    def for_request(self, *, tools: bool, forced: bool, visible: bool = False) -> Dialect:
+        """Return what the backend speaks for one request.
+
+        forced: its tool_choice is `any` or `tool`; visible: it wants thinking, and to see it.
+        """
+        dialect = self.but(self.when_visible) if visible else self
+        dialect = dialect.but(self.with_tools) if tools else dialect
         return dialect.but(self.with_forced_tool) if tools and forced else dialect

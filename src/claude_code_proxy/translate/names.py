@@ -15,6 +15,11 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
 _DIGEST = 8  # hex digits: 32 bits tell apart the few hundred tools of a request
 
 
+def shown(name: str, limit: int = 64) -> str:
+    """Return a name a client sent as it may stand in an error or a log: short, and nothing that moves a cursor."""
+    return "".join(char if char.isprintable() else "?" for char in name[:limit])
+
+
 def legal_name(name: str, limit: int = 64) -> str:
     """Return `name` when a backend takes it as it is, else an alias: its cleaned beginning and a hash of all of it.
 

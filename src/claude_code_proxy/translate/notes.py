@@ -165,6 +165,9 @@ CODES: Mapping[str, Meaning] = {
     "tool-strict": Meaning(
         "strict tools", "strict is left out where the backend or schema does not fit it", "the guarantee"
     ),
+    "tool-cache-marker": Meaning(
+        "cache_control on tools", "left out: no backend takes one there", "a cache that ends behind the tools"
+    ),
     "tool-examples": Meaning("input_examples", "appended to the description", "nothing"),
     "schema-cleaned": Meaning(
         "JSON Schema keywords the backend refuses", "moved into descriptions", "the check by the backend"

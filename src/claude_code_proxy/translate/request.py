@@ -109,7 +109,9 @@ def translate_request(
 def _suited(target: Target, request: Mapping[str, Any]) -> Target:
     """Return the target with the dialect as the backend speaks it beside this request's tools."""
     forced = mapping(request.get("tool_choice")).get("type") in {"any", "tool"}
-    dialect = target.dialect.for_request(tools=bool(items(request.get("tools"))), forced=forced)
+    intent = read_intent(request)
+    visible = intent.on is True and intent.visible
+    dialect = target.dialect.for_request(tools=bool(items(request.get("tools"))), forced=forced, visible=visible)
     return target if dialect is target.dialect else msgspec.structs.replace(target, dialect=dialect)
 
 

@@ -51,7 +51,7 @@ class Walk:
 
     def _schema(self, node: object, depth: int, trail: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(node, dict):
-            return {}
+            node = {}
         self._nodes += 1
         if depth > _DEPTH or self._nodes > _NODES:
             self.lost.add("nesting")

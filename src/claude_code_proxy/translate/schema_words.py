@@ -65,6 +65,10 @@ _QUIET = frozenset({"title", "deprecated", "readOnly", "writeOnly", "$comment", 
 _SHAPE = frozenset({"type", "properties", "items", "required"})  # a schema without these is another one
 KNOWN = frozenset(_WORDS) | frozenset(_FLAGS) | _QUIET
 
+_TYPES = ("string", "number", "boolean", "object", "array", "null")
+_TYPED = frozenset({"type", "anyOf", "oneOf", "allOf", "$ref", "enum", "const", "properties", "items", "prefixItems"})
+_BOUNDS: Mapping[str, int] = {"minLength": 100, "maxLength": 100, "minItems": 16, "maxItems": 16}
+
 _NAMES = frozenset({"$schema", "$id", "$anchor", "cache_control"})  # names and marks no backend needs
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "required", "enum"})
 _MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
@@ -120,10 +124,10 @@ def reword(node: Node, drop: Drop, lost: set[str]) -> Node:
         if keyword in drop and keyword in node:
             lost.add(keyword)
             sentences.append(rule(node, node.pop(keyword), drop))
-    sentences += _forms(node, drop, lost)
     for keyword in [key for key in node if key in drop - _SHAPE or ("unknown:*" in drop and key not in KNOWN)]:
         lost.add(keyword[:40])
         sentences.append(as_words(keyword, node.pop(keyword)))
+    sentences += _forms(node, drop, lost)
     return describe(node, sentences)
 
 
@@ -239,7 +243,23 @@ def _forms(node: Node, drop: Drop, lost: set[str]) -> list[str]:
         sentences += _single_type(node, lost)
     if "enum:other" in drop and "enum" in node:
         sentences += _plain_enum(node, lost)
+    if "bounds:large" in drop:
+        sentences += _large_bounds(node, lost)
+    if "object:empty" in drop and node.get("type") == "object" and not node.get("properties"):
+        node.pop("properties", None)
+        if node.get("additionalProperties") is False:
+            del node["additionalProperties"]
+    if "type:none" in drop and node.get("items") == {}:
+        del node["items"]
+    if "type:none" in drop and _TYPED.isdisjoint(node):
+        node["type"] = list(_TYPES)
     return sentences
+
+
+def _large_bounds(node: Node, lost: set[str]) -> list[str]:
+    large = [key for key, most in _BOUNDS.items() if isinstance(node.get(key), int | float) and node[key] > most]
+    lost.update(large)
+    return [as_words(key, node.pop(key)) for key in large]
 
 
 def _null_branch(node: Node, lost: set[str]) -> None:

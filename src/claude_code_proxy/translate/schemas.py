@@ -5,6 +5,9 @@
     type:list     `type: ["string", "null"]` becomes `type: "string"` and `nullable: true`
     enum:other    values of an enum that are not non-empty strings
     unknown:*     keywords that are not JSON Schema's (enumDescriptions, x-...)
+    type:none     a schema that says nothing of its type: it names all types
+    object:empty  `properties: {}`: the object says only that it is one
+    bounds:large  lengths of texts above 100 and of lists above 16, which grammars unroll
 """
 
 from __future__ import annotations

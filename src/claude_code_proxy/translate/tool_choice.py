@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ClientError
 from ..wire.shapes import mapping, text
 from .dialect import Dialect
+from .names import shown
 from .notes import Notes
 from .toolset import ToolSet
 
@@ -52,7 +53,7 @@ def forced_server_tool(request: Mapping[str, Any], toolset: ToolSet) -> str:
 
 def _check_named(name: str, toolset: ToolSet) -> None:
     if name not in toolset.aliases and name not in toolset.server_tools and name not in toolset.left_out:
-        raise ClientError(f"Tool '{name[:64]}' not found in provided tools", path="tool_choice.name")
+        raise ClientError(f"Tool '{shown(name)}' not found in provided tools", path="tool_choice.name")
 
 
 def _choice(kind: str, alias: str, dialect: Dialect) -> tuple[Any, str]:

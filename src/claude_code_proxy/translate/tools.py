@@ -18,7 +18,7 @@ from ..errors import ClientError
 from ..wire.shapes import items, mapping, text
 from .builtin_tools import Function, builtin_functions
 from .dialect import Dialect
-from .names import legal_name
+from .names import legal_name, shown
 from .notes import Note, Notes
 from .plan import ToolFacts
 from .schemas import clean_schema, strict_schema
@@ -187,7 +187,7 @@ class _Selection:
 
     def _serve(self, path: str, declared: Mapping[str, Any], kind: str) -> None:
         name = text(declared.get("name")) or (_SERVER.match(kind) or [kind])[0].rstrip("_")
-        self._notes.add("tool-server", path, kind[:64])
+        self._notes.add("tool-server", path, shown(kind))
         self.server_tools.append(name)
 
     def _obstacle(self, function: Function, declared: Mapping[str, Any]) -> str:
@@ -221,7 +221,7 @@ def _limited(tools: list[_Tool], limit: int, wanted: frozenset[str], notes: Note
     ]
     rest = [index for index in range(len(tools)) if index not in set(used)]
     kept = set([*used, *rest][:limit])
-    dropped = [tool.function.name[:64] for index, tool in enumerate(tools) if index not in kept]
+    dropped = [shown(tool.function.name) for index, tool in enumerate(tools) if index not in kept]
     notes.add("tool-limit", "tools", f"{len(tools)} > {limit}: {', '.join(dropped[:40])}")
     return [tool for index, tool in enumerate(tools) if index in kept]
 
@@ -269,6 +269,8 @@ def _function(tool: _Tool, alias: str, dialect: Dialect, notes: Notes) -> tuple[
     description = _description(tool, notes)
     if description:
         function["description"] = description
+    if tool.declared.get("cache_control"):
+        notes.add("tool-cache-marker", tool.path)
     wants_strict = tool.declared.get("strict") is True
     strict = strict_schema(tool.function.schema, dialect, notes, path) if wants_strict and dialect.strict_flag else None
     if strict is not None:
