@@ -99,9 +99,26 @@ def _traceback(exc_info: Any) -> str:
     return "".join([*frames[:-1], frames[-1].rstrip("\n").replace("\n", " ")])
 
 
+class _Exchanges:
+    """The logger of exchanges, bound once for a configuration: binding one for each line costs as much as the line."""
+
+    def __init__(self) -> None:
+        self._processors: object = None
+        self._logger: Any = None
+
+    def logger(self) -> Any:
+        processors = structlog.get_config()["processors"]
+        if processors is not self._processors:
+            self._processors, self._logger = processors, structlog.get_logger().bind()
+        return self._logger
+
+
+_exchanges = _Exchanges()
+
+
 def log_exchange(record: Record) -> None:
     """Write the line of a finished exchange: what a person looks at first when something is off."""
-    log = structlog.get_logger()
+    log = _exchanges.logger()
     details: dict[str, Any] = {"id": record.id}
     if record.upstream_id:
         details["upstream_id"] = record.upstream_id

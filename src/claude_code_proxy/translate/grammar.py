@@ -14,9 +14,6 @@ from ..wire.anthropic import (
     ContentBlockStart,
     ContentBlockStop,
     Event,
-    MessageDelta,
-    MessageStart,
-    MessageStop,
 )
 
 
@@ -58,16 +55,11 @@ _STREAMED = ("thinking", "text", "tool_use")
 
 def move_of(event: Event) -> str:
     """Return the name an event has in the table."""
-    match event:
-        case ContentBlockDelta(delta=delta):
-            return str(delta.__struct_config__.tag)
-        case ContentBlockStart(content_block=block):
-            kind = _kind(block)
-            return f"start {kind}"
-        case ContentBlockStop():
-            return "stop"
-        case MessageStart() | MessageDelta() | MessageStop():
-            return str(event.__struct_config__.tag)
+    if isinstance(event, ContentBlockDelta):
+        return str(event.delta.__struct_config__.tag)
+    if isinstance(event, ContentBlockStart):
+        return f"start {_kind(event.content_block)}"
+    return "stop" if isinstance(event, ContentBlockStop) else str(event.__struct_config__.tag)
 
 
 def advance(state: State, event: Event) -> State:

@@ -20,7 +20,9 @@ def text(value: object) -> str:
 
 def count(value: object) -> int:
     """Return a whole number >= 0 (tokens, bytes); whole floats count; booleans, the absurd and the rest are 0."""
-    if isinstance(value, bool):
+    if type(value) is int:  # the usual case; a bool is another type
+        return value if 0 < value < _UNCOUNTABLE else 0
+    if value is None or isinstance(value, bool):
         return 0
     if isinstance(value, float) and value.is_integer():
         value = int(value)
