@@ -36,6 +36,14 @@ def system(word=None, **more):
     return {"role": "system", "content": [], **({} if word is None else effort(word)), **more}
 
 
+def passing(word):
+    return system(word, clear_at="next_user_message")
+
+
+def user():
+    return {"role": "user", "content": "hi"}
+
+
 def said(request, dialect):
     notes = Notes()
     return effort_fields(read_intent(request), dialect, notes), notes.codes()
@@ -100,6 +108,21 @@ def test_a_backend_that_thinks_by_itself_is_told_not_to_for_a_brief_answer():
 def test_the_latest_effort_on_a_system_message_counts():
     request = effort("low") | {"messages": [system("high"), {"role": "user", "content": "hi"}, system("max"), system()]}
     assert read_intent(request).effort == "max"
+
+
+@pytest.mark.parametrize(
+    ("messages", "word"),
+    [
+        ([user(), passing("max")], "max"),
+        ([passing("max"), user()], "low"),
+        ([system("high"), user(), passing("max"), user()], "high"),
+        ([passing("max"), system("high"), user()], "high"),
+        ([user(), passing("max"), {"role": "assistant", "content": "hi"}], "max"),
+        ([user(), system("max", clear_at="never"), user()], "max"),
+    ],
+)
+def test_the_effort_of_a_message_goes_with_it_when_it_is_cleared(messages, word):
+    assert read_intent(effort("low") | {"messages": messages}).effort == word
 
 
 def test_effort_on_a_user_message_means_nothing():

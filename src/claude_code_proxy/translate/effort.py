@@ -100,11 +100,17 @@ def merge(into: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _effort(request: Mapping[str, Any]) -> str | None:
-    effort = text(mapping(request.get("output_config")).get("effort"))
-    for message in items(request.get("messages")):
-        if mapping(message).get("role") == "system":
-            effort = text(mapping(message.get("output_config")).get("effort")) or effort
-    return effort or None
+    """Return the effort that holds at the end: a system message's until another names one, or until it is cleared."""
+    lasting, passing = text(mapping(request.get("output_config")).get("effort")), ""
+    for message in map(mapping, items(request.get("messages"))):
+        word = text(mapping(message.get("output_config")).get("effort")) if message.get("role") == "system" else ""
+        if word and message.get("clear_at") == "next_user_message":
+            passing = word
+        elif word:
+            lasting, passing = word, ""
+        elif message.get("role") == "user":
+            passing = ""
+    return passing or lasting or None
 
 
 def _is_brief(request: Mapping[str, Any]) -> bool:
