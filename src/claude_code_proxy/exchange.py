@@ -196,6 +196,7 @@ class Exchange:
         except UpstreamError as error:
             self._witness.refused(error)
             raise
+        prepared.gauge.reported(self.record.prompt_tokens)
         self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
 from .documents_io import gather_resources
@@ -24,7 +25,8 @@ from .wire.shapes import count
 class Prepared(msgspec.Struct, frozen=True):
     """A request ready to be sent, and what it was made of.
 
-    request: as the settings shaped it; identity, learned, facts: what made the dialect, beside the backend's address.
+    request: as the settings shaped it; identity, learned, facts: what made the dialect, beside the backend's address;
+    gauge: counted the prompt.
     """
 
     route: Route
@@ -35,6 +37,7 @@ class Prepared(msgspec.Struct, frozen=True):
     identity: str
     learned: Mapping[str, Any]
     facts: ModelFacts
+    gauge: Gauge
 
 
 async def prepare(  # noqa: PLR0917 - in the order of what is always there
@@ -73,8 +76,9 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         max_tokens_limit=config.max_tokens_limit,
         resources=await gather_resources(wants, session=services.fetcher) if wants else {},
     )
-    translated = translate_request(request, target, notes, count=services.counter.body)
-    return Prepared(route, dialect, translated, request, target, identity, learned, facts)
+    gauge = services.gauges.of(route.backend, route.model)
+    translated = translate_request(request, target, notes, count=gauge)
+    return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
 
 
 async def window_of(services: Services, model: str) -> int:

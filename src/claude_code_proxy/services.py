@@ -12,6 +12,7 @@ import msgspec
 
 from .backends.catalogue import Catalogue
 from .backends.client import Client
+from .backends.gauges import Gauges
 from .backends.health import Health
 from .backends.learned import Learned
 from .backends.slots import Slots
@@ -36,6 +37,7 @@ class Services(msgspec.Struct, frozen=True):
     client: Client
     catalogue: Catalogue
     counter: Counter
+    gauges: Gauges
     pulse: Pulse
     shaper: Shaper
     fetcher: aiohttp.ClientSession
@@ -56,6 +58,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             client=client,
             catalogue=Catalogue(client.session, client.way),
             counter=counter,
+            gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json"),
             pulse=Pulse(),
             shaper=Shaper(config, counter),
             fetcher=fetcher,

@@ -357,7 +357,6 @@ def test_cx_03_counting_never_fails(client: Client, odd: dict[str, Any]) -> None
     assert client.count(**odd) > 0
 
 
-@pytest.mark.xfail(strict=True, reason="a running ratio of real to estimated tokens is not built (issue 5)")
 def test_cx_03_counting_learns_from_what_a_model_reports(backend: Backend, client: Client) -> None:
     model = fresh("wordy")
     story = [user(LONG_TEXT), assistant(LONG_TEXT), user("weiter")]

@@ -20,9 +20,10 @@ _MOST = 2000  # entries; the oldest go first
 
 
 class Learned:
-    """Facts by backend and model. path: the file, None to keep them in memory only."""
+    """Facts by backend and model. path: the file, None to keep them in memory only; folder: where it is."""
 
     def __init__(self, path: Path | None) -> None:
+        self.folder = path.parent if path else None
         self._kept = Kept(path, "learned", most=_MOST)
         self._facts = self._kept.read()
 

@@ -8,7 +8,7 @@ sends its whole history every turn, and all but the last blocks are known. Overh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,19 @@ _PER_RESULT = 3
 _ENTRIES = 8192  # of each half of the memory, about 1 MB
 
 _encode = msgspec.json.Encoder().encode
+_ENDS = 64  # characters by which an image is told from others of its length
+
+
+class Measure(NamedTuple):
+    """The size of a body.
+
+    tokens: of all of it; media: those of images and documents; steps: for every message, a fingerprint of the body up
+    to its end (the tools included) and the tokens until there.
+    """
+
+    tokens: int
+    media: int
+    steps: tuple[tuple[int, int], ...]
 
 
 class Counter:
@@ -38,12 +51,15 @@ class Counter:
         self._entries = entries
         self._new: dict[tuple[int, int], int] = {}
         self._old: dict[tuple[int, int], int] = {}
+        self._print = 0
+        self._media = 0
 
     def text(self, text: str) -> int:
         """Return the tokens of one text."""
         if not text:
             return 0
         key = (hash(text), len(text))
+        self._print = hash((self._print, key))
         known = self._new.get(key)
         if known is None:
             known = self._old.get(key)
@@ -53,10 +69,20 @@ class Counter:
 
     def body(self, body: Mapping[str, Any]) -> int:
         """Return the prompt tokens of a body: messages, tools, response format and what holds them together."""
-        messages = sum(self._message(mapping(message)) for message in items(body.get("messages")))
-        tools = sum(self._tool(tool) for tool in items(body.get("tools")))
+        return self.measure(body).tokens
+
+    def measure(self, body: Mapping[str, Any]) -> Measure:
+        """Return what `body` counts, message by message."""
+        self._print, self._media = 0, 0
         schema = mapping(mapping(body.get("response_format")).get("json_schema")).get("schema")
-        return _PER_PROMPT + messages + tools + (self._json(schema) if schema else 0)
+        tokens = _PER_PROMPT + (self._json(schema) if schema else 0)
+        for tool in items(body.get("tools")):
+            tokens += self._tool(tool)
+        steps = []
+        for message in items(body.get("messages")):
+            tokens += self._message(mapping(message))
+            steps.append((self._print, tokens))
+        return Measure(tokens, self._media, tuple(steps))
 
     def _remember(self, key: tuple[int, int], tokens: int) -> None:
         if len(self._new) >= self._entries:
@@ -84,12 +110,18 @@ class Counter:
         kind = part.get("type")
         if kind == "image_url":
             image = mapping(part.get("image_url"))
-            return image_tokens(text(image.get("url")), text(image.get("detail")))
+            return self._medium(text(image.get("url")), image_tokens(text(image.get("url")), text(image.get("detail"))))
         if kind == "file":
-            return file_tokens(text(mapping(part.get("file")).get("file_data")))
+            data = text(mapping(part.get("file")).get("file_data"))
+            return self._medium(data, file_tokens(data))
         if kind == "thinking":  # Mistral's reasoning: a list of text parts
             return self._content(part.get("thinking"))
         return self.text(text(part.get("text")))
+
+    def _medium(self, url: str, tokens: int) -> int:
+        self._print = hash((self._print, len(url), url[:_ENDS], url[-_ENDS:]))
+        self._media += tokens
+        return tokens
 
     def _call(self, function: Mapping[str, Any]) -> int:
         arguments = function.get("arguments")

@@ -1,0 +1,133 @@
+"""What a prompt will cost on a model, by our count and by what the model's backend reported of earlier prompts.
+
+Two things are remembered. A ratio of reported to counted tokens, for each model of each backend, kept in a file beside
+what was learned (`tokens.json`). And, in this process only, what was reported of the very prompts that were sent: a
+session's next request begins with its last one, so that only what was added is counted by us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from ..config import Backend
+from ..tokens.calibration import Calibration, is_likely, observe
+from ..tokens.count import Counter, Measure
+from .kept import Kept
+from .learned import key_of
+
+_MOST = 2000  # models
+_ANCHORS = 4096  # reported prompts, of each half of the memory
+_SHORTEST = 200  # tokens: a shorter prompt's report says more of the chat template than of the prompt
+_MOVED = 0.01  # of a factor: a smaller change is not worth a write
+_MOSTLY_MEDIA = 5  # a fifth of a prompt: what an image costs is a guess, no measure of the tokenizer
+_REPORTED_ERROR = 0.005  # of what was reported of the beginning: the template may render an earlier turn otherwise
+
+
+class Counted(NamedTuple):
+    """The size of a prompt. tokens: as the model is thought to count it; bound: tokens it may be off by."""
+
+    tokens: int
+    bound: int
+    measure: Measure
+
+    @property
+    def least(self) -> int:
+        """The tokens it surely has."""
+        return self.tokens - self.bound
+
+
+NOTHING = Counted(0, 0, Measure(0, 0, ()))
+
+
+class Gauges:
+    """Counts prompts for models. path: the file of the ratios, None to keep them in memory only."""
+
+    def __init__(self, counter: Counter, path: Path | None = None) -> None:
+        self._counter = counter
+        self._kept = Kept(path, "ratios", most=_MOST)
+        self._known = {key: _read(facts) for key, facts in self._kept.read().items()}
+        self._written = {key: known.factor for key, known in self._known.items()}
+        self._anchors: dict[tuple[str, int], int] = {}
+        self._old_anchors: dict[tuple[str, int], int] = {}
+
+    def of(self, backend: Backend, model: str) -> Gauge:
+        """Return the counter of one request to a model."""
+        return Gauge(self, key_of(backend, model))
+
+    def count(self, key: str, body: Mapping[str, Any]) -> Counted:
+        """Return the size of a body, from the longest beginning of it whose size was reported."""
+        measure = self._counter.measure(body)
+        known = self._known.get(key, Calibration())
+        for fingerprint, so_far in reversed(measure.steps) if known.proven else ():
+            reported = self._anchor(key, fingerprint)
+            if reported:
+                added = (measure.tokens - so_far) * known.factor
+                bound = added * known.bound + reported * _REPORTED_ERROR
+                return Counted(reported + round(added), round(bound), measure)
+        tokens = measure.tokens * known.factor
+        return Counted(round(tokens), round(tokens * known.bound), measure)
+
+    def learn(self, key: str, counted: Counted, reported: int) -> None:
+        """Take note of what a backend reported of a prompt."""
+        tokens, media, steps = counted.measure
+        if tokens < _SHORTEST or not (steps and is_likely(tokens, reported)):
+            return
+        known = self._known.get(key, Calibration())
+        if media * _MOSTLY_MEDIA < tokens:
+            self._known[key] = observe(known, tokens, reported)
+        if not self._known.get(key, known).odd:
+            self._remember((key, steps[-1][0]), reported)
+        self._keep(key)
+
+    def ratio(self, backend: Backend, model: str) -> float:
+        """Return how many tokens a model counts where we count one."""
+        return self._known.get(key_of(backend, model), Calibration()).factor
+
+    def _anchor(self, key: str, fingerprint: int) -> int:
+        return self._anchors.get((key, fingerprint)) or self._old_anchors.get((key, fingerprint), 0)
+
+    def _remember(self, where: tuple[str, int], reported: int) -> None:
+        if len(self._anchors) >= _ANCHORS:
+            self._old_anchors, self._anchors = self._anchors, {}
+        self._anchors[where] = reported
+
+    def _keep(self, key: str) -> None:
+        known = self._known.get(key)
+        if known is None or abs(known.factor / self._written.get(key, 1.0) - 1) < _MOVED:
+            return
+        self._written[key] = known.factor
+        try:
+            self._kept.write(key, lambda _: msgspec.to_builtins(known))
+        except OSError as error:
+            structlog.get_logger().warning(f"the ratio of tokens can't be kept: {error.strerror}")
+
+
+class Gauge:
+    """Counts the bodies of one request to one model; `counted` is the latest."""
+
+    def __init__(self, gauges: Gauges, key: str) -> None:
+        self._gauges = gauges
+        self._key = key
+        self.counted = NOTHING
+
+    def __call__(self, body: Mapping[str, Any]) -> int:
+        """Return the tokens of a body."""
+        self.counted = self._gauges.count(self._key, body)
+        return self.counted.tokens
+
+    def reported(self, tokens: int) -> None:
+        """Take note of what the backend reported of the latest body."""
+        self._gauges.learn(self._key, self.counted, tokens)
+
+
+def _read(facts: Mapping[str, Any]) -> Calibration:
+    """What is in the file, or nothing: a person may have changed it."""
+    try:
+        return msgspec.convert(facts, Calibration)
+    except msgspec.ValidationError:
+        return Calibration()
