@@ -67,6 +67,8 @@ CONTRACT = {
     "DEFAULT_BACKEND": "",
     "RECORD_DIR": "",
     "METRICS": "on",
+    "USAGE_DB": "on",
+    "USAGE_DAYS": 90,
     "TRACES": "off",
     "RECORD": "failures",
 }

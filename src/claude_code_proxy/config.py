@@ -75,6 +75,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     log_format: str = "text"
     request_log: bool = True
+    usage_db: bool = True
+    usage_days: int = 90
     metrics: bool = True
     traces: bool = False
     record_dir: str = ""
@@ -147,6 +149,8 @@ def load(
         host=host,
         workers=workers,
         request_log=value["REQUEST_LOG"] == "on",
+        usage_db=value["USAGE_DB"] == "on",
+        usage_days=value["USAGE_DAYS"],
         metrics=value["METRICS"] == "on",
         traces=value["TRACES"] == "on",
         record_dir=value["RECORD_DIR"],

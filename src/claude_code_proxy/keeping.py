@@ -47,6 +47,10 @@ def _recorder(config: Config) -> Recorder:
 def _keepers(config: Config, state: Path | None) -> Iterator[Keeper]:
     if state is not None and config.request_log:
         yield LogFile(log_path(state), config.request_log_size)
+    if state is not None and config.usage_db:
+        from .journal.usage import Usage, usage_path  # noqa: PLC0415 - SQLite is not loaded where it is not used
+
+        yield Usage(usage_path(state), config.usage_days)
     if config.traces:
         yield from _traces()
 

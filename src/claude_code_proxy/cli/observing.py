@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("logs")(_logs)
     app.command("show")(_show)
     app.command("statusline")(_statusline)
+    app.command("usage")(_usage)
     app.command("record")(_record)
     app.command("replay")(_replay)
     app.command("report")(_report)
@@ -67,6 +69,35 @@ def _statusline(
     from .statusline import statusline
 
     raise typer.Exit(statusline(own))
+
+
+class By(StrEnum):
+    """What usage is added up by."""
+
+    day = "day"
+    hour = "hour"
+    model = "model"
+    session = "session"
+    backend = "backend"
+    tier = "tier"
+
+
+def _usage(
+    *,
+    by: Annotated[By, typer.Option(help="What to add up by.")] = By.day,
+    days: Annotated[int, typer.Option(min=1, help="How many days back, today included.")] = 30,
+    session: Annotated[str, typer.Option(help="Only this session, by the beginning of its id.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    every: Annotated[bool, typer.Option("--requests", help="Print each request instead of sums.")] = False,
+) -> None:
+    """Print requests, tokens and cost by day, model or session, from what a proxy keeps (USAGE_DB).
+
+    A cost with "+ ?" leaves out requests whose price is not known; it is the backend's own figure where it gives one.
+    """
+    from .usage import usage
+
+    raise typer.Exit(usage(by=by, days=days, session=session, as_csv=as_csv, as_json=as_json, every=every))
 
 
 def _record(
