@@ -18,8 +18,8 @@ import uvloop
 from .client import Client, FailedError
 from .process import Process, folder, free_port
 from .report import Results, print_results, write_report
-from .scenarios import SCENARIOS, Scenario, cost_by_history, cost_by_streams
-from .targets import Target, all_targets
+from .scenarios import SCENARIOS, Scenario, busiest_worker, cost_by_history, cost_by_streams
+from .targets import Target, all_targets, ours
 from .verify import verify
 
 _ROOT = Path(__file__).parents[1]
@@ -50,6 +50,8 @@ async def run(peers: str, *, quick: bool) -> Results:
             await _measure(scenario, targets, results, seconds, rounds or scenario.rounds)
         if not quick and not _ONLY:
             await _grow(targets, results)
+        if not quick and (not _ONLY or "workers" in _ONLY):
+            await _compare_workers(port, home, results)
     return results
 
 
@@ -108,9 +110,26 @@ async def _grow(targets: list[Target], results: Results) -> None:
         _say(f"growth of {target.name}")
         try:
             results.by_streams[target.name] = await cost_by_streams(target, _STREAM_COUNTS, 1.5)
-            results.by_history[target.name] = await cost_by_history(target, _HISTORY_SIZES, 0.6)
+            first, again = await cost_by_history(target, _HISTORY_SIZES, 0.6)
+            results.by_history_first[target.name], results.by_history[target.name] = first, again
         except (FailedError, OSError, TimeoutError, ExceptionGroup) as error:
             results.fail(target, "growth", _cause(error))
+
+
+async def _compare_workers(port: int, home: Path, results: Results) -> None:
+    """One worker and two, in turn: what the busiest process spends per token."""
+    _say("two workers")
+    one, two = targets = (ours(), ours(workers=2))
+    try:
+        for number, target in enumerate(targets, 1):
+            target.start(port, _made(home / f"workers-{number}"))
+            await target.first_answer()
+        for _ in range(3):
+            single = await busiest_worker(one, 1.5)
+            results.workers.append(single / await busiest_worker(two, 1.5))
+    finally:
+        for target in targets:
+            target.stop()
 
 
 def _cause(error: BaseException) -> str:

@@ -41,6 +41,10 @@ class Process:
         """Return the seconds of CPU it has used."""
         return sum(_cpu_of(pid) for pid in _tree(self._process.pid))
 
+    def cpu_each(self) -> dict[int, float]:
+        """Return the seconds of CPU each of its processes has used, by process id."""
+        return {pid: _cpu_of(pid) for pid in _tree(self._process.pid)}
+
     def memory(self) -> int:
         """Return its resident bytes; what its processes share counts once (PSS)."""
         return sum(_pss_of(pid) for pid in _tree(self._process.pid))

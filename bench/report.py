@@ -33,6 +33,8 @@ class Results:
     failures: dict[str, dict[str, str]] = field(default_factory=dict)
     by_streams: dict[str, dict[int, float]] = field(default_factory=dict)
     by_history: dict[str, dict[int, float]] = field(default_factory=dict)
+    by_history_first: dict[str, dict[int, float]] = field(default_factory=dict)
+    workers: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, target: Target, scenario: str, figure: str, value: float) -> None:
@@ -162,8 +164,14 @@ def _growth_tables(results: Results) -> list[str]:
     return [
         *_growth("CPU µs per token, by open streams (2,000 tokens/s in all)", results.by_streams, str),
         "",
-        *_growth("CPU ms per request, by bytes of history", results.by_history, lambda size: f"{size / 1000:g} kB"),
+        *_growth("CPU ms per request, by bytes of history known from earlier turns", results.by_history, _size),
+        "",
+        *_growth("CPU ms of the first request, by bytes of history", results.by_history_first, _size),
     ]
+
+
+def _size(size: int) -> str:
+    return f"{size / 1000:g} kB"
 
 
 def _growth(title: str, found: dict[str, dict[int, float]], name: Callable[[int], str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from .bodies import body, claude_code_body, history_body, tool_list
-from .client import Answer, Request, closed_loop, open_streams
+from .client import Answer, Request, checked, closed_loop, open_streams
 from .frames import Script
 from .process import Process
 from .targets import HEADERS, Target
@@ -181,12 +181,34 @@ async def cost_by_streams(target: Target, counts: tuple[int, ...], seconds: floa
     return found
 
 
-async def cost_by_history(target: Target, sizes: tuple[int, ...], seconds: float) -> dict[int, float]:
-    """CPU ms per request by bytes of history; every request is sent again and again, as a session does."""
-    found = {}
+async def cost_by_history(
+    target: Target, sizes: tuple[int, ...], seconds: float
+) -> tuple[dict[int, float], dict[int, float]]:
+    """CPU ms per request by bytes of history: of the first, and of the next ones, as the turns of a session are."""
+    first, again = {}, {}
     for size in sizes:
         request = Request(target.path, history_body(size, _SHORT, system=100), HEADERS)
         cpu = Cpu(target.process)
+        checked(await target.client.ask(request))
+        first[size] = cpu.spent() * 1e3
+        cpu = Cpu(target.process)
         answers = await closed_loop(target.client, request, at_once=1, seconds=seconds)
-        found[size] = cpu.spent() / len(answers) * 1e3
-    return found
+        again[size] = cpu.spent() / len(answers) * 1e3
+    return first, again
+
+
+async def busiest_worker(target: Target, seconds: float) -> float:
+    """CPU µs that the busiest process spends per token of all: 400 streams, 2,000 tokens a second in all.
+
+    Where each worker has a core of its own, it is the one that sets the limit.
+    """
+    if target.process is None:
+        return 0.0
+    count, rate, spread = 400, 5, 1.6
+    request = target.request(Script("text", int((spread + seconds + 0.5) * rate), rate))
+    async with open_streams(target.client, request, count=count, spread=spread):
+        await asyncio.sleep(0.3)
+        before = target.process.cpu_each()
+        await asyncio.sleep(seconds)
+        spent = [after - before.get(pid, 0.0) for pid, after in target.process.cpu_each().items()]
+    return max(spent) / (count * rate * seconds) * 1e6

@@ -7,6 +7,7 @@ does not answer is left out, and the report says why.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import subprocess
@@ -96,16 +97,18 @@ HEADERS = {"host": "127.0.0.1", "x-api-key": KEY, "anthropic-version": "2023-06-
 def all_targets(wanted: str) -> list[Target]:
     """Return this proxy, the peers named in `wanted` (`none`, `ccr,litellm`), and the direct connection."""
     names = [name.strip() for name in wanted.split(",") if name.strip() not in ("", "none")]
-    return [_ours(), *(_PEERS[name]() for name in names if name in _PEERS), _direct()]
+    return [ours(), *(_PEERS[name]() for name in names if name in _PEERS), _direct()]
 
 
 # -- this proxy -----------------------------------------------------------------------------------------------------
 
 
-def _ours() -> Target:
+def ours(workers: int = 1) -> Target:
+    """Return this proxy with so many workers."""
     from claude_code_proxy import __version__  # noqa: PLC0415 - of the environment that is measured
 
-    return Target("claude-code-proxy", __version__, _ours_command, _install_ours)
+    command = functools.partial(_ours_command, workers)
+    return Target("claude-code-proxy", __version__, command, _install_ours)
 
 
 def _install_ours() -> None:
@@ -113,12 +116,13 @@ def _install_ours() -> None:
     _venv(_OURS, "--requirement", str(_ROOT / "requirements.txt"))
 
 
-def _ours_command(port: int, backend: int, _home: Path) -> tuple[list[str], Mapping[str, str]]:
+def _ours_command(workers: int, port: int, backend: int, _home: Path) -> tuple[list[str], Mapping[str, str]]:
     env = {
         "PYTHONPATH": str(_ROOT / "src"),
         "OPENAI_BASE_URL": f"http://127.0.0.1:{backend}/v1",
         "OPENAI_API_KEY": "any",
         "PORT": str(port),
+        "WORKERS": str(workers),
         **{f"{tier}_MODEL": "bench-model" for tier in ("BIG", "MIDDLE", "SMALL")},
     }
     return [str(_OURS / "bin" / "python"), "-m", "claude_code_proxy"], env
