@@ -352,7 +352,7 @@ def test_stop_reason(deltas: list[Delta], fields: dict[str, Any], expected: dict
         ([SAID, Finish("unknown", "tired")], "stop-unknown"),
         ([SAID, STOP], "usage-estimated"),
         ([SAID, Ignored("audio"), STOP], "chunk-ignored"),
-        ([Citation("u", "t"), SAID, STOP], "chunk-ignored"),
+        ([Citation("u", "t"), call("{}"), STOP], "chunk-ignored"),
         ([ToolFragment(0, "a", "", "{}"), SAID, STOP], "call-dropped"),
         ([call("{broken"), STOP], "arguments-broken"),
         ([call(name="x" * 300), STOP], "call-clipped"),

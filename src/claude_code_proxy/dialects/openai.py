@@ -36,6 +36,7 @@ AZURE = Dialect(
     source="translation reference 3.11; pydantic-ai, 2026-11-22",
 )
 
+_SEARCHES: Mapping[str, Any] = {"efforts": (), "sampling": False, "web_search": "options"}
 _QUIET: Mapping[str, Any] = {"efforts": (), "thinks": "never"}
 _MUTE: Mapping[str, Any] = {**_QUIET, "extra_body": {"reasoning_effort": "none"}}
 
@@ -53,6 +54,7 @@ def _gpt(**marks: Any) -> tuple[Models, ...]:
     """Return OpenAI's models by name. marks: fields of those that take explicit cache breakpoints (5.6 and later)."""
     steps = ("none", "low", "medium", "high", "xhigh")
     return (
+        Models(r"gpt-[\w.-]*-search", _SEARCHES, "developers.openai.com on web search; LiteLLM's documents, 2026-10"),
         Models(r"gpt-[34]|gpt-35|chatgpt-|gpt-5-chat", _QUIET, _LIVE),
         Models(r"gpt-5[.-]\d-chat", _reasons("medium"), _LIVE),
         Models(r"gpt-5-pro", _reasons("high"), "learn.microsoft.com, 2026"),

@@ -2,6 +2,9 @@
 
 Sources: types of @openrouter/sdk 1.3.19 and its documents, translation reference 3.2 (2026-11-22); recorded streams
 of 11 models (2026-08): `reasoning` and `reasoning_details` together, `cost` in the usage without being asked.
+Search: openrouter.ai/docs/guides/features/server-tools/web-search and the `WebSearchServerToolConfig` of its SDKs
+(2026-10): a tool of its own for every model, pages as `annotations`, counts in `usage.server_tool_use`; the `web`
+plugin and `:online` are deprecated.
 """
 
 from ..translate.dialect import Dialect
@@ -21,6 +24,7 @@ OPENROUTER = Dialect(
     tool_limit=0,  # the provider's, not its own
     id_length=0,  # reasoning_details name the call they belong to by its id
     documents="file",
+    web_search="server_tool",
     cache_markers="cache_control",
     top_k=True,
     service_tier=True,

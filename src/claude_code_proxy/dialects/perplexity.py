@@ -18,6 +18,7 @@ PERPLEXITY = Dialect(
     strict_flag=False,
     efforts=(),
     think_tags=True,
+    web_search="builtin",
     stream_options=False,
     source="docs.perplexity.ai, recorded streams, 2026-08",
 )

@@ -202,10 +202,13 @@ def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, 
         return
     said = mapping(choice[field])
     yield from _thinking(said, dialect)
+    if field == "message":  # of a whole answer all is known at once: its pages stand before the text
+        yield from _citations(said)
     yield from _content(said.get("content"))
     if text(said.get("refusal")):
         yield Refusal(text(said.get("refusal")))
-    yield from _citations(said)
+    if field != "message":
+        yield from _citations(said)
     yield from _tool_fragments(said, numbered=field == "message")
     for name in ("audio", "images"):
         if said.get(name):

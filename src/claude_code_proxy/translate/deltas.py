@@ -74,6 +74,7 @@ class Usage(Delta, frozen=True, gc=False):
     cache_write: int = 0
     thinking: int | None = None
     cost: float | None = None
+    searches: int | None = None
 
 
 class Finish(Delta, frozen=True, gc=False):

@@ -125,6 +125,10 @@ class Dialect:
     text_tools: bool = False
     """Tool calls that come as text (`<tool_call>{...}`) are promoted to calls."""
 
+    web_search: Literal["", "server_tool", "options", "builtin"] = ""
+    """The backend searches the web: by a tool of its own (OpenRouter), by `web_search_options` (OpenAI, some models),
+    or in any case (builtin). Empty: the answer says in the client's own block that nothing was searched."""
+
     # -- the rest -----------------------------------------------------------------------------------------------
     drop: frozenset[str] = frozenset()
     """Body fields the backend refuses."""

@@ -159,6 +159,16 @@ CODES: Mapping[str, Meaning] = {
         "left out; a forced call is answered with the tool's error block",
         "the tool",
     ),
+    "search-hosted": Meaning(
+        "web_search on backends that search the web themselves",
+        "done by the backend; its pages are the result block, behind the text where they are named late",
+        "the pages' own text, and the model's exact query",
+    ),
+    "search-limits": Meaning(
+        "max_uses, domains or location of a web_search",
+        "left out where the backend's search has no such control",
+        "that limit",
+    ),
     "tool-choice": Meaning(
         "tool_choice the backend does not know", "auto, and a sentence to the model", "the guarantee"
     ),

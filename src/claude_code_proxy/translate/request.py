@@ -18,6 +18,7 @@ from .context_edits import Edited, apply_edits
 from .dialect import Dialect
 from .effort import Intent, effort_fields, merge, read_intent
 from .history import heal_history
+from .hosted_search import HostedSearch, hosted_search
 from .messages import Chat, write_chat
 from .notes import Notes
 from .parameters import Parameters, translate_parameters
@@ -75,12 +76,15 @@ def translate_request(
     choice, sentence = translate_tool_choice(request, tools, dialect, notes)
     wish = translate_format(request, dialect, notes).sentence
     lead_blocks, told = unserved(request, tools)
+    search = hosted_search(request, tools, dialect, notes)
+    sentences = [sentence, wish, told, search.sentence]
     intent = read_intent(request)
 
     def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
-        chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=[sentence, wish, told])
+        chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=sentences)
         prompt = {"model": target.model, "messages": chat.messages}
-        return chat, {**prompt, "tools": tools.functions} if tools.functions else prompt
+        declared = [*tools.functions, *search.tools]
+        return chat, {**prompt, "tools": declared} if declared else prompt
 
     edited = apply_edits(request, lambda asked: count(prompted(asked, Notes())[1]) if count else 0)
     if edited.applied:
@@ -90,7 +94,7 @@ def translate_request(
         intent = Intent(on=False, visible=intent.visible)
     estimate = count(prompt) if count else 0
     parameters = translate_parameters(request, target, intent, notes, estimate)
-    fields = {**prompt, **choice, **parameters.fields, **chat.fields}
+    fields = {**prompt, **choice, **parameters.fields, **chat.fields, **search.fields}
     body = _finished(merge(fields, effort_fields(intent, dialect, notes, parameters.max_tokens)), request, dialect)
     plan = _plan(
         request,
@@ -102,6 +106,7 @@ def translate_request(
         lead=lead_blocks,
         estimate=estimate,
         edited=edited,
+        search=search,
     )
     return Translated(body, plan)
 
@@ -162,6 +167,7 @@ def _plan(
     lead: tuple[dict[str, Any], ...],
     estimate: int,
     edited: Edited,
+    search: HostedSearch,
 ) -> Plan:
     return Plan(
         model=str(request.get("model", "")),
@@ -185,6 +191,7 @@ def _plan(
         lead_blocks=lead,
         json_shape=parameters.json_shape,
         used_ids=_used_ids(request),
+        search_query=search.query,
     )
 
 

@@ -43,7 +43,7 @@ def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str
     found_anyway = name.startswith(TOOL_SEARCH) and tools.functions  # every tool it could find is there
     if name not in _RESULTS or found_anyway:
         return (), ""
-    query = _last_words(request)
+    query = last_words(request)
     kind = _RESULTS[name]
     call = {"type": "server_tool_use", "id": "", "name": name, "input": _input(name, query)}
     failure = {"type": f"{kind}_error", "error_code": "unavailable"}
@@ -54,7 +54,7 @@ def _input(name: str, query: str) -> dict[str, str]:
     return {"query": query} if name in ("web_search", "tool_search_tool_bm25") else {}
 
 
-def _last_words(request: Mapping[str, Any]) -> str:
+def last_words(request: Mapping[str, Any]) -> str:
     """What the user asked for last, as the query of the call that could not be made."""
     for message in reversed(items(request.get("messages"))):
         content = mapping(message).get("content")

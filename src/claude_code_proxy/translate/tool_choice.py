@@ -52,7 +52,9 @@ def forced_server_tool(request: Mapping[str, Any], toolset: ToolSet) -> str:
 
 
 def _check_named(name: str, toolset: ToolSet) -> None:
-    if name not in toolset.aliases and name not in toolset.server_tools and name not in toolset.left_out:
+    searches = toolset.search is not None and name == (text(toolset.search.get("name")) or "web_search")
+    known = searches or name in toolset.aliases or name in toolset.server_tools or name in toolset.left_out
+    if not known:
         raise ClientError(f"Tool '{shown(name)}' not found in provided tools", path="tool_choice.name")
 
 

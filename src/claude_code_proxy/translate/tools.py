@@ -99,7 +99,8 @@ def _translated(
     request: Mapping[str, Any], dialect: Dialect, notes: Notes, changes: ToolChanges, referenced: frozenset[str]
 ) -> ToolSet:
     wanted = ({*changes.referenced, *referenced} | {_forced(request)}) - {""}
-    selection = _Selection(changes, frozenset(wanted), notes, searched=_is_searched(request))
+    searches = bool(dialect.web_search)
+    selection = _Selection(changes, frozenset(wanted), notes, searched=_is_searched(request), searches=searches)
     for path, declared in _declared(request, changes):
         selection.add(path, declared)
     tools = _in_order_of_loading(selection.tools, changes)
@@ -148,14 +149,19 @@ def _forbidden(request: Mapping[str, Any], dialect: Dialect, changes: ToolChange
 class _Selection:
     """Which of the declared tools are sent."""
 
-    def __init__(self, changes: ToolChanges, wanted: frozenset[str], notes: Notes, *, searched: bool) -> None:
+    def __init__(
+        self, changes: ToolChanges, wanted: frozenset[str], notes: Notes, *, searched: bool, searches: bool
+    ) -> None:
         self.tools: list[_Tool] = []
         self.server_tools: list[str] = []
         self.left_out: set[str] = set()
+        self.search: Mapping[str, Any] | None = None
+        self.search_path = ""
         self._changes = changes
         self._wanted = wanted
         self._notes = notes
         self._searched = searched
+        self._searches = searches
         self._keys: set[str] = set()
 
     def add(self, path: str, declared: Mapping[str, Any]) -> None:
@@ -186,6 +192,9 @@ class _Selection:
         return deferred and not self._searched
 
     def _serve(self, path: str, declared: Mapping[str, Any], kind: str) -> None:
+        if self._searches and kind.startswith("web_search"):
+            self.search, self.search_path = declared, path
+            return
         name = text(declared.get("name")) or (_SERVER.match(kind) or [kind])[0].rstrip("_")
         self._notes.add("tool-server", path, shown(kind))
         self.server_tools.append(name)
@@ -248,6 +257,8 @@ def _tool_set(tools: list[_Tool], selection: _Selection, dialect: Dialect, notes
         left_out=frozenset(selection.left_out | {tool.function.name for tool in selection.tools}) - sent,
         limit=dialect.name_length,
         history=history,
+        search=selection.search,
+        search_path=selection.search_path,
     )
 
 

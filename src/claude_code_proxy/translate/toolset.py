@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ class ToolSet(msgspec.Struct, frozen=True):
     functions: OpenAI's `tools`; empty: the key is left out. facts: by backend name. aliases: backend name by client
     name (members of a toolset as `toolset/member`). server_tools: declared tools that Anthropic's servers would run.
     left_out: client tools that were declared and are not sent. limit: of a name. history: calls or results were found
-    in the messages.
+    in the messages. search: the declared web_search, where the backend serves it; search_path: its place.
     """
 
     functions: list[dict[str, Any]] = []
@@ -29,6 +30,8 @@ class ToolSet(msgspec.Struct, frozen=True):
     left_out: frozenset[str] = frozenset()
     limit: int = 64
     history: bool = False
+    search: Mapping[str, Any] | None = None
+    search_path: str = ""
 
     def alias_of(self, name: str, toolset: str = "") -> str:
         """Return the backend's name of any tool: declared, or only found in the history (invented ones too)."""

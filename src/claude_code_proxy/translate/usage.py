@@ -41,6 +41,7 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
         cache_write=written,
         thinking=thinking or None,
         cost=_cost(given.get("cost")),
+        searches=_searches(given),
     )
 
 
@@ -81,6 +82,15 @@ def _cached(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:
         or count(given.get("num_cached_tokens"))  # Mistral
         or count(given.get("cache_read_input_tokens"))
     )
+
+
+def _searches(given: Mapping[str, Any]) -> int | None:
+    """How often the backend searched the web, None when it does not say."""
+    used = mapping(given.get("server_tool_use")) or mapping(given.get("server_tool_use_details"))
+    for said in (used.get("web_search_requests"), given.get("num_search_queries")):  # OpenRouter, Perplexity
+        if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
+            return said
+    return None
 
 
 def _written(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:

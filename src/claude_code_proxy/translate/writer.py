@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import FilteredError, RetryableError, UpstreamError
 from ..wire.anthropic import (
     AnyDelta,
-    CitationsDelta,
     ContentBlockDelta,
     ContentBlockStart,
     ContentBlockStop,
@@ -41,6 +40,7 @@ from .deltas import (
 from .grammar import State, advance
 from .notes import Notes
 from .plan import Plan
+from .search_blocks import SearchBlocks
 from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
 from .usage import anthropic_usage, cut_window
@@ -71,13 +71,14 @@ class Writer:
         self._waiting: list[Delta] = []
         self.thinking = ThinkingBlocks(self)
         self.tools = ToolBlocks(self, Calls(plan.tools))
+        self.search = SearchBlocks(self)
         self._take: dict[type[Delta], Callable[[Any], None]] = {
             Text: self._text,
             Thinking: self.thinking.text,
             ThinkingState: self.thinking.state,
             ToolFragment: self.tools.fragment,
             Refusal: self._refusal,
-            Citation: self._citation,
+            Citation: self.search.page,
             Usage: self._usage,
             Ignored: self._ignored,
             Finish: self._finish,
@@ -149,12 +150,12 @@ class Writer:
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage)}
         self.emit(MessageStart(message))
         for block in () if self.plan.discard else self.plan.lead_blocks:
-            self.open(self._with_id(block))
+            self.open_server_block(block)
 
-    def _with_id(self, block: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a server tool's call and result one id, which no other answer has."""
+    def open_server_block(self, block: Mapping[str, Any]) -> None:
+        """Open a server tool's call or result, whole; both get one id, which no other answer has."""
         field = "id" if "id" in block else "tool_use_id"
-        return {**block, field: tool_ids.SERVER_PREFIX + self.message_id.removeprefix("msg_")}
+        self.open({**block, field: tool_ids.SERVER_PREFIX + self.message_id.removeprefix("msg_")})
 
     def carry(self, call_id: str, signature: str) -> None:
         """Put a call's own signature into the next envelope."""
@@ -174,29 +175,15 @@ class Writer:
             return
         if self.state is not State.TEXT:
             self.flush_state()
+            self.search.lead()
             self.open({"type": "text", "text": ""})
         self.characters += len(delta.text)
         self.delta(TextDelta(delta.text))
+        self.search.cite()
 
     def _refusal(self, delta: Refusal) -> None:
         self.refusal.append(delta.text)
         self._text(Text(delta.text))
-
-    def _citation(self, delta: Citation) -> None:
-        if self.state is not State.TEXT:
-            self.notes.add("chunk-ignored", "", "citation outside of text")
-            return
-        self.delta(
-            CitationsDelta(
-                {
-                    "type": "web_search_result_location",
-                    "url": delta.url,
-                    "title": delta.title or None,
-                    "cited_text": delta.cited_text,
-                    "encrypted_index": "",
-                }
-            )
-        )
 
     def _usage(self, delta: Usage) -> None:
         self.usage = delta
@@ -239,6 +226,7 @@ class Writer:
         if silent and ending.is_empty(self.ending, self.plan, self.usage):
             self.failure = RetryableError("The backend's answer was empty: no text, no reasoning, no tool call.")
             return
+        self.search.finish()
         self.close()
         self.emit(self._message_delta())
         self.emit(MessageStop())
@@ -255,7 +243,7 @@ class Writer:
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
         self.stop_reason = stop["stop_reason"]
-        return MessageDelta(stop, anthropic_usage(usage), ending.edits(self.plan))
+        return MessageDelta(stop, anthropic_usage(usage) | self.search.usage(usage), ending.edits(self.plan))
 
     def _flush(self) -> list[Event]:
         events, self._events = self._events, []

@@ -1,0 +1,97 @@
+"""The pages of a hosted web search: one call with its results, and citations on the text.
+
+Anthropic's answer has the call and the results before the text that leans on them. A backend names its pages with the
+text or behind it: what is known before the text stands before it, as in whole answers, the rest behind it. No text is
+held back for that; clients read the blocks in any order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..wire.anthropic import CitationsDelta
+from .deltas import Citation, Usage
+from .grammar import State
+
+if TYPE_CHECKING:
+    from .writer import Writer
+
+_MOST = 100  # pages of one answer
+
+
+class SearchBlocks:
+    """The writer's part for pages."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._pages: dict[str, Citation] = {}
+        self._waiting: list[Citation] = []
+        self._told = False
+
+    def page(self, page: Citation) -> None:
+        """Take a page the answer leans on; a text that is open cites it at once, else the next one does."""
+        if len(self._pages) < _MOST:
+            self._pages.setdefault(page.url, page)
+        if self._writer.state is State.TEXT:
+            self._cite(page)
+        else:
+            self._waiting.append(page)
+
+    def lead(self) -> None:
+        """Write the results, before a text that comes after them."""
+        if self._pages and not self._told:
+            self._tell()
+
+    def cite(self) -> None:
+        """Write the citations that waited for a text."""
+        waiting, self._waiting = self._waiting, []
+        for page in waiting:
+            self._cite(page)
+
+    def finish(self) -> None:
+        """Write the results that were not told yet; a page no text could cite is noted where nothing else tells it."""
+        usage = self._writer.usage
+        searched = bool(self._pages) or bool(usage and usage.searches)
+        if searched and not self._told:
+            self._tell()
+        if self._waiting and self._writer.plan.search_query is None:
+            self._writer.notes.add("chunk-ignored", "content", "citation outside of text")
+
+    def usage(self, usage: Usage) -> dict[str, dict[str, int]]:
+        """Return the field of the usage that counts searches; nothing where the client declared none."""
+        if self._writer.plan.search_query is None:
+            return {}
+        known = usage.searches if usage.searches is not None else int(self._told)
+        return {"server_tool_use": {"web_search_requests": known, "web_fetch_requests": 0}}
+
+    def _tell(self) -> None:
+        query = self._writer.plan.search_query
+        if query is None or self._writer.plan.discard:
+            return
+        self._told = True
+        call = {"type": "server_tool_use", "id": "", "name": "web_search", "input": {"query": query}}
+        results = [
+            {
+                "type": "web_search_result",
+                "url": page.url,
+                "title": page.title or page.url,
+                "encrypted_content": "",
+                "page_age": None,
+            }
+            for page in self._pages.values()
+        ]
+        self._writer.open_server_block(call)
+        self._writer.open_server_block({"type": "web_search_tool_result", "tool_use_id": "", "content": results})
+
+    def _cite(self, page: Citation) -> None:
+        self._writer.delta(
+            CitationsDelta(
+                {
+                    "type": "web_search_result_location",
+                    "url": page.url,
+                    "title": page.title or None,
+                    "cited_text": page.cited_text,
+                    "encrypted_index": "",
+                }
+            )
+        )
