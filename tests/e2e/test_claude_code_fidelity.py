@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from tests.backend import Agent, Call, Cast, Gate, Received, Step, Text, answer, error, say, text_in
+from tests.backend import Agent, Call, Cast, Delta, Gate, Received, Reply, Step, Text, answer, error, say, text_in
 from tests.backend.agents import move
 from tests.backend.rules import deepseek
 from tests.e2e import mcp_server
@@ -204,16 +204,98 @@ def test_compaction_continues_from_the_summary(claude: Claude) -> None:
     assert "Do not forget it." not in last.text()
 
 
+OVERFLOWS: dict[str, Step] = {
+    "OpenAI": error(
+        400,
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in 130541 tokens.",
+        code="context_length_exceeded",
+    ),
+    "vLLM": Reply(
+        400,
+        {
+            "object": "error",
+            "message": "This model's maximum context length is 128000 tokens. However, you requested 64000 output tokens "
+            "and your prompt contains at least 130541 input tokens, for a total of at least 194541 tokens.",
+            "type": "BadRequestError",
+            "code": 400,
+        },
+    ),
+    "llama.cpp": Reply(
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": "request (130541 tokens) exceeds the available context size (128000 tokens), try increasing it",
+                "type": "exceed_context_size_error",
+                "n_prompt_tokens": 130541,
+                "n_ctx": 128000,
+            }
+        },
+    ),
+    "Gemini": Reply(
+        400,
+        [
+            {
+                "error": {
+                    "code": 400,
+                    "message": "The input token count (1105410) exceeds the maximum number of tokens allowed (1048576).",
+                    "status": "INVALID_ARGUMENT",
+                }
+            }
+        ],
+    ),
+    "Groq": error(400, "Please reduce the length of the messages or completion.", code="context_length_exceeded"),
+    "OpenRouter": Reply(
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": "This endpoint's maximum context length is 128000 tokens. However, you requested about 130541 "
+                "tokens (130000 of text input, 541 of tool input, 0 in the output).",
+                "metadata": {"error_type": "context_length_exceeded"},
+            }
+        },
+    ),
+    "Anthropic": Reply(
+        400,
+        {
+            "type": "error",
+            "error": {"type": "invalid_request_error", "message": "prompt is too long: 130541 tokens > 128000 maximum"},
+        },
+    ),
+    "DeepSeek": error(
+        400,
+        "This model's maximum context length is 131072 tokens. However, you requested 140541 tokens (140541 in the "
+        "messages, 0 in the completion). Please reduce the length of the messages or completion.",
+    ),
+}
+"""How backends say that a prompt is too long."""
+
+
 def test_an_overflow_makes_it_compact_and_go_on(claude: Claude) -> None:
     """The backend's own words for a full window become the words at which Claude Code compacts by itself."""
-    full = "This model's maximum context length is 128000 tokens. However, your messages resulted in 130541 tokens."
+    _compacts_at(OVERFLOWS["OpenAI"], claude)
 
+
+@pytest.mark.parametrize("claude", ["new"], indirect=True)
+@pytest.mark.parametrize("backend", [name for name in OVERFLOWS if name != "OpenAI"])
+def test_an_overflow_in_any_backends_words_makes_it_compact_and_go_on(claude: Claude, backend: str) -> None:
+    _compacts_at(OVERFLOWS[backend], claude)
+
+
+@pytest.mark.parametrize("claude", ["old"], indirect=True)
+@pytest.mark.parametrize("backend", ["llama.cpp", "Gemini"])
+def test_the_older_claude_code_compacts_too(claude: Claude, backend: str) -> None:
+    _compacts_at(OVERFLOWS[backend], claude)
+
+
+def _compacts_at(overflow: Step, claude: Claude) -> None:
     def script(received: Received) -> Step:
         if "<summary>" in text_in(received.messages[-1]["content"]):
             return say("<analysis>They talked.</analysis>\n<summary>The user's number is 17.</summary>")
         asked = "What is my number?" in received.text()
         if asked and "My number is 17." in received.text():
-            return error(400, full, code="context_length_exceeded")
+            return overflow
         return say("It is 17." if asked else "I see.")
 
     with playing(script, claude) as backend:
@@ -223,3 +305,25 @@ def test_an_overflow_makes_it_compact_and_go_on(claude: Claude) -> None:
     assert outcome.succeeded(), outcome
     assert outcome.text == "It is 17."
     assert "The user's number is 17." in backend.chats[-1].text()
+
+
+def test_a_search_the_backend_makes_reaches_the_model_with_its_pages(claude: Claude) -> None:
+    pages = [
+        {"type": "url_citation", "url_citation": {"url": "https://yr.test/oslo", "title": "Oslo", "content": "3 C"}}
+    ]
+
+    def script(received: Received) -> Step:
+        if "web search for the query" in received.prompt:
+            return answer(Text("Three degrees."), Delta({"annotations": pages}))
+        moves = [move(Call("WebSearch", {"query": "weather in Oslo"})), say("It is cold.")]
+        if "WebSearch" not in received.tools:
+            return move(Call("ToolSearch", {"query": "select:WebSearch", "max_results": 1}))
+        return moves[any(call["function"]["name"] == "WebSearch" for call in received.calls())]
+
+    with playing(script, claude, rules=lambda _: [], DIALECT="openrouter") as backend:
+        outcome = claude.run("What is the weather in Oslo?")
+    assert outcome.succeeded(), outcome
+    assert outcome.text == "It is cold."
+    result = list(backend.chats[-1].results.values())[-1]
+    assert "https://yr.test/oslo" in result
+    assert "Three degrees." in result
