@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test check format e2e faults bench docker-steps requirements clean
+.PHONY: docs help demo test check format e2e faults soak bench docker-steps requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -36,6 +36,9 @@ e2e: $(VENV)/.demo  ## The real clients: Claude Code, the SDKs, the embedded mod
 
 faults: $(VENV)/.dev  ## Every fault in every phase before a real proxy; writes the table in docs/reliability.md
 	@$(PY) -m tests.faults
+
+soak: $(VENV)/.dev  ## 10,000 streams with faults, then 1,000 at once (MINUTES=3); writes docs/reliability.md
+	@$(PY) -m tests.faults.soak
 
 bench: $(VENV)/.dev  ## This proxy and its peers side by side; writes docs/performance.md (BENCH_QUICK=1: short, writes nothing)
 	@$(PY) -m bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from claude_code_proxy import http_protocol
 from claude_code_proxy.http_protocol import HttpProtocol
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -41,14 +43,17 @@ class Wire(asyncio.Transport):
             self.closed_after = len(self.writes)
 
 
-async def answer(app: App, request: bytes = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") -> Wire:
-    """Return the wire after `app` has answered a request."""
+async def answer(app: App, *pieces: bytes) -> Wire:
+    """Return the wire after `app` has answered a request, which may come in pieces."""
     config = Config(app, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
     config.load()
     protocol = HttpProtocol(config=config, server_state=ServerState(), app_state={})
     wire = Wire()
     protocol.connection_made(wire)
-    protocol.data_received(request)
+    for piece in pieces or (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",):
+        if not wire.is_closing() and piece:
+            protocol.data_received(piece)
+        await asyncio.sleep(0)
     for _ in range(20):
         await asyncio.sleep(0)
     return wire
@@ -131,3 +136,91 @@ async def test_requests_sent_at_once_are_answered_in_order(number: int) -> None:
     requests = b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % at for at in range(number))
     wire = await answer(app, requests)
     assert [write.split(b"\r\n")[-4] for write in wire.writes] == [b"/%d" % at for at in range(number)]
+
+
+# -- limits -------------------------------------------------------------------------------------------------------------
+
+
+def _told(wire: Wire) -> tuple[int, str]:
+    head, _, body = b"".join(wire.writes).partition(b"\r\n\r\n")
+    told = json.loads(body)
+    assert told["type"] == "error"
+    assert told["request_id"].encode() in head
+    assert wire.closed_after == len(wire.writes)
+    return int(head.split()[1]), told["error"]["type"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"x: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"x: y\r\n" * 40_000 + b"\r\n",
+        b"x: " + b"a" * 70_000,
+        b"x" * 70_000,
+    ],
+    ids=["one large header", "many small ones", "a header without an end", "a name without an end"],
+)
+@pytest.mark.parametrize("size", [1_000_000, 5_000], ids=["at once", "in pieces"])
+async def test_a_head_too_large_is_refused(head: bytes, size: int) -> None:
+    request = b"GET / HTTP/1.1\r\nhost: x\r\n" + head
+    wire = await answer(parts(b"never"), *(request[at : at + size] for at in range(0, len(request), size)))
+    assert _told(wire) == (431, "invalid_request_error")
+
+
+async def test_what_is_no_http_is_told_in_the_envelope() -> None:
+    assert _told(await answer(parts(b"never"), b"this is no HTTP\r\n\r\n")) == (400, "invalid_request_error")
+
+
+async def test_a_large_body_has_nothing_to_do_with_the_heads_limit() -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size, more = size + len(message["body"]), message["more_body"]
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": b"%d" % size})
+
+    request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n" + b"a" * 200_000
+    for pieces in ([request], [request[at : at + 50_000] for at in range(0, len(request), 50_000)]):
+        wire = await answer(app, *pieces)
+        assert b"200000" in b"".join(wire.writes)
+
+
+@pytest.mark.parametrize(
+    ("sent", "patience"),
+    [
+        (b"", "HEAD_SECONDS"),
+        (b"GET / HT", "HEAD_SECONDS"),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n", "HEAD_SECONDS"),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf", "BODY_SECONDS"),
+    ],
+    ids=["nothing", "half a line", "half a head", "half a body"],
+)
+async def test_a_request_that_does_not_arrive_is_given_up(
+    sent: bytes, patience: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    monkeypatch.setattr(http_protocol, patience, 0.05)
+    wire = await answer(app, sent)
+    assert wire.writes == []
+    await asyncio.sleep(1.2 if sent.endswith(b"half") else 0.1)
+    assert _told(wire) == (408, "timeout_error")
+
+
+async def test_a_request_that_is_here_has_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.05)
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.2)
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": b"late"})
+
+    request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi"
+    for pieces in ([request], [request[:30], request[30:]]):
+        wire = await answer(app, *pieces)
+        await asyncio.sleep(0.3)
+        assert b"late" in b"".join(wire.writes)

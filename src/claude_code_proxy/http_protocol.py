@@ -1,7 +1,10 @@
-"""uvicorn's HTTP protocol, with the head of a response sent together with the first bytes of its body.
+"""uvicorn's HTTP protocol, with the head of a response sent together with the first bytes of its body, and limits.
 
-ASGI asks for that ("must not send before there is a body"); uvicorn writes the head at once. One write instead of two
-is 25 µs of every request, and a client wakes up once.
+ASGI asks for the first ("must not send before there is a body"); uvicorn writes the head at once. One write instead of
+two is 25 µs of every request, and a client wakes up once.
+
+Neither uvicorn nor the parser limits the size of a request's head, or the time a request takes to arrive: both are
+limited here, since each connection that waits costs memory (slow loris).
 """
 
 from __future__ import annotations
@@ -9,17 +12,125 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .errors import ProxyError
+from .services import new_id
+from .wire.anthropic import error_body
+
 _HEAD = b"HTTP/1.1 "
+
+HEAD_BYTES = 64 * 1024
+"""Size of a request's head: a hundred times what clients send."""
+
+_TOO_LARGE = f"The request's headers are larger than {HEAD_BYTES} bytes."
+
+HEAD_SECONDS = 30.0
+"""Time a request's head may take, from the first byte or the connection on."""
+
+BODY_SECONDS = 60.0
+"""Longest silence within a request's body."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._in_head = self._in_body = False
+        self._last = 0
+        self._head = 0  # bytes of the head that is being read
+        self._heard = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, on a transport that joins."""
         super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
+        self._in_head = True
+        self._wait(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and wait for nothing any more."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, within the limits."""
+        self._last = len(data)
+        if self._in_head:
+            self._head += self._last  # a header without an end is told by nobody else
+        super().data_received(data)
+        if self._in_head and self._head > HEAD_BYTES:
+            self._refuse(431, _TOO_LARGE)
+        elif self._in_body or self._in_head:
+            self._heard = self.loop.time()
+            if self._timer is None:
+                self._wait(HEAD_SECONDS if self._in_head else BODY_SECONDS)
+        elif self._timer is not None:
+            self._arrived()
+
+    def on_message_begin(self) -> None:
+        """Read another request's head."""
+        super().on_message_begin()
+        self._in_head, self._head = True, self._last
+
+    def on_headers_complete(self) -> None:
+        """Go on with its body, unless the head was too large, however it came."""
+        self._in_head = False
+        if self._is_too_large():
+            raise ValueError(_TOO_LARGE)
+        self._in_body = True
+        self._arrived()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of the request is here."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what can't be read, in Anthropic's form."""
+        if not self._in_body and self._is_too_large():
+            self._refuse(431, _TOO_LARGE)
+        else:
+            self._refuse(400, msg)
+
+    def _is_too_large(self) -> bool:
+        """Tell whether the head is; what came in so few bytes needs no count."""
+        return self._head > HEAD_BYTES and sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Say why, and close."""
+        self._in_head = self._in_body = False
+        self._arrived()
+        if self.transport.is_closing():
+            return
+        request_id = new_id("req_")
+        body = _encode(error_body(ProxyError(message, status=status), request_id))
+        head = f"HTTP/1.1 {status} Refused\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(f"{head}request-id: {request_id}\r\nconnection: close\r\n\r\n".encode() + body)
+        self.transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        self._heard = self.loop.time()
+        self._timer = self.loop.call_later(seconds, self._slow)
+
+    def _arrived(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _slow(self) -> None:
+        """A head has a time in which it must be here; a body only must not stop, unless it is we who don't read."""
+        self._timer = None
+        left = BODY_SECONDS - (self.loop.time() - self._heard) if self._in_body else 0.0
+        if self._in_body and (self.flow.read_paused or left > 0):
+            self._timer = self.loop.call_later(max(left, 1.0), self._slow)
+        elif self._in_head or self._in_body:
+            self._refuse(408, "The request took too long to arrive.")
 
 
 class _Joining:

@@ -9,14 +9,11 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from .backend import FaultBackend
 from .cases import PHASES, connecting, matrix, shaped, truncated
 from .run import Outcome, leftovers, proxies, run
-
-PAGE = Path(__file__).parents[2] / "docs/reliability.md"
-BEGIN, END = "<!-- faults:begin -->\n", "<!-- faults:end -->"
+from .table import write
 
 
 def main() -> int:
@@ -32,9 +29,7 @@ def main() -> int:
         print(line, file=sys.stderr)
     print(f"{len(outcomes)} cases in {time.monotonic() - begun:.0f} s, {len(wrong)} wrong", file=sys.stderr)
     if not wrong:
-        text = PAGE.read_text()
-        head, _, rest = text.partition(BEGIN)
-        PAGE.write_text(head + BEGIN + "\n".join(_page(outcomes)) + "\n" + END + rest.partition(END)[2])
+        write("faults", _page(outcomes))
     return 1 if wrong else 0
 
 

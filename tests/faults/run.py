@@ -54,7 +54,7 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def proxies(backend: FaultBackend) -> Iterator[dict[bool, ProxyProcess]]:
+def proxies(backend: FaultBackend, **more: str) -> Iterator[dict[bool, ProxyProcess]]:
     """Run two proxies in front of a backend: one that asks once, one that asks again."""
     with deaf_port() as deaf, contextlib.ExitStack() as stack:
         config = CONFIG.format(closed=closed_port(), deaf=deaf, port=backend.port)
@@ -64,6 +64,7 @@ def proxies(backend: FaultBackend) -> Iterator[dict[bool, ProxyProcess]]:
             "REQUEST_TIMEOUT": IDLE,
             "CONNECT_TIMEOUT": IDLE,
             "MAX_CONCURRENT_REQUESTS": str(AT_ONCE),  # a slot that is lost would be missed
+            **more,
         }
         folder = Path(stack.enter_context(_folder()))
         file = folder / "backends.toml"

@@ -16,6 +16,12 @@ from ..errors import ClientError
 MAX_DEPTH = 128
 """Deepest nesting read: far beyond any real schema or tool input, far below what recursion can bear."""
 
+MOST: Mapping[str, int] = {"messages": 100_000, "tools": 10_000, "stop_sequences": 1000}
+"""Most elements of a list. Messages: as the API's; the others are far beyond any real request."""
+
+LONGEST_NAME = 1000
+"""Characters of a model's name."""
+
 REQUIRED = "Field required"
 
 
@@ -106,6 +112,7 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
     """
     if not isinstance(body, dict):
         _refuse("body", "Input should be an object")
+    _check_sizes(body)
     _check_depth(body)
     request = {key: value for key, value in body.items() if value is not None}
     for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
@@ -126,6 +133,16 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
 
 def _refuse(path: str, message: str, code: str | None = None) -> NoReturn:
     raise ClientError(message, path=path, code=code)
+
+
+def _check_sizes(body: dict[str, Any]) -> None:
+    for name, most in MOST.items():
+        value = body.get(name)
+        if isinstance(value, list) and len(value) > most:
+            _refuse(name, f"List should have at most {most} items, not {len(value)}")
+    model = body.get("model")
+    if isinstance(model, str) and len(model) > LONGEST_NAME:
+        _refuse("model", f"String should have at most {LONGEST_NAME} characters")
 
 
 def _check_depth(body: dict[str, Any]) -> None:
