@@ -307,6 +307,15 @@ def test_a_search_result_keeps_source_title_and_text():
     ]
 
 
+def test_a_search_result_may_hold_a_string():
+    assert "Regen" in rendered({"type": "search_result", "source": "s", "title": "t", "content": "Regen"})[0][0]["text"]
+
+
+def test_a_document_of_the_file_store_is_told_with_its_title():
+    parts, _ = rendered(document({"type": "file", "file_id": "file_7"}, title="Vertrag"))
+    assert parts == [text('[file file_7 "Vertrag": not available here]')]
+
+
 # -- what has to be done outside ------------------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ def document_parts(block: Block, context: Context, path: str, inner: Callable[[o
     source = _inlined(block)
     kind = source.get("type")
     if kind == "file":
-        return _unknown_file(source, context, path)
+        return _unknown_file(source, context, path, text(block.get("title")))
     if kind == "text":
         return _wrapped(block, [text_part(text(source.get("data")))])
     if kind == "content":
@@ -91,7 +91,8 @@ def search_result_parts(block: Block, context: Context, path: str) -> list[Part]
     """Return a search result as text with its source and title."""
     if mapping(block.get("citations")).get("enabled") is True:
         context.notes.add("citations-dropped", path)
-    said = "\n".join(text(mapping(item).get("text")) for item in items(block.get("content")))
+    content = block.get("content")
+    said = text(content) or "\n".join(text(mapping(item).get("text")) for item in items(content))
     heading = f'<search_result source="{_quoted(block.get("source"))}" title="{_quoted(block.get("title"))}">'
     return [text_part(f"{heading}\n{_closed_by_us(said, 'search_result')}\n</search_result>")]
 
@@ -255,9 +256,10 @@ def _unreadable(block: Block, reason: str, context: Context, path: str) -> list[
     return [text_part(f"[document {name}could not be read: {reason}.{said}]")]
 
 
-def _unknown_file(source: Block, context: Context, path: str) -> list[Part]:
+def _unknown_file(source: Block, context: Context, path: str, title: str = "") -> list[Part]:
     context.notes.add("file-unknown", path)
-    return [text_part(f"[file {text(source.get('file_id'))}: not available here]")]
+    name = f' "{title}"' if title else ""
+    return [text_part(f"[file {text(source.get('file_id'))}{name}: not available here]")]
 
 
 def _quoted(value: object) -> str:
