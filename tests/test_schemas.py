@@ -229,7 +229,8 @@ def test_a_tuple_in_the_old_spelling_is_written_in_the_new_one():
     assert clean_property(old, PLAIN) == {
         "type": "array",
         "prefixItems": [{"type": "string"}, {"type": "integer"}],
-        "items": False,
+        "items": {},
+        "maxItems": 2,
     }
 
 

@@ -450,3 +450,16 @@ def test_to_01_types_of_other_properties_and_nulls_of_enums_stay_in_the_words(
     assert sent["mood"]["nullable"] is True
     assert "[1,2]" in sent["level"]["description"]
     assert "Birne" in sent["kind"]["description"]
+
+
+def test_to_02_a_schema_a_server_can_not_read_is_said_otherwise(speaking: Speaking, house: Backend) -> None:
+    client = speaking("generic")
+    refusal = openai(
+        "Unable to generate parser for this template. Automatic parser generation failed: JSON schema error at "
+        "#/properties/next: unresolved reference"
+    )
+    schema = {"type": "object", "properties": {"next": {"$ref": "#"}, "v": {"description": "any"}}}
+    house.play(picky((lambda body: '"#"' in str(body["tools"]).replace("'", '"'), refusal)))
+    heard = client.ask(model="house-converter", tools=[{"name": "T", "input_schema": schema}])
+    assert heard.text == "geht"
+    assert "the same shape again" in str(house.chats[-1].body["tools"]).lower()

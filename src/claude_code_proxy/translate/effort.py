@@ -140,8 +140,8 @@ def _budget(intent: Intent, dialect: Dialect, notes: Notes, limit: int) -> int |
     budget = intent.budget
     if intent.effort is not None:
         budget = None if dialect.efforts else budget or _BUDGET_OF.get(intent.effort)
-        if budget:
-            notes.add("effort-as-budget", "output_config.effort", f"{intent.effort[:32]} -> {budget}")
+        if not dialect.efforts:
+            notes.add("effort-as-budget", "output_config.effort", f"{intent.effort[:32]} -> {budget or 'no bound'}")
     room = limit * 4 // 5
     if budget and limit and room < budget:
         notes.add("budget-lowered", "thinking.budget_tokens", f"{budget} -> {room}")

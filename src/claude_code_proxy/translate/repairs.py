@@ -132,6 +132,8 @@ _FIELDS = frozenset(
 
 _UNROLLED = frozenset({"minLength", "maxLength", "minItems", "maxItems", "object:empty"})
 """What makes a grammar too large, or empty where it may not be (llama.cpp)."""
+_UNREAD = frozenset({"not", "prefixItems", "type:none", "ref:root"})
+"""What llama.cpp's converter of schemas does not read."""
 
 _WORDS = frozenset(("user", "metadata", "thinking", "reasoning", "store", "plugins"))
 """Fields that are words of a sentence too: they count in quotes, or behind what says that a name follows."""
@@ -280,8 +282,9 @@ def _schema(refusal: Refusal, dialect: Dialect) -> Facts | None:
         return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | {"pattern", "format"})}
     if re.search(r"grammar", text, re.IGNORECASE) and not dialect.drop_schema_keywords >= _UNROLLED:
         return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | _UNROLLED)}
-    if re.search(r"unrecognized schema", text, re.IGNORECASE) and "type:none" not in dialect.drop_schema_keywords:
-        return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | {"type:none", "not"})}
+    unread = re.search(r"unrecognized schema|schema conversion failed|json schema error", text, re.IGNORECASE)
+    if unread and not dialect.drop_schema_keywords >= _UNREAD:
+        return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | _UNREAD)}
     if re.search(r"\$ref|\$defs", text) and not dialect.inline_refs:
         return {"inline_refs": True}
     if not re.search(r"schema|parameters|function|tool|unknown name|keyword", text + refusal.param, re.IGNORECASE):

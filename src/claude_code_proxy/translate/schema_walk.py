@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from ..wire.shapes import mapping
 from .dialect import Dialect
 from .schema_root import as_object
-from .schema_words import describe, reword, tidy
+from .schema_words import closed_list, describe, reword, tidy
 
 _DEPTH = 48  # nested schemas; a tool people use has below ten
 _NODES = 20_000  # schemas in one tool after inlining: references to references multiply
@@ -62,7 +62,7 @@ class Walk:
             return self._schema(self._named(node, reference, trail), depth + 1, (*trail, reference))
         gone = _DEFS if self._inline else ()
         copy = {key: self._value(key, value, depth + 1, trail) for key, value in node.items() if key not in gone}
-        return reword(tidy(copy), self._drop, self.lost)
+        return closed_list(reword(tidy(copy), self._drop, self.lost))
 
     def _value(self, key: str, value: Any, depth: int, trail: tuple[str, ...]) -> Any:
         if key in _MAPS and isinstance(value, dict):
@@ -79,7 +79,7 @@ class Walk:
         if self._inline:
             return False
         if reference == "#":
-            return not self._rewritten
+            return not self._rewritten and "ref:root" not in self._drop
         simple = reference.startswith(_LOCAL) and reference.count("/") == 2  # noqa: PLR2004 - #/$defs/name
         return simple and self._target(reference) is not None
 

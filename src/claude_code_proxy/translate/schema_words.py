@@ -131,6 +131,15 @@ def reword(node: Node, drop: Drop, lost: set[str]) -> Node:
     return describe(node, sentences)
 
 
+def closed_list(node: Node) -> Node:
+    """Return `node` with `items: false` as a number of items: grammars and OpenAI want a schema there."""
+    if node.get("items") is not False:
+        return node
+    most = len(items(node.get("prefixItems")))
+    told = node.get("maxItems")
+    return {**node, "items": {}, "maxItems": min(most, told) if isinstance(told, int) else most}
+
+
 def _legal(key: str, value: object) -> bool:
     if key in _LISTS:
         return isinstance(value, list) and (bool(value) or key == "required")
@@ -250,7 +259,7 @@ def _forms(node: Node, drop: Drop, lost: set[str]) -> list[str]:
         if node.get("additionalProperties") is False:
             del node["additionalProperties"]
     if "type:none" in drop and node.get("items") == {}:
-        del node["items"]
+        node["items"] = {"type": list(_TYPES)}
     if "type:none" in drop and _TYPED.isdisjoint(node):
         node["type"] = list(_TYPES)
     return sentences

@@ -7,6 +7,7 @@
     unknown:*     keywords that are not JSON Schema's (enumDescriptions, x-...)
     type:none     a schema that says nothing of its type: it names all types
     object:empty  `properties: {}`: the object says only that it is one
+    ref:root      a reference to the whole schema: the shape is named instead
     bounds:large  lengths of texts above 100 and of lists above 16, which grammars unroll
 """
 
