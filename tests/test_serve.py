@@ -345,3 +345,21 @@ def test_a_free_port_is_free_again_at_once(backend: Backend) -> None:
 
 def _hello(url: str) -> Any:
     return httpx2.post(f"{url}/v1/messages", json=HELLO, trust_env=False)
+
+
+def test_a_taken_port_is_told_with_the_program_that_has_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "claude_code_proxy", "serve", "--port", str(port)],
+            env={**clean_environment(tmp_path), "OPENAI_API_KEY": "k"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"The port is taken by {Path(sys.executable).name}" in done.stderr
+    assert f"(pid {os.getpid()})" in done.stderr
+    assert "set PORT to another one" in done.stderr

@@ -38,10 +38,14 @@ class Layer(msgspec.Struct, frozen=True):
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was said. backends: the TOML file's tables; variables: the environment over .env, for `key_env`."""
+    """All that was said.
+
+    backends, profiles: the TOML file's tables; variables: the environment over .env, for `key_env`.
+    """
 
     layers: tuple[Layer, ...]
     backends: Mapping[str, object]
+    profiles: Mapping[str, object]
     variables: Mapping[str, str]
     problems: list[str]
     warnings: list[str]
@@ -105,11 +109,15 @@ def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) 
         problems.append(f"backends in {source} takes tables, such as [backends.ollama]")
         backends = {}
     profiles = table.pop("profiles", {})
+    if not isinstance(profiles, Mapping):
+        problems.append(f"profiles in {source} takes tables, such as [profiles.local]")
+        profiles = {}
     layers.append(_file_layer(source, table))
     variables = {**dotenv, **{name: value for name, value in environ.items() if value.strip()}}
     gathered = Layers(
         layers=tuple(_with_profile(layers, profiles, variables, problems)),
         backends=backends,
+        profiles=profiles,
         variables=variables,
         problems=problems,
         warnings=warnings,
@@ -119,7 +127,7 @@ def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) 
 
 
 def _with_profile(
-    layers: list[Layer], profiles: object, variables: Mapping[str, str], problems: list[str]
+    layers: list[Layer], profiles: Mapping[str, object], variables: Mapping[str, str], problems: list[str]
 ) -> list[Layer]:
     """The layers with the chosen profile, if any, behind the command line.
 
@@ -129,11 +137,10 @@ def _with_profile(
     chosen = next((name for layer in layers if (name := layer.values.get("CONFIG_PROFILE"))), None)
     if chosen is None:
         return layers
-    known = profiles if isinstance(profiles, Mapping) else {}
-    table = known.get(chosen)
+    table = profiles.get(str(chosen))
     if not isinstance(table, Mapping):
-        close = near(str(chosen), known)
-        takes = f"one of {', '.join(known)}" if known else f"a profile, and {layers[-1].source} has none"
+        close = near(str(chosen), profiles)
+        takes = f"one of {', '.join(profiles)}" if profiles else f"a profile, and {layers[-1].source} has none"
         hint = f" (did you mean {close}?)" if close else ""
         problems.append(f"CONFIG_PROFILE: got {quoted(str(chosen))}, takes {takes}{hint}")
         return layers

@@ -12,15 +12,15 @@ from . import launching, observing
 app = typer.Typer(
     name="claude-code-proxy",
     help="Run Claude Code on any OpenAI-compatible backend. Without a command: serve.",
-    add_completion=True,
+    add_completion=False,  # `completion` prints the script and edits no file
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 config_app = typer.Typer(help="The settings in force.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
-observing.add_commands(app)
 launching.add_commands(app)
+observing.add_commands(app)
 
 
 def _version(asked: bool) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .service_commands import service_app
+
 Profile = Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to use (CONFIG_PROFILE).")]
 
 
@@ -16,6 +18,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command("init", hidden=True)(setup_command)
     app.command("env")(env_command)
     app.command("settings")(settings_command)
+    app.add_typer(service_app, name="service")
+    app.command("completion")(completion_command)
 
 
 def run_command(
@@ -114,3 +118,16 @@ def begin(what: str) -> None:
 
         raise typer.Exit(serve({}))
     typer.echo("Start Claude Code on it with `claude-code-proxy run`, the proxy with `claude-code-proxy`.", err=True)
+
+
+def completion_command(
+    shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")],
+) -> None:
+    """Print a shell's completion script, such as: claude-code-proxy completion bash >> ~/.bash_completion."""
+    from typer._completion_shared import get_completion_script  # noqa: PLC0415 - rarely needed
+
+    if shell not in {"bash", "zsh", "fish"}:
+        raise typer.BadParameter("it takes bash, zsh or fish", param_hint="SHELL")
+    name = "claude-code-proxy"
+    script = get_completion_script(prog_name=name, complete_var="_CLAUDE_CODE_PROXY_COMPLETE", shell=shell)
+    typer.echo(script)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -20,6 +21,7 @@ from ..errors import ConfigError
 from ..keeping import journal_for
 from ..local_servers import find_servers
 from ..observe import setup
+from ..port_owner import port_owner
 from ..server import create_app
 from ..state import state_dir
 from ..uvicorn_settings import uvicorn_config
@@ -85,12 +87,20 @@ def _listen(config: Config) -> socket.socket | None:
             (config.host, config.port), family=socket.AF_INET6 if ":" in config.host else socket.AF_INET, backlog=2048
         )
     except OSError as error:
-        print(
-            f"Can't listen on {config.host}:{config.port}: {error.strerror or error}. "
-            "Stop the program that holds the port, or set PORT to another one (0 takes a free one).",
-            file=sys.stderr,
-        )
+        print(_why_not(config, error), file=sys.stderr)
         return None
+
+
+def _why_not(config: Config, error: OSError) -> str:
+    """Why an address can't be had, and what to do."""
+    at = f"Can't listen on {config.host}:{config.port}: {error.strerror or error}."
+    if error.errno == errno.EADDRINUSE:
+        by = port_owner(config.port)
+        taken = f"{at} The port is taken{f' by {by}' if by else ''}."
+        return f"{taken} Stop that program, or set PORT to another one (0 takes a free one)."
+    if error.errno == errno.EACCES:
+        return f"{at} Ports below 1024 need rights: set PORT to a higher one."
+    return f"{at} HOST takes an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for all of its addresses."
 
 
 def _banner(config: Config, listener: socket.socket) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from .. import __version__
 from ..config import Config
 from ..endpoint import is_loopback
+from ..port_owner import port_owner
 from ..setting_layers import gather
 from .report import Group, Line
 
@@ -84,7 +85,8 @@ def _port(config: Config) -> Line:
         return _group.ok(name, f"a proxy serves on {at}")
     try:
         with socket.create_connection((host, config.port), _BRIEFLY):
-            return _group.failed(name, f"another program has {at}", "Stop it, or set PORT to another one")
+            owner = port_owner(config.port) or "another program"
+            return _group.failed(name, f"{owner} has {at}", "Stop it, or set PORT to another one")
     except OSError:
         return _group.ok(name, f"{at} is free: no proxy runs there yet")
 

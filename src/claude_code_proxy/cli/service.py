@@ -1,0 +1,128 @@
+"""What `claude-code-proxy service install|status|logs|remove` do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from ..config import load
+from ..dialects import DIALECTS
+from ..errors import ConfigError
+from ..launch.service import Files, Manager, files_for, install, manager_named, missing, remove, run
+
+_FAILED, _WRONG_SETTINGS = 1, 2  # exit codes
+
+
+def install_service(kind: str, profile: str, *, only_print: bool) -> None:
+    """Install and start, or show what would be."""
+    manager, files = _prepared(kind, profile)
+    overrides = {"CONFIG_PROFILE": profile} if profile else {}
+    _or_exit(lambda: load(os.environ, cwd=Path.cwd(), overrides=overrides, dialects=tuple(DIALECTS)), _WRONG_SETTINGS)
+    if only_print:
+        _show(manager, files)
+        return
+    _demand(manager)
+    _or_exit(lambda: install(files, manager))
+    for path in files.texts:
+        print(f"Written: {path}")
+    print("The service runs. `claude-code-proxy service status` looks at it, `service remove` takes it away.")
+    if manager.name == "systemd":
+        print("To have it run while you are not logged in: loginctl enable-linger")
+
+
+def show_status(kind: str) -> None:
+    """Let the service manager tell; its exit code is ours."""
+    manager, files = _prepared(kind, "")
+    _demand_installed(files)
+    _demand(manager)
+    raise typer.Exit(subprocess.run(manager.status, check=False).returncode)  # noqa: S603
+
+
+def show_logs(kind: str, *, follow: bool) -> None:
+    """Print what the service said last."""
+    manager, files = _prepared(kind, "")
+    _demand_installed(files)
+    command = [*manager.logs, *(["-f"] if follow else [])]
+    try:
+        raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603
+    except FileNotFoundError:
+        _complain(f"There is no {command[0]} here.")
+        raise typer.Exit(_FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def remove_service(kind: str) -> None:
+    """Stop the service and delete its files."""
+    manager, files = _prepared(kind, "")
+    _demand_installed(files)
+    _demand(manager)
+    there: list[Path] = []
+    _or_exit(lambda: there.extend(remove(files, manager)))
+    for path in there:
+        print(f"Deleted: {path}")
+    if manager.name == "systemd":
+        _or_exit(lambda: run(("systemctl", "--user", "daemon-reload")))
+
+
+def _prepared(kind: str, profile: str) -> tuple[Manager, Files]:
+    if kind not in {"", "systemd", "launchd"}:
+        raise typer.BadParameter("it takes systemd or launchd", param_hint="--kind")
+    home = Path(os.environ.get("HOME") or Path.home())
+    manager = manager_named(kind, home)
+    return manager, files_for(manager.name, os.environ, Path.cwd(), home, profile)
+
+
+def _show(manager: Manager, files: Files) -> None:
+    for path, text in files.texts.items():
+        hidden = path.name == "service.env"
+        print(f"# {path} (mode 0600)")
+        print(_without_values(text) if hidden else _without_secrets(text))
+    print("# then")
+    for command in manager.start:
+        print(" ".join(command))
+
+
+def _without_values(text: str) -> str:
+    return "".join(f"{line.partition('=')[0]}=...\n" for line in text.splitlines())
+
+
+def _without_secrets(text: str) -> str:
+    """A launch agent's variables are values to hide, but for those that say where and what."""
+    for name, value in os.environ.items():
+        if name.endswith(("_KEY", "_TOKEN")) or name.startswith("CUSTOM_HEADER_"):
+            text = text.replace(f"<string>{value}</string>", "<string>...</string>")
+    return text
+
+
+def _demand(manager: Manager) -> None:
+    if trouble := missing(manager, os.environ):
+        _complain(trouble)
+        raise typer.Exit(_FAILED)
+
+
+def _demand_installed(files: Files) -> None:
+    if not files.unit.exists():
+        _complain(f"No service is installed: there is no {files.unit}. `claude-code-proxy service install` makes it.")
+        raise typer.Exit(_FAILED)
+
+
+def _or_exit(act: Callable[[], object], code: int = _FAILED) -> None:
+    try:
+        act()
+    except ConfigError as error:
+        _complain(*error.problems)
+        raise typer.Exit(code) from None
+    except OSError as error:
+        _complain(f"{error.filename or 'A file'} can't be written: {error.strerror}.")
+        raise typer.Exit(code) from None
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -1,0 +1,160 @@
+"""The proxy as a service of the person who is logged in: systemd's user units, launchd's agents."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import ConfigError
+from ..setting_layers import DOTENV, ENVIRONMENT, TOML_HERE, Layers, gather
+from .units import LABEL, environment_file, launchd_plist, systemd_unit
+
+_OWN = frozenset({"CONFIG_FILE"})
+
+
+class Files(msgspec.Struct, frozen=True):
+    """What is installed: texts by path, and the one that the service manager reads."""
+
+    unit: Path
+    texts: Mapping[Path, str]
+
+
+class Manager(msgspec.Struct, frozen=True):
+    """A service manager. start, stop, status, logs: its commands."""
+
+    name: str
+    program: str
+    start: Sequence[Sequence[str]]
+    stop: Sequence[Sequence[str]]
+    status: Sequence[str]
+    logs: Sequence[str]
+
+
+def manager_named(kind: str, home: Path) -> Manager:
+    """Return systemd or launchd; "" for the one of this system."""
+    name = kind or ("launchd" if sys.platform == "darwin" else "systemd")
+    if name == "systemd":
+        unit, control = f"{LABEL}.service", ("systemctl", "--user")
+        return Manager(
+            name,
+            "systemctl",
+            start=((*control, "daemon-reload"), (*control, "enable", "--now", unit)),
+            stop=((*control, "disable", "--now", unit),),
+            status=(*control, "--no-pager", "status", unit),
+            logs=("journalctl", "--user", "--unit", LABEL, "--lines", "100", "--no-pager"),
+        )
+    domain = f"gui/{os.getuid()}"
+    return Manager(
+        name,
+        "launchctl",
+        start=(("launchctl", "bootstrap", domain, str(_plist(home))),),
+        stop=(("launchctl", "bootout", f"{domain}/{LABEL}"),),
+        status=("launchctl", "print", f"{domain}/{LABEL}"),
+        logs=("tail", "-n", "100", str(_log(home))),
+    )
+
+
+def files_for(kind: str, environ: Mapping[str, str], cwd: Path, home: Path, profile: str) -> Files:
+    """Return what to install for the settings of this environment and folder."""
+    command = [*_program(), "serve", *(["--profile", profile] if profile else [])]
+    variables = settings_to_keep(environ, cwd)
+    folder = _config_folder(environ, home)
+    if kind == "launchd":
+        text = launchd_plist(command, str(folder), str(_log(home)), variables)
+        return Files(_plist(home), {_plist(home): text})
+    unit, env_file = _systemd_folder(environ, home) / f"{LABEL}.service", folder / "service.env"
+    return Files(unit, {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file))})
+
+
+def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
+    """Return what a service would miss: settings of this environment and .env, and keys that the TOML file borrows."""
+    layers = gather(environ, cwd, {})
+    kept: dict[str, str] = {}
+    for layer in reversed(layers.layers):
+        if layer.source in (ENVIRONMENT, DOTENV):
+            kept |= {name: str(value) for name, value in layer.values.items() if str(value).strip()}
+    kept = {name: value for name, value in kept.items() if name not in _OWN}
+    kept |= {name: layers.variables[name] for name in _borrowed(layers) if name in layers.variables}
+    if layers.file == TOML_HERE and (cwd / TOML_HERE).is_file():
+        kept["CONFIG_FILE"] = str((cwd / TOML_HERE).resolve())
+    elif given := environ.get("CONFIG_FILE", "").strip():
+        kept["CONFIG_FILE"] = str((cwd / Path(given).expanduser()).resolve())
+    return kept
+
+
+def install(files: Files, manager: Manager) -> None:
+    """Write the files, readable by their owner only, and start. OSError, ConfigError: it failed, and why."""
+    for path, text in files.texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(0o600)
+        path.chmod(0o600)
+        path.write_text(text, encoding="utf-8")
+    for command in manager.start:
+        run(command)
+
+
+def remove(files: Files, manager: Manager) -> list[Path]:
+    """Stop the service and delete its files; returns which there were."""
+    if files.unit.exists():
+        for command in manager.stop:
+            run(command)
+    there = [path for path in files.texts if path.exists()]
+    for path in there:
+        path.unlink()
+    return there
+
+
+def run(command: Sequence[str]) -> None:
+    """Run one of a manager's commands. ConfigError has its own words when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+        raise ConfigError([f"`{' '.join(command)}` failed: {words}"])
+
+
+def missing(manager: Manager, environ: Mapping[str, str]) -> str:
+    """Return why a manager can't be used, "" when it can."""
+    if shutil.which(manager.program, path=environ.get("PATH")):
+        return ""
+    return (
+        f"There is no {manager.program} here, so no {manager.name} to run a service. "
+        "Let another supervisor run `claude-code-proxy serve`; `service install --print` shows what it needs."
+    )
+
+
+def _program() -> list[str]:
+    """How this very program is started again: from a checkout by its script, else as a module."""
+    script = Path(sys.argv[0])
+    return (
+        [sys.executable, str(script.resolve())]
+        if script.name == "start_proxy.py"
+        else [sys.executable, "-m", "claude_code_proxy"]
+    )
+
+
+def _borrowed(layers: Layers) -> list[str]:
+    tables: list[Any] = [*layers.backends.values(), *layers.profiles.values()]
+    return [name for table in tables if isinstance(table, Mapping) and isinstance(name := table.get("key_env"), str)]
+
+
+def _config_folder(environ: Mapping[str, str], home: Path) -> Path:
+    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "claude-code-proxy"
+
+
+def _systemd_folder(environ: Mapping[str, str], home: Path) -> Path:
+    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "systemd" / "user"
+
+
+def _plist(home: Path) -> Path:
+    return home / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+
+
+def _log(home: Path) -> Path:
+    return home / "Library" / "Logs" / f"{LABEL}.log"

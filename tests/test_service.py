@@ -1,0 +1,196 @@
+"""`claude-code-proxy service`: what systemd and launchd are given, and what they are told. Also shell completion."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.proxy_process import clean_environment
+
+MANAGER = f"""#!{sys.executable}
+import os, sys
+with open(os.environ["HOME"] + "/calls", "a") as calls:
+    calls.write(" ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]) + "\\n")
+print("manager says", sys.argv[-1])
+sys.exit(int(os.environ.get("MANAGER_FAILS", "0")))
+"""
+KEY = 'sk-"quoted" $HOME `x` \\ %h'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name in ("systemctl", "launchctl", "journalctl"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(MANAGER)
+        program.chmod(0o755)
+    return tmp_path
+
+
+def command(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, "-m", "claude_code_proxy", *arguments],
+        env={**clean_environment(home), "PATH": path, **env},
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def calls(home: Path) -> list[str]:
+    return (home / "calls").read_text().splitlines() if (home / "calls").exists() else []
+
+
+SYSTEMD = ".config/systemd/user/claude-code-proxy.service"
+SETTINGS = {"OPENAI_API_KEY": KEY, "PORT": "9999", "CUSTOM_HEADER_X_TEAM": "a"}
+
+
+def test_systemd_gets_a_unit_and_the_settings_of_this_shell_in_a_private_file(home: Path) -> None:
+    (home / ".env").write_text("BIG_MODEL=a/b\nPORT=1\n")
+    done = command(home, "service", "install", "--kind", "systemd", **SETTINGS)
+    assert done.returncode == 0, done.stderr
+    unit = (home / SYSTEMD).read_text()
+    assert f'ExecStart="{sys.executable}" "-m" "claude_code_proxy" "serve"' in unit
+    env_file = home / ".config/claude-code-proxy/service.env"
+    assert env_file.stat().st_mode & 0o777 == 0o600
+    assert set(env_file.read_text().splitlines()) == {
+        'OPENAI_API_KEY="sk-\\"quoted\\" \\$HOME \\`x\\` \\\\ %h"',
+        'PORT="9999"',
+        'BIG_MODEL="a/b"',
+        'CUSTOM_HEADER_X_TEAM="a"',
+    }
+    assert calls(home) == [
+        "systemctl --user daemon-reload",
+        "systemctl --user enable --now claude-code-proxy.service",
+    ]
+    assert KEY not in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_itself_has_nothing_against_the_unit(home: Path) -> None:
+    command(home, "service", "install", "--kind", "systemd", **SETTINGS)
+    verified = subprocess.run(
+        ["systemd-analyze", "--user", "verify", str(home / SYSTEMD)], capture_output=True, text=True, check=False
+    )
+    assert "claude-code-proxy.service:" not in verified.stderr, verified.stderr
+
+
+def test_launchd_gets_an_agent_that_holds_the_settings(home: Path) -> None:
+    done = command(home, "service", "install", "--kind", "launchd", **SETTINGS)
+    assert done.returncode == 0, done.stderr
+    path = home / "Library/LaunchAgents/claude-code-proxy.plist"
+    assert path.stat().st_mode & 0o777 == 0o600
+    agent = plistlib.loads(path.read_bytes())
+    assert agent["ProgramArguments"] == [sys.executable, "-m", "claude_code_proxy", "serve"]
+    assert agent["EnvironmentVariables"] == {"OPENAI_API_KEY": KEY, "PORT": "9999", "CUSTOM_HEADER_X_TEAM": "a"}
+    assert calls(home) == [f"launchctl bootstrap gui/{os.getuid()} {path}"]
+
+
+def test_keys_that_the_configuration_borrows_go_along(home: Path) -> None:
+    (home / "claude-code-proxy.toml").write_text(
+        '[backends.groq]\nbase_url = "https://api.groq.com/openai/v1"\nkey_env = "GROQ_API_KEY"\n'
+    )
+    assert command(home, "service", "install", "--kind", "systemd", GROQ_API_KEY="gsk", EDITOR="vi").returncode == 0
+    assert set((home / ".config/claude-code-proxy/service.env").read_text().splitlines()) == {
+        'GROQ_API_KEY="gsk"',
+        f'CONFIG_FILE="{(home / "claude-code-proxy.toml").resolve()}"',
+    }
+
+
+@pytest.mark.parametrize("kind", ["systemd", "launchd"])
+def test_print_shows_all_but_secrets_and_does_nothing(home: Path, kind: str) -> None:
+    done = command(home, "service", "install", "--print", "--kind", kind, **SETTINGS)
+    assert done.returncode == 0
+    assert "serve" in done.stdout
+    assert "quoted" not in done.stdout
+    assert calls(home) == []
+    assert not (home / SYSTEMD).exists()
+    assert not (home / "Library").exists()
+
+
+def test_status_and_logs_are_the_managers_own(home: Path) -> None:
+    command(home, "service", "install", "--kind", "systemd", **SETTINGS)
+    status = command(home, "service", "status", "--kind", "systemd", MANAGER_FAILS="3")
+    assert (status.stdout, status.returncode) == ("manager says claude-code-proxy.service\n", 3)
+    assert command(home, "service", "logs", "-f", "--kind", "systemd").stdout == "manager says -f\n"
+
+
+def test_remove_takes_away_what_install_wrote_and_nothing_else(home: Path) -> None:
+    mine = home / ".config/claude-code-proxy/config.toml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text('big_model = "a/b"\n')
+    before = {path for path in home.rglob("*") if path.is_file()}
+    command(home, "service", "install", "--kind", "systemd", **SETTINGS)
+    done = command(home, "service", "remove", "--kind", "systemd")
+    assert done.returncode == 0, done.stderr
+    assert {path for path in home.rglob("*") if path.is_file()} == before | {home / "calls"}
+    assert "systemctl --user disable --now claude-code-proxy.service" in calls(home)
+
+
+def test_what_is_not_installed_is_said_to_be_so(home: Path) -> None:
+    for action in ("status", "logs", "remove"):
+        done = command(home, "service", action, "--kind", "systemd")
+        assert done.returncode == 1
+        assert "claude-code-proxy service install" in done.stderr
+
+
+def test_a_system_without_a_manager_is_told_what_to_do(home: Path) -> None:
+    done = command(home, "service", "install", "--kind", "systemd", PATH="/nowhere", **SETTINGS)
+    assert done.returncode == 1
+    assert "--print" in done.stderr
+    assert not (home / SYSTEMD).exists()
+
+
+def test_a_manager_that_fails_is_quoted(home: Path) -> None:
+    done = command(home, "service", "install", "--kind", "systemd", MANAGER_FAILS="1", **SETTINGS)
+    assert done.returncode == 1
+    assert "`systemctl --user daemon-reload` failed: manager says daemon-reload" in done.stderr
+
+
+def test_wrong_settings_are_not_installed(home: Path) -> None:
+    done = command(home, "service", "install", "--kind", "systemd", OPENAI_API_KEY="k", LOG_LEVEL="LOUD")
+    assert done.returncode == 2
+    assert "LOG_LEVEL" in done.stderr
+    assert calls(home) == []
+
+
+# -- completion --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_script(home: Path, shell: str) -> None:
+    done = command(home, "completion", shell)
+    assert done.returncode == 0
+    assert "claude-code-proxy" in done.stdout
+
+
+def test_bash_completes_commands(home: Path) -> None:
+    script = command(home, "completion", "bash").stdout
+    program = home / "bin" / "claude-code-proxy"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m claude_code_proxy "$@"\n')
+    program.chmod(0o755)
+    name = next(line for line in script.splitlines() if "complete -o" in line).split()[-2]
+    asked = f'{script}\nCOMP_WORDS=(claude-code-proxy ser)\nCOMP_CWORD=1\n{name} claude-code-proxy\necho "${{COMPREPLY[@]}}"'
+    done = subprocess.run(
+        ["bash", "-c", asked],
+        env={**clean_environment(home), "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert set(done.stdout.split()) == {"serve", "service"}, done.stderr
+
+
+def test_another_shell_is_named_with_the_known_ones(home: Path) -> None:
+    done = command(home, "completion", "tcsh")
+    assert done.returncode == 2
+    assert "bash, zsh or fish" in done.stderr
