@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
+from typer._completion_classes import completion_init
 
 from .. import __version__
 from . import launching, observing
+from .launching import COMPLETION_VARIABLE, PROGRAM
 
 app = typer.Typer(
-    name="claude-code-proxy",
+    name=PROGRAM,
     help="Run Claude Code on any OpenAI-compatible backend. Without a command: serve.",
     add_completion=False,  # `completion` prints the script and edits no file
     pretty_exceptions_enable=False,
@@ -99,5 +102,7 @@ def config_show_command(
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; a shell that completes a line asks by a variable (`completion` prints how)."""
+    if COMPLETION_VARIABLE in os.environ:
+        completion_init()
+    app(prog_name=PROGRAM)

@@ -8,6 +8,9 @@ import typer
 
 from .service_commands import service_app
 
+PROGRAM = "claude-code-proxy"
+COMPLETION_VARIABLE = "_CLAUDE_CODE_PROXY_COMPLETE"
+
 Profile = Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to use (CONFIG_PROFILE).")]
 
 
@@ -128,6 +131,4 @@ def completion_command(
 
     if shell not in {"bash", "zsh", "fish"}:
         raise typer.BadParameter("it takes bash, zsh or fish", param_hint="SHELL")
-    name = "claude-code-proxy"
-    script = get_completion_script(prog_name=name, complete_var="_CLAUDE_CODE_PROXY_COMPLETE", shell=shell)
-    typer.echo(script)
+    typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell))
