@@ -178,7 +178,7 @@ def test_nothing_is_written_but_a_private_log(home: Path, backend: Backend) -> N
     assert (home / ".claude" / "settings.json").read_text() == "{}"
     assert {path.stat().st_mode & 0o077 for path in state if path.stat().st_size} == {0}, "locks are empty"
     assert [path for path in state if path.name.startswith("run-") and "gpt-5.4" in path.read_text()]
-    assert [path for path in state if backend.key in path.read_text()] == []
+    assert [path for path in state if backend.key.encode() in path.read_bytes()] == []
 
 
 def test_the_proxy_ends_with_claude_code_and_needs_its_key(home: Path, backend: Backend) -> None:
