@@ -60,7 +60,11 @@ def said(request, dialect):
         pytest.param(enabled(4096) | effort("low"), Intent(on=True, effort="low", budget=4096), id="both"),
         pytest.param(enabled(), Intent(on=True), id="enabled without its budget"),
         pytest.param(DISABLED, Intent(on=False, hidden=True), id="disabled"),
-        pytest.param(DISABLED | effort("high"), Intent(on=False, hidden=True), id="disabled wins over effort, HI-13"),
+        pytest.param(
+            DISABLED | effort("high"),
+            Intent(on=False, effort="high", hidden=True),
+            id="disabled wins over effort, HI-13",
+        ),
         pytest.param({"thinking": {"type": "between_tools"}}, Intent(on=False), id="between_tools may show notes"),
         pytest.param({"thinking": {"type": "later"}}, Intent(), id="a type nobody knows, PA-09"),
         pytest.param({"thinking": None, "output_config": None}, Intent(), id="nulls"),
@@ -223,6 +227,8 @@ def test_disabled_sends_no_effort_but_the_backends_own_switch():  # HI-13
     assert said(request, OBJECT)[0] == {"thinking": {"type": "disabled"}}
     assert said(request, ALL_WORDS)[0] == {"reasoning_effort": "none"}
     assert said(request, WORDS)[0] == {}
+    for dialect in (OBJECT, ALL_WORDS, WORDS):
+        assert "effort-clamped" in said(request, dialect)[1]
 
 
 def test_nothing_said_sends_nothing():

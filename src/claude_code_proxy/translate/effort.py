@@ -47,7 +47,8 @@ def read_intent(request: Mapping[str, Any]) -> Intent:
     visible = text(thinking.get("display")) != "omitted"
     effort = _effort(request)
     if kind in _OFF or effort == "none":
-        return Intent(on=False, visible=visible, hidden=kind == "disabled")
+        lost = None if effort == "none" else effort
+        return Intent(on=False, effort=lost, visible=visible, hidden=kind == "disabled")
     on = True if kind in {"enabled", "adaptive"} else None
     budget = count(thinking.get("budget_tokens")) or None if kind == "enabled" else None
     brief = on is None and effort is None and _is_brief(request)
@@ -61,6 +62,8 @@ def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0
     sent, 0 unknown; a budget stays below them.
     """
     if intent.on is False:
+        if intent.effort is not None:
+            notes.add("effort-clamped", "output_config.effort", f"{intent.effort[:32]}: thinking is off")
         return _off_fields(dialect, notes)
     if intent.brief:
         return _off_fields(dialect, Notes()) if thinks_by_itself(dialect) else merge({}, dialect.thinking_off)

@@ -98,7 +98,9 @@ CODES: Mapping[str, Meaning] = {
         "the time and tokens of its thoughts",
     ),
     "effort-clamped": Meaning(
-        "output_config.effort beyond the backend's levels", "the nearest level the backend has", "the difference"
+        "output_config.effort beyond the backend's levels, or beside disabled thinking",
+        "the nearest level the backend has; none beside disabled thinking",
+        "the difference",
     ),
     "budget-as-effort": Meaning(
         "thinking.budget_tokens", "sent as an effort level; an effort beside it counts instead", "the exact number"
