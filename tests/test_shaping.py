@@ -14,7 +14,7 @@ from tests.backend import Backend, Gate, Received, Step, Text, answer, error, sa
 from tests.messages_api import HELLO, events
 from tests.prompts import blocks, long_prompt
 
-from claude_code_proxy import server
+from claude_code_proxy import services
 from claude_code_proxy.pulse import Pulse
 
 COMPACT = {"PROMPT_COMPRESSION": "compact"}
@@ -194,7 +194,7 @@ async def test_counting_asks_no_model_and_complains_of_nothing(backend: Backend)
 
 
 async def test_a_client_that_waits_for_a_summary_hears_pings(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "Pulse", functools.partial(Pulse, 0.02))
+    monkeypatch.setattr(services, "Pulse", functools.partial(Pulse, 0.02))
     gate = Gate()
     backend.play(condensing(answer(gate, Text(SUMMARY))))
     async with running(backend, COMMIT_AFTER="0.1", PING_INTERVAL="0.1", **SUMMARIZE) as app:

@@ -16,6 +16,7 @@ GENERIC = Dialect(
     system_in_place=False,
     merges_user_turns=True,  # some templates refuse two user turns in a row (Gemma 3, older Mistral)
     efforts=("low", "medium", "high"),
+    efforts_known=False,
     strict_flag=False,
     think_tags=True,
     replay="own",

@@ -21,6 +21,7 @@ from .relaxed_json import NoValueError, read_value
 REPAIRED, BROKEN = "arguments-repaired", "arguments-broken"
 
 _LONGEST = 4_000_000  # characters that are repaired: beyond that a call is not a call
+_DEEPEST = 400  # nested brackets: a parser reads these wherever it is called from, so that the way makes no difference
 _MOST_OBJECTS = 64  # one behind the other
 _FENCE = re.compile(r"\s*```[\w-]*[ \t]*\r?\n?(.*?)\s*```\s*", re.DOTALL)
 
@@ -34,7 +35,7 @@ def read_arguments(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any]
     """
     if not text.strip():
         return {}, ""
-    if is_too_deep(text.encode("utf-8", "replace")):
+    if is_too_deep(text.encode("utf-8", "replace"), _DEEPEST):
         return {"_raw": _writable(text)}, BROKEN
     try:
         value, repaired = _decode(text), False

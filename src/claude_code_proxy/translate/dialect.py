@@ -83,6 +83,8 @@ class Dialect:
     (always). A thought shares the output limit with the answer, and all that an `always` can be told is an effort."""
     efforts: tuple[str, ...] = ("minimal", "low", "medium", "high", "xhigh")
     """The effort words accepted, ascending; empty: effort is never sent. `none` listed: it switches reasoning off."""
+    efforts_known: bool = True
+    """False: `efforts` is what most servers take, and says nothing of this model."""
     effort_path: tuple[str, ...] = ("reasoning_effort",)
     """Where the effort goes: a path of keys into the body."""
     thinking_on: Mapping[str, Any] = field(default_factory=dict)
@@ -156,7 +158,12 @@ class Dialect:
     """Where the facts were read, and when."""
 
     def but(self, fields: Mapping[str, Any]) -> Dialect:
-        """Return the record with fields replaced; `extra_body` is added to, since its keys are facts of their own."""
+        """Return the record with fields replaced; `extra_body` is added to, since its keys are facts of their own.
+
+        Whoever names the efforts knows them.
+        """
+        if "efforts" in fields:
+            fields = {"efforts_known": True, **fields}
         if "extra_body" in fields:
             fields = {**fields, "extra_body": {**self.extra_body, **fields["extra_body"]}}
         return replace(self, **fields) if fields else self

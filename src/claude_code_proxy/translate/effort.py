@@ -123,12 +123,16 @@ def _is_brief(request: Mapping[str, Any]) -> bool:
 
 
 def _off_fields(dialect: Dialect, notes: Notes) -> dict[str, Any]:
-    """Return the backend's own switch, else `none`, else the lowest word it knows for a model that thinks anyway."""
+    """Return the backend's own switch, else `none`, else the lowest word for a model that thinks anyway.
+
+    Of a model that may or may not think, only `minimal` says what is meant: any other effort asks for a thought, and
+    some backends answer 400 to one beside a request not to think (case HI-13).
+    """
     fields = merge({}, dialect.thinking_off)
-    words = [word for word in dialect.efforts if word != "none"]
+    words = [word for word in dialect.efforts if word != "none" and dialect.efforts_known]
     if "none" in dialect.efforts and dialect.thinks != "always":
         return merge(fields, _at(dialect.effort_path, "none"))
-    if dialect.thinks == "always" or (dialect.thinks == "default" and words and not fields):
+    if dialect.thinks == "always" or (dialect.thinks == "default" and words[:1] == ["minimal"] and not fields):
         notes.add("thinking-kept", "thinking", words[0] if words else "")
         return merge(fields, _at(dialect.effort_path, words[0])) if words else fields
     if not fields and dialect.thinks not in {"never", "asked"}:

@@ -33,14 +33,14 @@ _BRACKETS = {"}": "{", "]": "["}
 _OPENING = frozenset('"{[')
 
 
-def is_too_deep(text: bytes) -> bool:
-    """Whether JSON nests deeper than MAX_DEPTH. How deep a parser really gets depends on who calls it from where."""
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+def is_too_deep(text: bytes, deepest: int = MAX_DEPTH) -> bool:
+    """Whether JSON nests deeper than `deepest`. How deep a parser really gets depends on who calls it from where."""
+    if text.count(b"[") + text.count(b"{") <= deepest:
         return False
     depth = 0
     for bracket in _BRACKET.findall(_STRINGS.sub(b"", text)):
         depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
+        if depth > deepest:
             return True
     return False
 
