@@ -128,8 +128,14 @@ class _Leaving:
         return self._gone and self._task is not None and self._task.uncancel() == 0
 
     def end(self) -> None:
-        """Watch no longer."""
-        self._watching.cancel()
+        """Watch no longer.
+
+        A server says `disconnect` after a complete answer, which ends the watch; so it is cancelled a turn later. What
+        a cancellation leaves behind refers to itself: only the garbage collector would free it, and the answer with it.
+        """
+        self._task = None
+        asyncio.get_running_loop().call_soon(self._watching.cancel)
+        del self._watching
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -228,6 +228,8 @@ class Exchange:
             self._witness.refused(error)
             await sink.put(translator.refuse(error.message))
             await self._conclude(translator, sink)
+        finally:
+            translator.close()
 
     async def _read(
         self,

@@ -27,6 +27,9 @@ from ..state import state_dir
 from ..uvicorn_settings import uvicorn_config
 from .workers import Supervisor, sockets_for
 
+_COLLECTED = (5_000, 20, 50)
+"""When garbage is collected. A request leaves none behind (tests/test_garbage.py), and a collection of all there is
+holds up every stream, a thousand of them for a tenth of a second."""
 _WRONG_SETTINGS = 2  # exit code
 
 
@@ -67,6 +70,7 @@ def _work(config: Config, listener: socket.socket, early: list[int]) -> int:
         return 0
     gc.collect()
     gc.freeze()  # what is loaded by now stays: no collection needs to look at it, 15 % of a large request's CPU
+    gc.set_threshold(*_COLLECTED)
     server.run(sockets=[listener])
     return 0 if server.started else 1
 
