@@ -120,11 +120,13 @@ class Exchange:
 
     def _name_neighbours(self, error: UpstreamError, route: Route) -> None:
         """Say which models a backend has, where it does not have the one it was asked for."""
-        near = (
-            neighbours(route.model, route.backend.name, self._services.catalogue) if error.status == _NO_MODEL else []
-        )
+        if error.status != _NO_MODEL:
+            return
+        if route.tier:
+            error.message += f" {route.tier.upper()}_MODEL names it."
+        near = neighbours(route.model, route.backend.name, self._services.catalogue)
         if near:
-            error.message = f"{error.message} Near names it has: {', '.join(near)}."
+            error.message += f" Near names it has: {', '.join(near)}."
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         """Prepare the request for whom it goes to now, and say so."""

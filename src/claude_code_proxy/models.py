@@ -44,7 +44,7 @@ def find_model(config: Config, catalogue: Catalogue, wanted: str) -> dict[str, A
 
 def neighbours(wanted: str, backend: str, catalogue: Catalogue) -> list[str]:
     """Return the names of a backend's models that `wanted` may be meant to be, the nearest first."""
-    names = {facts.id for where, facts in catalogue.all() if where == backend}
+    names = {facts.id for where, facts in catalogue.all() if where == backend and facts.id != wanted}
     bare = {name.rpartition("/")[2]: name for name in sorted(names)}  # without the maker
     near = difflib.get_close_matches(wanted[:_LONGEST_NAME].rpartition("/")[2], bare, n=_NEAR)
     return [bare[name] for name in near]

@@ -50,7 +50,21 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 _OUTCOMES: Mapping[Kind, Outcome] = {
-    "quota": Outcome(402, "The backend's account has no credit left: {text}", "payment required.", should_retry=False),
+    "quota": Outcome(
+        402,
+        "The backend's account has no credit left: {text} Add credit there, or change {key_name}.",
+        "payment required.",
+        should_retry=False,
+    ),
+    "unloaded": Outcome(
+        502,
+        "The model is not loaded in the backend: {text} Load it there, then try again.",
+        "it answered {status}.",
+        should_retry=False,
+    ),
+    "loading": Outcome(
+        529, "The backend is still loading the model: {text} Try again in a moment.", "wait.", again=True
+    ),
     "model": Outcome(404, "model: {model} {text}", "The backend does not have this model.", should_retry=False),
     "key": Outcome(
         502,
@@ -67,7 +81,7 @@ _OUTCOMES: Mapping[Kind, Outcome] = {
     "address": Outcome(
         502,
         "No chat completions at the backend's address: {text} Check {url_name}: requests go to it with "
-        "/chat/completions added.",
+        "/chat/completions added, so that it usually ends in /v1.",
         "it answered {status}.",
         should_retry=False,
     ),

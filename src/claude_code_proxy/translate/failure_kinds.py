@@ -15,11 +15,12 @@ import msgspec
 from .complaint import Complaint
 
 Kind = Literal[
-    "quota", "model", "key", "access", "rate", "overloaded", "timeout", "conflict", "large", "output", "request",
-    "address", "broken",
+    "quota", "unloaded", "loading", "model", "key", "access", "rate", "overloaded", "timeout", "conflict", "large",
+    "output", "request", "address", "broken",
 ]  # fmt: skip
-"""quota: no credit; access: the key may not do this; output: the model wrote an illegal tool call; request: the
-request is at fault; address: something else than a chat-completions API answered; broken: the backend itself."""
+"""quota: no credit; unloaded, loading: a local server's model; access: the key may not do this; output: the model wrote
+an illegal tool call; request: the request is at fault; address: something else than a chat-completions API answered;
+broken: the backend itself."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -49,6 +50,22 @@ _RULES = (
             r"payment required",
         ),
         (None, 400, 402, 403, 429),
+    ),
+    _rule(
+        "unloaded",
+        "",
+        (
+            r"no models? (?:is |are )?loaded",
+            r"model (?:has |is |was )?(?:not loaded|unloaded)",
+            r"load a model (?:first|in)",
+        ),
+        (None, 400, 404, 500, 503),
+    ),
+    _rule(
+        "loading",
+        "",
+        (r"loading (?:the )?model", r"model is (?:currently |still )?(?:being )?load"),
+        (None, 500, 502, 503),
     ),
     _rule(
         "model",
@@ -87,7 +104,6 @@ _RULES = (
         "unavailable_error service_unavailable capacity_exceeded insufficient_system_resource",
         (
             r"overloaded|(?:at|over) capacity|capacity (?:is )?(?:exceeded|reached|constraint)",
-            r"loading model|model is (?:currently |still )?(?:being )?load",
             r"no available provider|no (?:available|healthy) (?:upstream|channel|deployment)",
             r"temporarily unavailable|service (?:is )?unavailable|server (?:is )?(?:too )?busy",
         ),
