@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 from tests.asgi import running
-from tests.backend import Backend, Text, answer, say
+from tests.backend import Backend, Pause, Text, answer, say
 from tests.messages_api import HELLO, envelope, events
 
 from claude_code_proxy.channel import Captive, Channel, error_headers
@@ -153,3 +153,19 @@ async def test_which_backend_answered_and_what_was_changed_is_in_headers(backend
         headers = (await app.post({**HELLO, "model": "local-model", "stream": stream, "speed": "fast"})).headers
     assert headers["x-proxy-backend"] == "default/local-model"
     assert "parameter-ignored" in headers["x-proxy-notes"].split(",")
+
+
+async def test_what_is_noted_late_stands_in_a_comment_at_the_streams_end(backend: Backend) -> None:
+    backend.play([answer(Text("hello"), Pause(0.05), Text(" you"), usage=None)])
+    async with running(backend) as app:
+        reply = await app.post({**HELLO, "stream": True, "speed": "fast"})
+    assert reply.headers["x-proxy-notes"] == "parameter-ignored"
+    comments = [line for line in reply.content.decode().split("\n") if line.startswith(":")]
+    assert comments == [": x-proxy-notes: usage-estimated"]
+
+
+async def test_what_is_known_before_the_headers_needs_no_comment(backend: Backend) -> None:
+    backend.play(lambda _: answer(Text("hello"), usage=None))
+    async with running(backend) as app:
+        reply = await app.post(HELLO)
+    assert "usage-estimated" in reply.headers["x-proxy-notes"].split(",")

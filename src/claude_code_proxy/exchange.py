@@ -181,7 +181,7 @@ class Exchange:
                 raise error from None
         if told:
             self.record.failed_over = told
-            self.notes.add("failed-over", "", told[-1])
+            self.notes.add("failed-over", "model", told[-1])
             self._announce()
         return msgspec.structs.replace(prepared, route=route)
 
@@ -290,7 +290,7 @@ class Exchange:
         self._announce()
         self._count(translator)
         self._warn()
-        await sink.end()
+        await sink.end(self._late())
 
     def _announce(self) -> None:
         """Tell the client which backend answers and what was changed, as far as that is known before the status."""
@@ -300,8 +300,13 @@ class Exchange:
             headers["x-proxy-upstream-id"] = record.upstream_id
         if record.failed_over:
             headers["x-proxy-failover"] = ", ".join(record.failed_over)[:_LONGEST_TOLD]
-        if len(self.notes):
+        if len(self.notes) and not self._channel.started:
             headers["x-proxy-notes"] = ",".join(self.notes.codes())
+
+    def _late(self) -> list[str]:
+        """Return the codes of what was noted when the headers were out."""
+        told = self._channel.headers.get("x-proxy-notes", "").split(",")
+        return [code for code in self.notes.codes() if code not in told]
 
     def _count(self, translator: StreamTranslator) -> None:
         usage, record = translator.writer.usage, self.record

@@ -63,5 +63,5 @@ class Mending:
         lasting = {name: value for name, value in facts.items() if name != "room"}
         if lasting:
             self.taught |= lasting
-            self._notes.add("backend-learned", "", ", ".join(lasting))
+            self._notes.add("backend-learned", "body", ", ".join(lasting))
         return facts

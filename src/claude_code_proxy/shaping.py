@@ -30,7 +30,7 @@ class Shaper:
     async def shape(self, request: Mapping[str, Any], notes: Notes, ask: Ask | None) -> Mapping[str, Any]:
         """Return the request as it is to be sent. ask: puts a request to the backend; None: only count."""
         if self._config.compaction_reminder and is_compaction(request):
-            notes.add("compaction-reminded")
+            notes.add("compaction-reminded", "messages", "of <analysis> and <summary>")
             request = remind(request)
         if self._config.prompt_compression == "none" or not request.get("system"):
             return request

@@ -59,7 +59,8 @@ class Heard:
 
     @property
     def notes(self) -> list[str]:
-        return self.headers.get("x-proxy-notes", "").split(",")
+        late = re.findall(rb"(?m)^: x-proxy-notes: (\S+)$", self.raw)
+        return ",".join([self.headers.get("x-proxy-notes", ""), *(codes.decode() for codes in late)]).split(",")
 
     def events(self) -> list[dict[str, Any]]:
         """The events of a stream as they came."""

@@ -47,7 +47,7 @@ def prefilled(
         return [*messages, *said], "", {}
     prefill = _spoken(last["content"])
     if dialect.prefill == "none":
-        notes.add("history-prefill")
+        notes.add("history-prefill", "messages", "as an instruction")
         return [*messages, *said, {"role": "user", "content": CONTINUE}], prefill, {}
     marked = {**last, "prefix": True} if dialect.prefill == "prefix" else last
     goes_on = {"continue_final_message": True, "add_generation_prompt": False}

@@ -61,11 +61,11 @@ def stop(
 ) -> dict[str, Any]:
     """Return the `delta` of message_delta (translation reference, 4.8)."""
     if finish is None:
-        notes.add("finish-missing")
+        notes.add("finish-missing", "stop_reason", "derived from the content")
     reason = finish.reason if finish else "end_turn"
     matched = finish.stop if finish and finish.stop in plan.stops else None
     if reason == "unknown":
-        notes.add("stop-unknown", "", finish.native[:40] if finish else "")
+        notes.add("stop-unknown", "stop_reason", finish.native[:40] if finish else "")
     reason, matched = _settled(reason, matched, plan, usage, called=called, refused=bool(refusal))
     delta: dict[str, Any] = {"stop_reason": reason, "stop_sequence": matched if reason == "stop_sequence" else None}
     if reason == "refusal":

@@ -207,7 +207,7 @@ def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
     if mapping(request.get("output_config")).get("task_budget") is not None:
         names.append("output_config.task_budget")
     if names:
-        notes.add("parameter-ignored", "", ", ".join(name[:40] for name in names[:_MOST]))
+        notes.add("parameter-ignored", "body", ", ".join(name[:40] for name in names[:_MOST]))
 
 
 def _unknown_edits(request: Mapping[str, Any]) -> list[str]:

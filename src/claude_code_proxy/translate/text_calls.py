@@ -149,7 +149,7 @@ class TextCalls(TextFilter):
         out: list[Delta] = []
         for fragment in promoted:
             if (fragment.name, self._input(fragment.name, fragment.arguments)) not in known:
-                self._notes.add("text-tool-call", "", fragment.name[:64])
+                self._notes.add("text-tool-call", "content", fragment.name[:64])
                 out.append(fragment)
         return out
 

@@ -96,7 +96,7 @@ class ThinkingBlocks:
 
     def _hidden(self) -> bool:
         if self._writer.plan.hide_thinking:
-            self._writer.notes.add("thinking-hidden")
+            self._writer.notes.add("thinking-hidden", "content", "the client disabled thinking")
             self.hidden = True
         return self.hidden
 

@@ -77,7 +77,7 @@ class ToolBlocks:
     def _late(self, call: Call, fragment: ToolFragment) -> None:
         """A call that is closed can't take more text; its signature travels in the next envelope."""
         if fragment.arguments and not call.is_all(fragment.arguments):
-            self._writer.notes.add("call-late")
+            self._writer.notes.add("call-late", "content", "behind the end of its call")
         self._carry(call)
 
     def _stream(self, call: Call) -> None:
@@ -175,7 +175,7 @@ class ToolBlocks:
         if known is not None:
             return known
         if len(call.name) > _LONGEST_NAME:
-            self._writer.notes.add("call-clipped")
+            self._writer.notes.add("call-clipped", "content", f"{len(call.name)} characters")
         return ToolFacts(name=call.name[:_LONGEST_NAME], schema={})
 
     def _named(self, call: Call) -> bool:

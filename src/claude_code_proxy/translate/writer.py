@@ -189,7 +189,7 @@ class Writer:
         self.usage = delta
 
     def _ignored(self, delta: Ignored) -> None:
-        self.notes.add("chunk-ignored", "", delta.what[:_LONGEST_DETAIL])
+        self.notes.add("chunk-ignored", "content", delta.what[:_LONGEST_DETAIL])
 
     def _finish(self, delta: Finish) -> None:
         """Keep the reason that says most: some backends say `stop` once more behind it, or in every chunk."""
@@ -234,7 +234,7 @@ class Writer:
     def _message_delta(self) -> MessageDelta:
         usage = self.usage
         if usage is None:
-            self.notes.add("usage-estimated")
+            self.notes.add("usage-estimated", "usage", "the backend counted nothing")
             usage = ending.estimate(self.plan, self.characters)
         window = cut_window(self.plan.input_estimate, usage)
         if window:
