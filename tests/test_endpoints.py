@@ -148,7 +148,7 @@ def test_models_are_listed_in_anthropics_shape(http: httpx2.Client) -> None:
 
 
 def test_an_unknown_model_is_not_found(http: httpx2.Client) -> None:
-    assert envelope(http.get("/v1/models/claude-nobody-knows-99"))[:2] == (404, "not_found_error")
+    assert envelope(http.get("/v1/models/nobody-knows-99"))[:2] == (404, "not_found_error")
 
 
 # -- probes -------------------------------------------------------------------------------------------------------------

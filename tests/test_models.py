@@ -168,11 +168,57 @@ async def test_nothing_comes_after_the_last_or_before_the_first(pages: App) -> N
         assert page == {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
-@pytest.mark.parametrize("name", ["nobody", "claude-nobody", "..%2f..", "%00", "a/b/c", "claude-proxy/nobody/at/all"])
+@pytest.mark.parametrize("name", ["nobody", "..%2f..", "%00", "claude-proxy/nobody/at/all"])
 async def test_a_model_nobody_has_is_not_found(pages: App, name: str) -> None:
     status, kind, message = envelope(await pages.get(f"/v1/models/{name}"))
     assert (status, kind) == (404, "not_found_error")
     assert message == f"model: {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("claude-opus-4-6", "a/a"),
+        ("claude-sonnet-5[1m]", "a/b"),
+        ("claude-3-5-haiku-latest", "a/c"),
+        ("claude-nobody-knows-99", "a/a"),
+        ("gpt-4o", "gpt-4o"),
+        ("openai/gpt-5.4", "openai/gpt-5.4"),
+        ("vendor/model-007", "vendor/model-007"),
+        ("claude-proxy/vendor/model-007", "vendor/model-007"),
+    ],
+)
+async def test_a_model_is_found_under_every_name_a_request_may_have(pages: App, name: str, model: str) -> None:
+    reply = await pages.get(f"/v1/models/{name}")
+    assert reply.status_code == 200
+    assert (reply.json()["id"], reply.json()["display_name"]) == (name, model)
+
+
+async def test_the_window_is_the_one_that_requests_have_room_in() -> None:
+    row = {"id": "gpt-5.4", "context_length": 1000, "max_output_tokens": 100}
+    async with raw_backend(nobody, models={"data": [row]}) as backend:
+        async with running(backend, BIG_MODEL="gpt-5.4") as app:
+            for name in ("gpt-5.4", "claude-opus-4-6", "claude-proxy/gpt-5.4"):
+                entry = (await app.get(f"/v1/models/{name}")).json()
+                assert (entry["max_input_tokens"], entry["max_tokens"]) == (1000, 100)
+        async with running(backend, BIG_MODEL="gpt-5.4", MODEL_WINDOW="5000") as app:
+            assert (await app.get("/v1/models/gpt-5.4")).json()["max_input_tokens"] == 5000
+            assert (await listed(app))["data"][0]["max_input_tokens"] == 5000
+
+
+async def test_capabilities_are_those_of_the_model_behind_the_name() -> None:
+    rows = [
+        {"id": "blind", "architecture": {"input_modalities": ["text"]}, "supported_parameters": ["tools"]},
+        {"id": "seeing", "architecture": {"input_modalities": ["text", "image"]}},
+    ]
+    tiers = {"BIG_MODEL": "seeing", "MIDDLE_MODEL": "blind", "SMALL_MODEL": "blind"}
+    async with raw_backend(nobody, models={"data": rows}) as backend, running(backend, **tiers) as app:
+        opus = (await app.get("/v1/models/claude-opus-4-6")).json()["capabilities"]
+        sonnet = (await app.get("/v1/models/claude-sonnet-5")).json()["capabilities"]
+    assert (opus["image_input"], sonnet["image_input"]) == ({"supported": True}, {"supported": False})
+    assert opus["batch"] == opus["server_tools"]["code_execution"] == {"supported": False}
+    assert sonnet["thinking"]["supported"] is False
+    assert opus["context_management"]["clear_tool_uses_20250919"] == {"supported": True}
 
 
 def test_the_official_sdk_pages_through_them(backend: Backend) -> None:

@@ -55,6 +55,7 @@ CONTRACT = {
     "COMMIT_AFTER": 10.0,
     "MODELS_REFRESH": 3600.0,
     "MODEL_WINDOW": 0,
+    "CONTEXT_SCALE": "off",
     "LOG_FORMAT": "text",
     "DIALECT": "",
     "SIGNATURE_KEY": "",

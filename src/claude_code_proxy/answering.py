@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 from .body import ClientGoneError, decoded
 from .call import Call
+from .context_scale import believed_window
 from .errors import ProxyError
 from .exchange import Exchange
 from .record import Record
@@ -86,7 +87,8 @@ async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Re
     try:
         headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
-        await unless_gone(call.receive, exchange.run(request, window_stop=known), relay)
+        believed = believed_window(str(request["model"]), headers)
+        await unless_gone(call.receive, exchange.run(request, window_stop=known, believed=believed), relay)
     except ProxyError as error:
         await call.channel.fail(error)
         raise

@@ -35,6 +35,7 @@ _AS_SET = {
     "log_format": "LOG_FORMAT",
     "max_tokens_limit": "MAX_TOKENS_LIMIT",
     "model_window": "MODEL_WINDOW",
+    "context_scale": "CONTEXT_SCALE",
     "max_retries": "MAX_RETRIES",
     "max_concurrent": "MAX_CONCURRENT_REQUESTS",
     "queue_limit": "QUEUE_LIMIT",
@@ -86,6 +87,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     min_tokens_limit: int = 1024
     min_tokens_explicit: bool = False
     model_window: int = 0
+    context_scale: str = "off"
     max_retries: int = 2
     max_concurrent: int = 0
     queue_limit: int = 100

@@ -44,7 +44,8 @@ def type_of_status(status: int) -> str:
 class ProxyError(Exception):
     """An answer in Anthropic's error envelope.
 
-    status: HTTP status; message: one sentence for a person, with the remedy; retry_after: seconds, when known;
+    status: HTTP status; message: one sentence for a person, with the remedy; told: what the client reads instead, ""
+    for the same; retry_after: seconds, when known;
     should_retry: value of `x-should-retry`, which the SDKs and Claude Code obey; code: machine-readable
     `error.details.error_code`, when the API has one.
     """
@@ -62,6 +63,7 @@ class ProxyError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.told = ""
         self.status = status if status is not None else self.default_status
         self.type = type_of_status(self.status)
         self.retry_after = retry_after

@@ -21,7 +21,8 @@ from .backends.connection import Answer
 from .backends.prices import cost_of
 from .backends.slots import Priority
 from .channel import Captive, Channel
-from .errors import FilteredError, Overflow, ProxyError, RetryableError, UpstreamError
+from .context_scale import factor
+from .errors import FilteredError, ProxyError, RetryableError, UpstreamError
 from .mending import Mending
 from .models import neighbours
 from .prepare import Prepared, prepare
@@ -29,13 +30,13 @@ from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
 from .recording.recorder import Recording
+from .room import as_shown, check_room, doubt_window, learn_window, lower_output
 from .routing import Route, chain
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.deltas import Usage
 from .translate.failure import Asked
 from .translate.notes import Notes
-from .translate.overflow import overflow_error
 from .translate.stream import StreamTranslator
 from .tries import Tries
 from .wire.shapes import items, mapping, text
@@ -44,7 +45,6 @@ from .witness import Witness
 _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
 _LONGEST_NAME = 200  # characters in a header
 _LONGEST_TOLD = 1000
-_SURELY_OVER = 1.03  # of the window, by the proxy's own count
 _MOST_REPAIRS = 3  # different ones, for one request
 _NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
@@ -72,6 +72,7 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._window_stop = True
+        self._believed = 0
         self._witness = Witness(record, recording)
         self._tries: Tries
         self._deadline: asyncio.Timeout
@@ -82,12 +83,14 @@ class Exchange:
         self.notes = Notes()
         self._mending = Mending(self._services.learned, self.notes)
 
-    async def run(self, request: Mapping[str, Any], *, window_stop: bool = True) -> None:
+    async def run(self, request: Mapping[str, Any], *, window_stop: bool = True, believed: int = 0) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal.
 
-        window_stop: the client knows the stop reason of a full window.
+        window_stop: the client knows the stop reason of a full window; believed: the window it believes in, in
+        tokens, 0 for the model's own.
         """
         self._window_stop = window_stop
+        self._believed = believed
         config, record = self._services.config, self.record
         record.stream = request.get("stream") is True
         watch = Watch(
@@ -108,6 +111,7 @@ class Exchange:
                 raise UpstreamError(message, status=504) from None
             except UpstreamError as error:
                 self._name_neighbours(error, self._tries.route)
+                as_shown(error, config, record.window, believed)
                 raise
         self._services.catalogue.look_again(self._tries.route.backend, self._tries.route.model)
 
@@ -133,8 +137,8 @@ class Exchange:
         ask, route = self._asker(str(request["model"])), self._tries.route
         prepared = await prepare(self._services, request, self.notes, ask, self._mending.taught, route)
         self._know(prepared)
-        _check_room(prepared, self._services.config.model_window)
-        _lower_output(prepared, self._mending.rooms)
+        check_room(prepared, self._services.config.model_window)
+        lower_output(prepared, self._mending.rooms)
         return prepared
 
     def _asker(self, model: str) -> Ask:
@@ -197,13 +201,16 @@ class Exchange:
             await self._ask(prepared, watch, sink)
         except UpstreamError as error:
             self._witness.refused(error)
+            learn_window(self._services.learned, prepared, error)
             raise
         prepared.gauge.reported(self.record.prompt_tokens)
+        doubt_window(self._services.learned, prepared, self.record.prompt_tokens + self.record.output_tokens)
         self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
-        plan = structs.replace(translated.plan, window_stop=self._window_stop)
+        scale = factor(self._services.config.context_scale, translated.plan.window, self._believed)
+        plan = structs.replace(translated.plan, window_stop=self._window_stop, scale=scale)
         translator = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
         stream = translated.body.get("stream") is True
         asked = _asked(prepared)
@@ -330,24 +337,6 @@ class Exchange:
         if cut:
             model = f"{self.record.backend}/{self.record.upstream_model}"
             structlog.get_logger().warning(f"{model} cut a prompt of {cut}, in silence. {_LARGER}")
-
-
-def _check_room(prepared: Prepared, declared: int) -> None:
-    """Refuse what can't fit, where the backend would cut it in silence or a person has said how large the window is.
-
-    declared: MODEL_WINDOW. An estimate that is a little over decides nothing: the backend knows better.
-    """
-    plan = prepared.translated.plan
-    if not (plan.window and (declared or prepared.dialect.truncates)):
-        return
-    if plan.input_estimate > plan.window * _SURELY_OVER:
-        raise overflow_error(Overflow("prompt", prompt=plan.input_estimate, window=plan.window))
-
-
-def _lower_output(prepared: Prepared, rooms: list[int]) -> None:
-    """Lower the output limit to what fits this prompt."""
-    if rooms:
-        prepared.translated.body[prepared.dialect.max_tokens_field] = min(rooms)
 
 
 def _silent(route: Route, seconds: float) -> UpstreamError:

@@ -13,6 +13,7 @@ from .answering import messages, unless_gone
 from .body import ClientGoneError, decoded
 from .call import Call
 from .channel import Captive
+from .context_scale import believed_window, factor
 from .errors import ClientError, ProxyError
 from .exchange import Exchange
 from .models import find_model, list_models
@@ -31,21 +32,22 @@ async def count_tokens(call: Call) -> None:
     request = check_request(decoded(await call.body()), counting=True)
     prepared = await prepare(call.services, request, Notes())
     plan = prepared.translated.plan
-    counted: dict[str, Any] = {"input_tokens": plan.input_estimate}
+    scale = factor(call.config.context_scale, plan.window, believed_window(str(request["model"]), call.headers))
+    counted: dict[str, Any] = {"input_tokens": round(plan.input_estimate * scale)}
     if plan.applied_edits is not None:
-        counted["context_management"] = {"original_input_tokens": plan.original_estimate}
+        counted["context_management"] = {"original_input_tokens": round(plan.original_estimate * scale)}
     await call.channel.json(200, counted)
 
 
 async def models(call: Call) -> None:
     """GET /v1/models."""
-    await call.channel.json(200, list_models(call.config, call.services.catalogue, _query(call)))
+    await call.channel.json(200, list_models(call.services, _query(call), call.headers))
 
 
 async def model(call: Call) -> None:
     """GET /v1/models/{id}."""
     wanted = call.scope["path"].rstrip("/").rpartition("/v1/models/")[2]
-    found = find_model(call.config, call.services.catalogue, wanted)
+    found = find_model(call.services, wanted, call.headers)
     if found is None:
         raise ClientError(f"model: {shown(wanted, 200)}", status=404)
     await call.channel.json(200, found)

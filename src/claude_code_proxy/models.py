@@ -1,27 +1,41 @@
-"""GET /v1/models in Anthropic's shape: the backends' real models, under ids that Claude Code's picker accepts."""
+"""GET /v1/models in Anthropic's shape: the backends' real models, under ids that Claude Code's picker accepts.
+
+A single model is answered for under every name a request may have: `claude-opus-4-8` is described as the model that
+serves it.
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from .backends.catalogue import Catalogue, ModelFacts
-from .config import Config
-from .routing import alias_for, tier_routes
+from .backends.model_lists import informed
+from .capabilities import capabilities
+from .config import Backend
+from .context_scale import believed_window, factor
+from .dialects import recognise
+from .prepare import known_window
+from .routing import alias_for, is_known_elsewhere, resolve, tier_routes
+from .services import Services
+from .translate.repairs import apply
+from .wire.shapes import count
 
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
 _NEAR = 3
 _LONGEST_NAME = 200  # characters compared
 _DIGITS = 10  # of a limit; Python refuses to read thousands
+_NAME = re.compile(r"(?!.*\.\.)[\w][\w.:@/+~\[\] -]*")
 _FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not break the list
 
 
-def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return one page. query: limit, after_id, before_id as the API has them."""
-    entries = _entries(config, catalogue)
+def list_models(services: Services, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return one page. query: limit, after_id, before_id as the API has them; headers: who asks."""
+    entries = _entries(services, headers)
     ids = [entry["id"] for entry in entries]
     size = _size(query.get("limit", ""))
     if query.get("after_id") in ids:
@@ -37,9 +51,21 @@ def list_models(config: Config, catalogue: Catalogue, query: Mapping[str, str]) 
     }
 
 
-def find_model(config: Config, catalogue: Catalogue, wanted: str) -> dict[str, Any] | None:
-    """Return one model by its id, None when nobody has it."""
-    return next((entry for entry in _entries(config, catalogue) if entry["id"] == wanted), None)
+def find_model(services: Services, wanted: str, headers: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return one model by any name a request may have; None for a name that is none, or one its backend doesn't list.
+
+    A name that other providers are known for is passed on by requests too, whatever the list says.
+    """
+    config, catalogue = services.config, services.catalogue
+    listed = next((entry for entry in _entries(services, headers) if entry["id"] == wanted), None)
+    if listed is not None or not _NAME.fullmatch(wanted):
+        return listed
+    route = resolve(wanted, config)
+    known = {facts.id for backend, facts in catalogue.all() if backend == route.backend.name}
+    if known and route.model not in known and not (route.tier or is_known_elsewhere(wanted)):
+        return None
+    facts = catalogue.facts(route.backend, route.model)
+    return _entry(services, route.backend, facts if facts.id else ModelFacts(id=route.model), wanted, headers)
 
 
 def neighbours(wanted: str, backend: str, catalogue: Catalogue) -> list[str]:
@@ -54,25 +80,44 @@ def _size(limit: str) -> int:
     return max(1, min(int(limit[:_DIGITS]), _MOST)) if limit.isdecimal() else _LIMIT
 
 
-def _entries(config: Config, catalogue: Catalogue) -> list[dict[str, Any]]:
+def _entries(services: Services, headers: Mapping[str, str]) -> list[dict[str, Any]]:
     """The three tiers first, then every model a backend lists, by id; ids name the backend where there are several."""
+    config = services.config
     several = len(config.backends) > 1
     routes = dict.fromkeys((route.backend.name, route.model) for route in tier_routes(config).values())
-    known = {(backend, facts.id): facts for backend, facts in catalogue.all()}
+    known = {(backend, facts.id): facts for backend, facts in services.catalogue.all()}
     order = [*routes, *(key for key in sorted(known) if key not in routes)]
-    return [_entry(known.get(key, ModelFacts(id=key[1])), key[0] if several else "") for key in order]
+    return [
+        _entry(
+            services,
+            config.backends[backend],
+            known.get((backend, model), ModelFacts(id=model)),
+            alias_for(model, backend if several else ""),
+            headers,
+        )
+        for backend, model in order
+    ]
 
 
-def _entry(facts: ModelFacts, backend: str) -> dict[str, Any]:
+def _entry(
+    services: Services, backend: Backend, facts: ModelFacts, name: str, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    learned = services.learned.facts(backend, facts.id)
+    identity = services.catalogue.identity(backend)
+    dialect = apply(informed(recognise(backend, facts.id, identity), facts.reasoning), learned)
+    window = services.config.model_window or known_window(facts, learned, identity)
+    scale = factor(services.config.context_scale, window, believed_window(name, headers))
     entry: dict[str, Any] = {
         "type": "model",
-        "id": alias_for(facts.id, backend),
+        "id": name,
         "display_name": facts.name or facts.id,
         "created_at": datetime.fromtimestamp(min(facts.created, _FAR), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "lifecycle": "active",
+        "capabilities": capabilities(facts, dialect),
     }
-    if facts.window:
-        entry["max_input_tokens"] = facts.window
-    if facts.max_output:
-        entry["max_tokens"] = facts.max_output
+    if window:
+        entry["max_input_tokens"] = round(window * scale)
+    output = count(learned.get("max_output")) or facts.max_output
+    if output:
+        entry["max_tokens"] = output
     return entry

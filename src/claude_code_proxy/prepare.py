@@ -21,6 +21,8 @@ from .translate.repairs import apply
 from .translate.request import Target, Translated, translate_request
 from .wire.shapes import count
 
+_EXACT = frozenset({"llamacpp", "vllm"})
+
 
 class Prepared(msgspec.Struct, frozen=True):
     """A request ready to be sent, and what it was made of.
@@ -68,7 +70,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         model=route.model,
         dialect=dialect,
         seal=config.signature_key,
-        window=config.model_window or count(learned.get("window")) or facts.window,
+        window=config.model_window or known_window(facts, learned, identity),
         max_output=count(learned.get("max_output")) or facts.max_output,
         vision=facts.vision,
         min_tokens=config.min_tokens_limit,
@@ -79,6 +81,12 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     gauge = services.gauges.of(route.backend, route.model)
     translated = translate_request(request, target, notes, count=gauge)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
+
+
+def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:
+    """Return the window of a model: as an overflow named it, but for servers whose lists say what they run with."""
+    named = count(learned.get("window"))
+    return facts.window or named if identity in _EXACT else named or facts.window
 
 
 async def window_of(services: Services, model: str) -> int:

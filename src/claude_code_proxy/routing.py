@@ -135,6 +135,11 @@ def _tier(name: str, config: Config) -> str:
     return found or ("" if name.strip() else "big")
 
 
+def is_known_elsewhere(name: str) -> bool:
+    """Tell whether a name is one that providers have, by its maker before a slash or by how it begins."""
+    return ("/" in name and not model_of(name)) or name.lower().startswith(KNOWN_PREFIXES)
+
+
 def _unmarked(name: str) -> tuple[str, int]:
     if name[-len(_WIDE) :].lower() == _WIDE:
         return name[: -len(_WIDE)].rstrip(), _WIDE_WINDOW

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from .context_scale import PATTERN, TAKES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -101,6 +103,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Models", "MODEL_WINDOW", 0,
             "The context window of the models, for backends that do not report it.",
             high=_MOST_TOKENS, unit="tokens", takes="a whole number of tokens, 0 to ask the backend"),
+    Setting("Models", "CONTEXT_SCALE", "off",
+            "Stretches the prompt counts a client sees, so that one that believes in another window compacts in time.",
+            pattern=PATTERN, takes=TAKES),
     Setting("Models", "MODELS_REFRESH", 3600.0,
             "How often the backend's list of models and limits is read again.",
             low=1, high=30 * _DAY, unit="seconds"),

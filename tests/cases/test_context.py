@@ -283,9 +283,6 @@ def test_cx_02_the_real_window_is_in_the_list_of_models(client: Client, model: s
     assert listed[model]["max_input_tokens"] == WINDOWS[model]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="one scale factor for clients that believe in 200,000 tokens is not built (issue 5)"
-)
 def test_cx_02_usage_can_be_scaled_to_the_window_a_client_believes_in(backend: Backend) -> None:
     usage = {"prompt_tokens": 28_000, "completion_tokens": 10, "total_tokens": 28_010}
     backend.play([completion({"content": "ja"}, usage=usage)])

@@ -145,6 +145,13 @@ _AT_FAULT = (None, 200, 400, 413, 422)
 _NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{3,9}(?![\w-])")
 
 
+# The sentences of ours that name a prompt and a window.
+_TOLD = re.compile(
+    r"(?P<before>prompt is too long: |exceed context limit: )(?P<n>\d+)"
+    r"(?P<between> tokens > | \+ (?P<o>\d+) > )(?P<m>\d+)"
+)
+
+
 def read_overflow(text: str, *, status: int | None = None, codes: Iterable[str] = ()) -> Overflow | None:
     """Return what did not fit, when a backend's error says that something did not.
 
@@ -196,6 +203,21 @@ def overflow_error(
     known = found._replace(prompt=found.prompt or counted, output=found.output or asked, window=found.window or window)
     say = {"prompt": _too_long, "total": _too_much, "output": _too_much_output}[known.kind]
     return ContextOverflowError(say(known), known, upstream_status=status)
+
+
+def stretched(message: str, scale: float) -> str:
+    """Return an overflow's sentence with its window and prompt multiplied; the room between them is the true one."""
+    if scale == 1:
+        return message
+    return _TOLD.sub(lambda found: _stretch(found, scale), message)
+
+
+def _stretch(found: re.Match[str], scale: float) -> str:
+    before, prompt, between, window = found["before"], int(found["n"]), found["between"], int(found["m"])
+    wide = round(window * scale)
+    if found["o"]:
+        return f"{before}{wide - window + prompt}{between}{wide}"
+    return f"{before}{max(wide + 1, round(prompt * scale))}{between}{wide}"
 
 
 def _too_much_output(known: Overflow) -> str:

@@ -44,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     (the error blocks of server tools that nothing serves); used_ids: of the calls in the history, as the client knows
     them: a new call may not have one of these; applied_edits: what `context_management` did, None when it was not asked
     to do anything; original_estimate: tokens before that; window_stop: the client knows the stop reason
-    `model_context_window_exceeded`; search_query: what the backend is asked to search the web for, None for no search.
+    `model_context_window_exceeded`; search_query: what the backend is asked to search the web for, None for no search;
+    scale: what the prompt's tokens are multiplied with for the client.
     """
 
     model: str
@@ -70,3 +71,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     used_ids: frozenset[str] = frozenset()
     search_query: str | None = None
     window_stop: bool = True
+    scale: float = 1.0

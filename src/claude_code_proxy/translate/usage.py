@@ -61,12 +61,17 @@ def cut_window(estimate: int, usage: Usage) -> int:
     return 0
 
 
-def anthropic_usage(usage: Usage) -> dict[str, Any]:
-    """Return the counts as a client reads them, in `message_delta` and in whole messages."""
+def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:
+    """Return the counts as a client reads them, in `message_delta` and in whole messages.
+
+    scale: of the prompt's tokens; the answer's stay true, since `max_tokens` limits them.
+    """
+    read, written = round(usage.cache_read * scale), round(usage.cache_write * scale)
+    prompt = round((usage.input_tokens + usage.cache_read + usage.cache_write) * scale)
     shown: dict[str, Any] = {
-        "input_tokens": usage.input_tokens,
-        "cache_creation_input_tokens": usage.cache_write,
-        "cache_read_input_tokens": usage.cache_read,
+        "input_tokens": max(0, prompt - read - written),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": read,
         "output_tokens": usage.output_tokens,
     }
     if usage.thinking is not None:

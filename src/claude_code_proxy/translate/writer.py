@@ -147,7 +147,7 @@ class Writer:
         if self.state is not State.BEFORE:
             return
         usage = self.usage or Usage(self.plan.input_estimate, 1)
-        message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage)}
+        message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage, self.plan.scale)}
         self.emit(MessageStart(message))
         for block in () if self.plan.discard else self.plan.lead_blocks:
             self.open_server_block(block)
@@ -243,7 +243,8 @@ class Writer:
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
         self.stop_reason = stop["stop_reason"]
-        return MessageDelta(stop, anthropic_usage(usage) | self.search.usage(usage), ending.edits(self.plan))
+        shown = anthropic_usage(usage, self.plan.scale) | self.search.usage(usage)
+        return MessageDelta(stop, shown, ending.edits(self.plan))
 
     def _flush(self) -> list[Event]:
         events, self._events = self._events, []

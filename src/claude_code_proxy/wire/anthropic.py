@@ -102,7 +102,7 @@ def encode(events: list[Event]) -> bytes:
 
 def error_body(error: ProxyError, request_id: str) -> dict[str, Any]:
     """Return the error envelope."""
-    inner: dict[str, Any] = {"type": error.type, "message": error.message}
+    inner: dict[str, Any] = {"type": error.type, "message": error.told or error.message}
     if error.code:
         inner["details"] = {"error_code": error.code}
     return {"type": "error", "error": inner, "request_id": request_id}

@@ -1,0 +1,44 @@
+"""One factor between the model's tokens and the tokens a client is told, for clients that believe in another window.
+
+Claude Code knows windows by model names, not by what a gateway says, and compacts when its own count nears what it
+believes in. With CONTEXT_SCALE every number it sees is stretched alike: usage, count_tokens, the text of an overflow,
+the windows of /v1/models. Logs and metrics keep the true ones. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+PATTERN = r"(?i:off|auto)|\d{1,9}(\.\d{1,6})?"
+TAKES = "off, auto, a factor such as 6.25, or the tokens of the window the client believes in, such as 200000"
+
+_USUAL = 200_000
+_WIDE = 1_000_000
+_WIDE_BETA = "context-1m"
+_LEAST_WINDOW = 1000  # a larger number is a window, a smaller one a factor
+_MOST = 1000.0
+_AGENT = re.compile(r"claude-cli/(\d+)\.(\d+)\.(\d+)")
+_WIDE_SINCE = (2, 1, 330)
+"""The first Claude Code measured to believe in a million tokens of most names; 2.1.197 does only for `[1m]`."""
+_OLDER_FAMILY = re.compile(r"claude-(?:3|[a-z]+-4(?:-[0-6])?(?:-\d{8})?(?:$|[^\d-]))", re.IGNORECASE)
+
+
+def believed_window(model: str, headers: Mapping[str, str]) -> int:
+    """Return the window a client believes in, by the model's name and its own headers (measured 2026-11-22)."""
+    if model.lower().endswith("[1m]") or _WIDE_BETA in headers.get("anthropic-beta", ""):
+        return _WIDE
+    agent = _AGENT.search(headers.get("user-agent", ""))
+    recent = agent is not None and tuple(map(int, agent.groups())) >= _WIDE_SINCE
+    return _WIDE if recent and not _OLDER_FAMILY.match(model) else _USUAL
+
+
+def factor(setting: str, window: int, believed: int) -> float:
+    """Return what the client's numbers are multiplied with. window: the model's, 0 where nobody knows it: then 1."""
+    word = setting.lower()
+    if word == "off" or (word != "auto" and not float(setting)):
+        return 1.0
+    number = float(believed) if word == "auto" else float(setting)
+    if number < _LEAST_WINDOW:
+        return number
+    return min(_MOST, number / window) if window else 1.0

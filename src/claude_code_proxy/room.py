@@ -1,0 +1,56 @@
+"""Whether a prompt fits its model, what an overflow teaches of the window, and how both are told to the client."""
+
+from __future__ import annotations
+
+from .backends.learned import Learned
+from .config import Config
+from .context_scale import factor
+from .errors import ContextOverflowError, Overflow, UpstreamError
+from .prepare import Prepared
+from .translate.overflow import overflow_error, stretched
+from .wire.shapes import count
+
+_SURELY_CUT = 1.03  # of the window, by the proxy's own count
+_LEAST_WINDOW = 512  # tokens: a smaller number in an error is no window
+
+
+def check_room(prepared: Prepared, declared: int) -> None:
+    """Refuse what can't fit. declared: MODEL_WINDOW.
+
+    A backend that refuses by itself is asked: it knows better. One that would cut the prompt in silence is not, and
+    where a person has said how large the window is, what is over it beyond the error of the count is refused too.
+    """
+    plan, counted = prepared.translated.plan, prepared.gauge.counted
+    cut = prepared.dialect.truncates and counted.tokens > plan.window * _SURELY_CUT
+    if plan.window and (cut or (declared and counted.least > plan.window)):
+        raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=plan.window))
+
+
+def lower_output(prepared: Prepared, rooms: list[int]) -> None:
+    """Lower the output limit to what fits this prompt."""
+    if rooms:
+        prepared.translated.body[prepared.dialect.max_tokens_field] = min(rooms)
+
+
+def learn_window(learned: Learned, prepared: Prepared, error: UpstreamError) -> None:
+    """Remember the window a backend named when it refused a prompt: it is the one that counts."""
+    if not isinstance(error, ContextOverflowError):
+        return
+    window, route = error.overflow.window, prepared.route
+    said = str(window) in error.words.replace(",", "")  # not what the proxy filled in
+    if window >= _LEAST_WINDOW and said and window != prepared.learned.get("window"):
+        learned.add(route.backend, route.model, {"window": window})
+
+
+def doubt_window(learned: Learned, prepared: Prepared, used: int) -> None:
+    """Forget a learned window that a prompt and its answer were larger than: the server was started anew."""
+    known = count(prepared.learned.get("window"))
+    if known and used > known:
+        learned.add(prepared.route.backend, prepared.route.model, {"window": 0})
+
+
+def as_shown(error: UpstreamError, config: Config, window: int, believed: int) -> None:
+    """Let an error tell the client its own numbers, where it has any; the log has the true ones."""
+    if isinstance(error, ContextOverflowError):
+        scale = factor(config.context_scale, error.overflow.window or window, believed)
+        error.told = stretched(error.message, scale)
