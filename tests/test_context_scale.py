@@ -83,7 +83,9 @@ def test_stretched_counts_still_add_up(counts: tuple[int, int, int], scale: floa
         ("It costs 40000 tokens.", "It costs 40000 tokens."),
     ],
 )
-def test_the_text_of_an_overflow_is_stretched_and_leaves_the_room_for_an_answer_true(message: str, expected: str) -> None:
+def test_the_text_of_an_overflow_is_stretched_and_leaves_the_room_for_an_answer_true(
+    message: str, expected: str
+) -> None:
     assert stretched(message, 6.25) == expected
 
 
@@ -103,7 +105,7 @@ async def test_everything_a_client_sees_is_stretched_alike_and_the_record_is_tru
         plain = await _counted(backend, asked)
         counted = (await app.post(asked, "/v1/messages/count_tokens")).json()["input_tokens"]
         whole = (await app.post(asked)).json()["usage"]
-        streamed = events((await app.post({**asked, "stream": True})).content)
+        streamed = events(await app.post({**asked, "stream": True}))
         error = envelope(await app.post(asked))
         listed = (await app.get("/v1/models/gpt-5.4")).json()
     assert counted == round(plain * 6.25)
@@ -112,8 +114,9 @@ async def test_everything_a_client_sees_is_stretched_alike_and_the_record_is_tru
     assert streamed[-2]["usage"]["cache_read_input_tokens"] == 125_000
     assert error == (400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum")
     assert listed["max_input_tokens"] == 200_000
-    logged = [line for line in app.logs if line.get("input_tokens")]
-    assert all(line["input_tokens"] == 8000 for line in logged)
+    records = [line["record"] for line in app.logs if "record" in line]
+    assert [record.prompt_tokens for record in records] == [28_000, 28_000, 0]
+    assert records[2].error == "prompt is too long: 40000 tokens > 32000 maximum"
 
 
 async def _counted(backend: Backend, asked: dict[str, Any]) -> int:
@@ -124,16 +127,16 @@ async def _counted(backend: Backend, asked: dict[str, Any]) -> int:
 async def test_an_overflow_before_the_window_is_known_names_the_believed_one(backend: Backend) -> None:
     backend.play([Reply(400, {"error": {"message": TOO_LONG}})])
     async with running(backend, CONTEXT_SCALE="auto") as app:
-        error = envelope(await app.post({**HELLO, "model": "unheard-of"}))
+        error = envelope(await app.post({**HELLO, "model": "house/unheard-of"}))
     assert error[2] == "prompt is too long: 250000 tokens > 200000 maximum"
 
 
 async def test_the_window_in_a_refusal_is_learned_and_forgotten_when_a_prompt_is_larger(backend: Backend) -> None:
     usage = {"prompt_tokens": 40_000, "completion_tokens": 10, "total_tokens": 40_010}
     backend.play([Reply(400, {"error": {"message": TOO_LONG}}), say("ja", usage=usage)])
-    asked = {**HELLO, "model": "unheard-of"}
+    asked = {**HELLO, "model": "house/unheard-of"}
     async with running(backend) as app:
         await app.post(asked)
-        assert (await app.get("/v1/models/unheard-of")).json()["max_input_tokens"] == 32_000
+        assert (await app.get("/v1/models/house/unheard-of")).json()["max_input_tokens"] == 32_000
         await app.post(asked)
-        assert "max_input_tokens" not in (await app.get("/v1/models/unheard-of")).json()
+        assert "max_input_tokens" not in (await app.get("/v1/models/house/unheard-of")).json()

@@ -1,4 +1,4 @@
-"""What a model can do, in the words of Anthropic's model list: as its backend takes requests, not as Claude would. Pure."""
+"""What a model can do, in the words of Anthropic's model list. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def capabilities(facts: ModelFacts, dialect: Dialect) -> dict[str, Any]:
         "batch": _has(False),
         "citations": _has(False),
         "code_execution": _has(False),
-        "context_management": {**{edit: _has(True) for edit in sorted(EDITS)}, "compact_20260112": _has(False)} | _has(True),
+        "context_management": {**{edit: _has(True) for edit in sorted(EDITS)}, "compact_20260112": _has(False)}
+        | _has(True),
         "effort": {level: _has(level in dialect.efforts) for level in ("low", "medium", "high", "xhigh", "max")}
         | _has(bool(dialect.efforts)),
         "image_input": _has(dialect.images != "no" and facts.vision is not False),
