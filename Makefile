@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test check format e2e faults soak bench docker-steps requirements clean
+.PHONY: docs help demo test check format e2e faults soak audit bench docker-steps requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -45,6 +45,9 @@ bench: $(VENV)/.dev  ## This proxy and its peers side by side; writes docs/perfo
 
 docker-steps: $(VENV)/.dev  ## The Dockerfile's steps in an empty folder and environment, without an engine
 	@$(PY) -m pytest -m e2e tests/test_packaging.py -k dockerfile
+
+audit:  ## The SBOM of what it is built on (build/sbom.cdx.json), and known weaknesses of any of it
+	@.ci/audit
 
 requirements: $(VENV)/.dev  ## Compile requirements*.txt anew from pyproject.toml (UPGRADE=1: newest versions)
 	$(PIP) install uv

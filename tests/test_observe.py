@@ -164,6 +164,26 @@ def test_a_traceback_moves_no_cursor(capsys: pytest.CaptureFixture[str], form: s
     assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))
 
 
+@FORMS
+def test_a_key_in_the_words_of_an_inner_error_is_not_shown(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    """The client's own, which nobody configured, and one of the configuration; of a prompt only a few words."""
+    configured, foreign = "clients-own-key", "sk-ant-api03-verysecret"
+    setup("INFO", form, secrets=[configured])
+    try:
+        try:
+            raise KeyError(f"Bearer {foreign} x-api-key {configured}")
+        except KeyError as error:
+            raise ValueError(configured + " private" * 50) from error
+    except ValueError:
+        structlog.get_logger().exception("bug")
+    text = capsys.readouterr().err
+    assert "KeyError: " in text
+    assert "ValueError: " in text
+    assert foreign not in text
+    assert configured not in text
+    assert text.count(" private") < 20
+
+
 # -- a whole process ----------------------------------------------------------------------------------------------------
 
 PRIVATE = "zebra-cloud-7413"

@@ -17,9 +17,9 @@ from claude_code_proxy.cli.recordings import replay_folder
 from claude_code_proxy.record import Record
 from claude_code_proxy.recording.case import KEY, read_case, toml, unsealed
 from claude_code_proxy.recording.recorder import Recorder
-from claude_code_proxy.recording.redact import Redaction
 from claude_code_proxy.recording.replay import accept, differences, replay
 from claude_code_proxy.recording.report import write_report
+from claude_code_proxy.redaction import Redaction
 
 import case_folders  # isort: skip - as the recordings' own tests find it
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from claude_code_proxy.recording.filler import cover_stream, cover_value, filler, json_filler
-from claude_code_proxy.recording.redact import Redaction
+from claude_code_proxy.redaction import Redaction
 
 KEYS = [
     "sk-proj-abcdefghijklmnop",

@@ -27,14 +27,13 @@ def secrets_of(config: Config) -> Iterator[str]:
     """Yield every text of the configuration that must not leave this machine."""
     yield config.client_key
     for backend in config.backends.values():
-        yield backend.key
-        yield from backend.headers.values()
+        yield from backend.secrets
 
 
 def _recorder(config: Config) -> Recorder:
     """Imported only when it is used."""
     from .recording.recorder import Recorder  # noqa: PLC0415
-    from .recording.redact import Redaction  # noqa: PLC0415
+    from .redaction import Redaction  # noqa: PLC0415
 
     return Recorder(
         Path(config.record_dir).expanduser(),

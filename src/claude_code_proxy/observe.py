@@ -10,27 +10,32 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
 from .record import Record, facts, sentence, visible
+from .redaction import Redaction
 
 __all__ = ["Record", "log_exchange", "setup"]
 
 _BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
 _LONGEST = 2000  # characters of any text
+_LONGEST_REASON = 80  # characters of an inner error's message: enough for a reason, not for a prompt
 
 
-def setup(level: str, form: str, file: TextIO | None = None) -> None:
-    """Send the log to a file, standard error by default: coloured text on a terminal, plain text or JSON elsewhere."""
+def setup(level: str, form: str, file: TextIO | None = None, secrets: Iterable[str] = ()) -> None:
+    """Send the log to a file, standard error by default: coloured text on a terminal, plain text or JSON elsewhere.
+
+    secrets: never shown, not even in the words of an inner error.
+    """
     file = file or sys.stderr
     shared: list[Any] = [
         _sentence_only if form == "text" else _spread,
         structlog.processors.add_log_level,
         _Clock() if form == "text" else structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.ExceptionRenderer(_traceback),
+        structlog.processors.ExceptionRenderer(_Traceback(secrets)),
         _harmless,
     ]
     if form != "text":
@@ -93,10 +98,25 @@ def _harmless(_logger: object, _method: str, entry: MutableMapping[str, Any]) ->
     return entry
 
 
-def _traceback(exc_info: Any) -> str:
-    """Where a bug is. No values of variables: they are prompts and keys. No second line of a message."""
-    frames = traceback.format_exception(*exc_info)
-    return "".join([*frames[:-1], frames[-1].rstrip("\n").replace("\n", " ")])
+class _Traceback:
+    """Tells where a bug is. No values of variables: they are prompts and keys. Of messages little, and no keys."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._redaction = Redaction(secrets)
+
+    def __call__(self, exc_info: Any) -> str:
+        return "".join(self._told(traceback.TracebackException(*exc_info))).rstrip("\n")
+
+    def _told(self, failed: traceback.TracebackException) -> Iterator[str]:
+        before = failed.__cause__ or (None if failed.__suppress_context__ else failed.__context__)
+        if before is not None:
+            yield from self._told(before)
+            yield "then\n"
+        yield "Traceback (most recent call last):\n"
+        yield from failed.stack.format()
+        words = self._redaction.keys(" ".join(str(failed).split()))
+        kind = failed.exc_type.__qualname__ if failed.exc_type is not None else "Exception"
+        yield f"{kind}: {words[:_LONGEST_REASON]}\n"
 
 
 class _Exchanges:

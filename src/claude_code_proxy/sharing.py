@@ -21,7 +21,7 @@ RESENT_AFTER = 2.0
 """Seconds."""
 
 _MOST = 8 * 1024 * 1024  # bytes kept for followers; one that is still there then is told that it can't go on
-_KEPT = 32 * 1024  # bytes of an answer kept for a newcomer; one that has come further is not joined
+_KEPT = 8 * 1024  # bytes of an answer kept for a newcomer; one that has come further is not joined
 
 
 class Relay:
@@ -32,8 +32,8 @@ class Relay:
         self.followers = 0
         self.alone = asyncio.Event()
         self._send = send
-        self._sent: list[Message] = []
-        self._size = 0
+        self._head: Message | None = None
+        self._body = bytearray()  # not the messages: a thousand streams would keep a hundred of them each
         self._finished = self._overrun = False
         self._deaf = self._ended = False
         self._news: set[asyncio.Event] = set()
@@ -46,17 +46,23 @@ class Relay:
 
     async def send(self, message: Message) -> None:
         """Send one part of the answer to all."""
-        self._size += len(message.get("body", b""))
-        self._ended = message["type"] == "http.response.body" and not message.get("more_body", False)
-        if self._size <= (_MOST if self.followers else _KEPT):
-            self._sent.append(message)
+        if message["type"] == "http.response.start":
+            self._head = message
         else:
-            self._sent.clear()
-            self._overrun = True
+            self._ended = not message.get("more_body", False)
+            self._keep(message.get("body", b""))
         for news in self._news:
             news.set()
         if not self._deaf:
             await self._send(message)
+
+    def _keep(self, data: bytes) -> None:
+        if self._overrun:
+            return
+        self._body += data
+        if len(self._body) > (_MOST if self.followers else _KEPT):
+            self._body = bytearray()
+            self._overrun = True
 
     @property
     def ended(self) -> bool:
@@ -75,17 +81,25 @@ class Relay:
 
     async def follow(self, send: Send) -> None:
         """Send the answer from its beginning to another client, each part when it is there."""
-        at = 0
+        at, begun = 0, False
         with self._listening() as news:
-            while at < len(self._sent) or self._overrun or not self._finished:
+            while True:
                 if self._overrun:
                     raise ProxyError("The answer has grown too long to be shared; send the request again.", status=529)
-                if at == len(self._sent):
+                if self._head is not None and not begun:
+                    begun = True
+                    await send(self._head)
+                elif at < len(self._body) or self._ended:
+                    ended, part = self._ended, bytes(self._body[at:])
+                    at += len(part)
+                    await send({"type": "http.response.body", "body": part, "more_body": not ended})
+                    if ended:
+                        return
+                elif self._finished:
+                    return
+                else:
                     news.clear()
                     await news.wait()
-                    continue
-                await send(self._sent[at])
-                at += 1
 
     @contextmanager
     def _listening(self) -> Iterator[asyncio.Event]:

@@ -13,9 +13,9 @@ from ..journal.log_file import log_path, read_log
 from ..keeping import secrets_of
 from ..record import Record, visible
 from ..recording.case import Case, read_case
-from ..recording.redact import Redaction
 from ..recording.replay import Replayed, accept, differences, replay
 from ..recording.report import write_report
+from ..redaction import Redaction
 from ..state import state_dir
 
 _DIFFERENT = 1  # exit code

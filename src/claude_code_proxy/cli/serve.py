@@ -18,7 +18,7 @@ from ..backends.learned import Learned
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
-from ..keeping import journal_for
+from ..keeping import journal_for, secrets_of
 from ..local_servers import find_servers
 from ..observe import setup
 from ..port_owner import port_owner
@@ -45,7 +45,7 @@ def serve(overrides: Mapping[str, str]) -> int:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return _WRONG_SETTINGS
-    setup(config.log_level, config.log_format)
+    setup(config.log_level, config.log_format, secrets=secrets_of(config))
     listener = _listen(config)
     if listener is None:
         return 1

@@ -82,6 +82,6 @@ def _is_writable(path: Path) -> bool:
 def _secrets(config: Config | None) -> Iterable[str]:
     if config is None:
         return ()
-    headers = [pair for backend in config.backends.values() for pair in backend.headers.items()]
-    keys = [backend.key for backend in config.backends.values()]
-    return [config.client_key, *keys, *(value for name, value in headers if name not in _NO_SECRETS)]
+    backends = config.backends.values()
+    public = {backend.headers.get(name, "") for backend in backends for name in _NO_SECRETS}
+    return [config.client_key, *(text for backend in backends for text in backend.secrets if text not in public)]

@@ -19,10 +19,10 @@ from ..backends.model_lists import Reasoning
 from ..background import Background
 from ..prepare import Prepared
 from ..record import Record
+from ..redaction import Redaction
 from ..wire.anthropic import PING
 from ..wire.shapes import mapping, text
 from .case import MESSAGE_ID, error_frame, opened, toml, unsealed
-from .redact import Redaction
 
 _MOST_BYTES = 16 * 1024 * 1024  # of one answer, and of what the client got
 _MOST_OPEN = 64  # exchanges collected at a time; those beyond are not recorded

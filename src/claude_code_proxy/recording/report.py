@@ -16,9 +16,9 @@ import msgspec
 
 from .. import __version__
 from ..record import Record, facts
+from ..redaction import Redaction
 from .case import read_case, toml
 from .filler import Cover, cover_stream, cover_value, filler
-from .redact import Redaction
 from .replay import Replayed, differences, replay
 
 _PACKAGES = ("aiohttp", "msgspec", "pypdfium2", "starlette", "structlog", "uvicorn", "uvloop")
