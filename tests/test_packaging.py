@@ -222,8 +222,13 @@ def test_make_help_lists_every_target() -> None:
     assert set(re.findall(r"^  make ([a-z0-9-]+) ", shown, re.MULTILINE)) == set(targets[1].split())
 
 
-def test_ci_runs_the_tests_then_the_checks_then_the_end_to_end_set() -> None:
-    assert re.findall(r"^step (.*)$", read(".ci/run"), re.MULTILINE) == ["make test", "make check", "make e2e"]
+def test_ci_runs_the_tests_the_checks_the_end_to_end_set_and_the_audit() -> None:
+    assert re.findall(r"^step (.*)$", read(".ci/run"), re.MULTILINE) == [
+        "make test",
+        "make check",
+        "make e2e",
+        "make audit",
+    ]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=True)
 
