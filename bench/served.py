@@ -1,0 +1,84 @@
+"""A whole request through a running proxy, in this process: what of the proxy's own code it calls."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+import claude_code_proxy
+from claude_code_proxy.backends.learned import Learned
+from claude_code_proxy.config import load
+from claude_code_proxy.keeping import journal_for
+from claude_code_proxy.observe import setup
+from claude_code_proxy.server import create_app
+from claude_code_proxy.uvicorn_settings import uvicorn_config
+
+from .backend import Connection
+from .client import Client, checked
+from .frames import Script
+from .targets import Target
+
+_OURS = str(Path(claude_code_proxy.__file__).parent)
+_REQUESTS = 20
+
+
+def served_calls() -> dict[str, int]:
+    """Return the calls of the proxy's functions for a small request, asked for whole and as a stream."""
+    return asyncio.run(_served())
+
+
+async def _served() -> dict[str, int]:
+    loop = asyncio.get_running_loop()
+    backend = await loop.create_server(Connection, "127.0.0.1", 0)
+    settings = {
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{backend.sockets[0].getsockname()[1]}/v1",
+        "OPENAI_API_KEY": "any",
+        **{f"{tier}_MODEL": "bench-model" for tier in ("BIG", "MIDDLE", "SMALL")},
+    }
+    with tempfile.TemporaryDirectory() as empty:
+        config = load(settings, cwd=Path(empty))
+    setup("INFO", "text", file=io.StringIO())
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn_config(create_app(config, Learned(None), journal_for(config, None))))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    target = Target("here", "", client=Client(listener.getsockname()[1]), path="/v1/messages")
+    try:
+        return {
+            "small request served whole, calls": await _calls(target, stream=False),
+            "small request served as a stream, calls": await _calls(target, stream=True),
+        }
+    finally:
+        target.client.close()
+        server.should_exit = True
+        await serving
+        backend.close()
+
+
+async def _calls(target: Target, *, stream: bool) -> int:
+    """Count them for one request, of many that came before."""
+    request = target.request(Script("text", 8, 0), stream=stream)
+    for _ in range(_REQUESTS):
+        checked(await target.client.ask(request))
+    await asyncio.sleep(0.05)
+    count = 0
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        code = frame.f_code
+        count += event == "call" and code.co_filename.startswith(_OURS) and not code.co_name.startswith("<")
+
+    sys.setprofile(note)
+    try:
+        for _ in range(_REQUESTS):
+            checked(await target.client.ask(request))
+        await asyncio.sleep(0.05)
+    finally:
+        sys.setprofile(None)
+    return round(count / _REQUESTS)
