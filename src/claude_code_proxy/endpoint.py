@@ -69,7 +69,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no message and no log may contain."""
-        password = urlsplit(self.proxy).password or ""
+        password = (urlsplit(self.proxy).password or "") if self.proxy else ""
         return tuple(filter(None, (*self.pool, *self.headers.values(), password, unquote(password))))
 
     def __repr__(self) -> str:

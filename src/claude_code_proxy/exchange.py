@@ -31,7 +31,7 @@ from .pulse import SilenceError, Watch
 from .record import Record
 from .recording.recorder import Recording
 from .room import as_shown, check_room, doubt_window, learn_window, lower_output
-from .routing import Route, chain
+from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.deltas import Usage
@@ -99,7 +99,7 @@ class Exchange:
             ping_every=config.ping_interval,
         )
         sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
-        routes = chain(str(request["model"]), config)
+        routes = self._services.chain(str(request["model"]))
         self._tries = Tries(routes, self._services.health, config.max_retries, record.session)
         with self._services.pulse.watching(watch):
             try:

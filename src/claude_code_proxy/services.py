@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from .config import Config
 from .documents_io import guarded_session
 from .journal.journal import Journal
 from .pulse import Pulse
+from .routing import Route, chain
 from .shaping import Shaper
 from .sharing import Running
 from .tokens.count import Counter
@@ -28,10 +30,14 @@ from .tokens.vocabulary import load_vocabulary
 
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGITS = bytes(_ALPHABET[byte % 62] for byte in range(256))
+_DRAWN = 64  # ids for which chance is asked of the system at once
+_drawn: list[str] = []
+os.register_at_fork(after_in_child=_drawn.clear)  # workers must not give out the same ones
+_CHAINS = 1000
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The shared parts. fetcher: reaches public hosts only, for what a request points to."""
+    """The shared parts. fetcher: reaches public hosts only, for what a request points to; chains: by model name."""
 
     config: Config
     client: Client
@@ -46,6 +52,16 @@ class Services(msgspec.Struct, frozen=True):
     running: Running
     journal: Journal
     health: Mapping[str, Health]
+    chains: dict[str, tuple[Route, ...]] = {}
+
+    def chain(self, model: str) -> tuple[Route, ...]:
+        """Return where requests under a name go; of names, a client makes up any number."""
+        found = self.chains.get(model)
+        if found is None:
+            if len(self.chains) >= _CHAINS:
+                self.chains.clear()
+            found = self.chains[model] = chain(model, self.config)
+        return found
 
 
 @asynccontextmanager
@@ -78,4 +94,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
 
 def new_id(prefix: str) -> str:
     """Return an id in Anthropic's form: the prefix and 24 letters and digits."""
-    return prefix + secrets.token_bytes(24).translate(_DIGITS).decode()
+    if not _drawn:
+        letters = secrets.token_bytes(24 * _DRAWN).translate(_DIGITS).decode()
+        _drawn.extend(letters[at : at + 24] for at in range(0, len(letters), 24))
+    return prefix + _drawn.pop()
