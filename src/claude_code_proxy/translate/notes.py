@@ -69,7 +69,9 @@ CODES: Mapping[str, Meaning] = {
     ),
     # of a request, its thinking
     "thinking-foreign": Meaning(
-        "Thinking blocks signed by another provider", "left out of the history", "that reasoning"
+        "Thinking blocks signed by another provider",
+        "left out of the history; their text is kept where the backend refuses a turn without reasoning",
+        "that reasoning",
     ),
     "thinking-only": Meaning(
         "Assistant messages of nothing but thinking",
@@ -78,7 +80,9 @@ CODES: Mapping[str, Meaning] = {
     ),
     "thinking-redacted": Meaning("redacted_thinking of another provider", "left out of the history", "that reasoning"),
     "thinking-edited": Meaning(
-        "A thinking block whose text no longer fits its signature", "its state is left out", "that reasoning"
+        "A thinking block whose text no longer fits its signature",
+        "left out of the history; its text is kept where the backend refuses a turn without reasoning",
+        "that reasoning",
     ),
     "thinking-other-model": Meaning(
         "Thinking of another model after a switch",
