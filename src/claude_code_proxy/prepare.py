@@ -11,6 +11,7 @@ from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
 from .documents_io import gather_resources
+from .prompt.compaction import is_compaction
 from .prompt.summarize import Ask
 from .routing import Route, resolve
 from .services import Services
@@ -57,6 +58,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     goes, None for where its model's name says.
     """
     config = services.config
+    summary = config.compaction_reminder and is_compaction(request)
     request = await services.shaper.shape(request, notes, ask)
     route = route or resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
@@ -80,6 +82,9 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     )
     gauge = services.gauges.of(route.backend, route.model)
     translated = translate_request(request, target, notes, count=gauge)
+    if summary:
+        plan = msgspec.structs.replace(translated.plan, summary=True)
+        translated = msgspec.structs.replace(translated, plan=plan)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
 
 

@@ -164,7 +164,7 @@ SETTINGS: tuple[Setting, ...] = (
             "The budget of the shortened system prompt.",
             low=1, high=_MOST_TOKENS, unit="tokens"),
     Setting("Prompt", "COMPACTION_REMINDER", "on",
-            "Whether a request to summarize the conversation gets a reminder of the form Claude Code reads.",
+            "Whether a summary of the conversation is held to the form Claude Code reads: reminded of it, and mended.",
             choices=("on", "off")),
     Setting("Logs", "LOG_LEVEL", "INFO",
             "What is logged.",

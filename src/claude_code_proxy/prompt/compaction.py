@@ -1,11 +1,12 @@
 """The compaction format enforcer: Claude Code asks for `<analysis>` and `<summary>`, and weak models forget.
 
-A request to compact is recognised by its last user message, which names both tags and a summary of the conversation
+A request to compact is recognised by its last user message, which names the tag and a summary of the conversation
 (CLI 2.1.197 and 2.1.330, 2026-11-22). The reminder goes to its end, where models look last.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,12 +18,15 @@ REMINDER = (
     "these two tags."
 )
 
+_ORDER = re.compile(r"summary of (?:the|this) (?:[\w ]{0,40} of the )?conversation", re.IGNORECASE)
+"""The conversation so far, the recent portion of it, or this conversation."""
+
 
 def is_compaction(request: Mapping[str, Any]) -> bool:
     """Whether this request asks for a summary of its own conversation."""
     last = next((m for m in reversed(items(request.get("messages"))) if mapping(m).get("role") == "user"), None)
     asked = _last_text(mapping(last).get("content"))
-    return "<analysis>" in asked and "<summary>" in asked and "summary of the conversation" in asked
+    return "<summary>" in asked and _ORDER.search(asked) is not None
 
 
 def remind(request: Mapping[str, Any]) -> dict[str, Any]:

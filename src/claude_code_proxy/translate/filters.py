@@ -11,6 +11,7 @@ from .json_answer import JsonAnswer
 from .json_fences import JsonFences
 from .notes import Notes
 from .plan import Plan
+from .summary_tags import SummaryTags
 from .text_calls import TextCalls
 from .text_filter import TextFilter, overlap
 
@@ -32,6 +33,8 @@ class Filters:
             self._filters.append(JsonFences())
             if plan.json_shape.wrapped or plan.json_shape.schema is not None:
                 self._filters.append(JsonAnswer(plan.json_shape))
+        if plan.summary:
+            self._filters.append(SummaryTags(notes))
         stops = tuple(filter(None, plan.scan_stops))
         if stops:
             notes.add("stops-local", "stop_sequences")

@@ -209,6 +209,11 @@ CODES: Mapping[str, Meaning] = {
     "compaction-reminded": Meaning(
         "Claude Code's request to summarize the conversation", "gets a reminder of its form at its end", "nothing"
     ),
+    "compaction-repaired": Meaning(
+        "A summary of the conversation whose tags a model forgot",
+        "gets them; all of it is sent at its end",
+        "nothing",
+    ),
     "prompt-compressed": Meaning(
         "PROMPT_COMPRESSION", "sections of the system prompt are shortened", "what the log lists"
     ),

@@ -45,7 +45,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     them: a new call may not have one of these; applied_edits: what `context_management` did, None when it was not asked
     to do anything; original_estimate: tokens before that; window_stop: the client knows the stop reason
     `model_context_window_exceeded`; search_query: what the backend is asked to search the web for, None for no search;
-    scale: what the prompt's tokens are multiplied with for the client.
+    scale: what the prompt's tokens are multiplied with for the client; summary: of the
+    conversation is asked for, in tags.
     """
 
     model: str
@@ -72,3 +73,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     search_query: str | None = None
     window_stop: bool = True
     scale: float = 1.0
+    summary: bool = False
