@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from claude_code_proxy import settings
 from claude_code_proxy.translate import compatibility
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from docs import commands  # noqa: E402 - its examples run on the tests' scripted backend
 
 
 def between(path: str, begin: str, end: str, text: str) -> None:
@@ -21,6 +25,7 @@ def between(path: str, begin: str, end: str, text: str) -> None:
 def main() -> None:
     """Write all of it."""
     (ROOT / ".env.example").write_text(settings.env_example())
+    (ROOT / "docs/commands.md").write_text(commands.page())
     (ROOT / "docs/compatibility.md").write_text(compatibility.page())
     between(
         "docs/settings.md",

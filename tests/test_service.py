@@ -90,6 +90,7 @@ def test_launchd_gets_an_agent_that_holds_the_settings(home: Path) -> None:
     path = home / "Library/LaunchAgents/claude-code-proxy.plist"
     assert path.stat().st_mode & 0o777 == 0o600
     agent = plistlib.loads(path.read_bytes())
+    assert Path(agent["WorkingDirectory"]).is_dir()
     assert agent["ProgramArguments"] == [sys.executable, "-m", "claude_code_proxy", "serve"]
     assert agent["EnvironmentVariables"] == {"OPENAI_API_KEY": KEY, "PORT": "9999", "CUSTOM_HEADER_X_TEAM": "a"}
     assert calls(home) == [f"launchctl bootstrap gui/{os.getuid()} {path}"]

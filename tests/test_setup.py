@@ -88,7 +88,7 @@ def test_enter_all_the_way_gives_a_configuration_that_works(tmp_path: Path, back
         terminal.expect("Written to ")
         terminal.expect("> ")
         terminal.type("2")
-        terminal.expect("claude-code-proxy on http://localhost:")
+        assert "is not a setting" not in terminal.expect("claude-code-proxy on http://localhost:")
         terminal.press("\x03")
         terminal.end()
     config = written(tmp_path)

@@ -75,6 +75,12 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
                     found[name] = value, layer.source
         return found
 
+    def borrowed(self) -> set[str]:
+        """Return the variables that hold keys of the file's backends and profiles."""
+        tables = (*self.backends.values(), *self.profiles.values())
+        names = (table.get("key_env") for table in tables if isinstance(table, Mapping))
+        return {name for name in names if isinstance(name, str)}
+
     @property
     def file(self) -> str:
         """The TOML file's name as the person knows it."""
@@ -292,10 +298,11 @@ def _read_text(path: Path, source: str, problems: list[str]) -> str:
 def _check_names(layers: Layers) -> None:
     """Report names that are probably misspelt; in the TOML file, which only we read, every unknown name."""
     *_, environment, dotenv, toml = layers.layers
+    borrowed = layers.borrowed()
     for layer in (environment, dotenv):
         for name in layer.unknown:
             meant = _meant(name)
-            if not meant or layers.find(meant):
+            if not meant or layers.find(meant) or name in borrowed:
                 continue
             misspelt = layer is dotenv and name.upper() not in OTHER_NAMES
             (layers.problems if misspelt else layers.warnings).append(_unknown(name, layer, meant))

@@ -97,7 +97,7 @@ def _listen(config: Config) -> socket.socket | None:
 
 def _why_not(config: Config, error: OSError) -> str:
     """Why an address can't be had, and what to do."""
-    at = f"Can't listen on {config.host}:{config.port}: {error.strerror or error}."
+    at = f"Can't listen on {config.host}:{config.port}: {os.strerror(error.errno) if error.errno else error}."
     if error.errno == errno.EADDRINUSE:
         by = port_owner(config.port)
         taken = f"{at} The port is taken{f' by {by}' if by else ''}."

@@ -60,7 +60,8 @@ def _unlisted(proxy: Inside, models: Sequence[Model]) -> list[str]:
     catalogue = proxy.services.catalogue
     listed = [facts.id for owner, facts in catalogue.all() if owner == models[0].backend.name]
     return [
-        f"{model.backend.name} does not list {model.name} ({', '.join(model.settings)}){_near(model.name, listed)}"
+        f"Backend {model.backend.name} does not list {model.name} ({', '.join(model.settings)})"
+        f"{_near(model.name, listed)}"
         for model in models
         if listed and not model.backend.azure_api_version and not catalogue.facts(model.backend, model.name).id
     ]

@@ -8,21 +8,21 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from ..errors import ConfigError
-from ..setting_layers import DOTENV, ENVIRONMENT, TOML_HERE, Layers, gather
+from ..setting_layers import DOTENV, ENVIRONMENT, TOML_HERE, gather
 from .units import LABEL, environment_file, launchd_plist, systemd_unit
 
 _OWN = frozenset({"CONFIG_FILE"})
 
 
 class Files(msgspec.Struct, frozen=True):
-    """What is installed: texts by path, and the one that the service manager reads."""
+    """What is installed: texts by path, the one that the service manager reads, and the folder the proxy runs in."""
 
     unit: Path
+    folder: Path
     texts: Mapping[Path, str]
 
 
@@ -68,7 +68,7 @@ def files_for(kind: str, environ: Mapping[str, str], cwd: Path, home: Path, prof
     folder = _config_folder(environ, home)
     if kind == "launchd":
         text = launchd_plist(command, str(folder), str(_log(home)), variables)
-        return Files(_plist(home), {_plist(home): text})
+        return Files(_plist(home), folder, {_plist(home): text})
     unit, env_file = _systemd_folder(environ, home) / f"{LABEL}.service", folder / "service.env"
     return Files(unit, {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file))})
 
@@ -81,7 +81,7 @@ def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
         if layer.source in (ENVIRONMENT, DOTENV):
             kept |= {name: str(value) for name, value in layer.values.items() if str(value).strip()}
     kept = {name: value for name, value in kept.items() if name not in _OWN}
-    kept |= {name: layers.variables[name] for name in _borrowed(layers) if name in layers.variables}
+    kept |= {name: layers.variables[name] for name in sorted(layers.borrowed()) if name in layers.variables}
     if layers.file == TOML_HERE and (cwd / TOML_HERE).is_file():
         kept["CONFIG_FILE"] = str((cwd / TOML_HERE).resolve())
     elif given := environ.get("CONFIG_FILE", "").strip():
@@ -91,6 +91,7 @@ def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
 
 def install(files: Files, manager: Manager) -> None:
     """Write the files, readable by their owner only, and start. OSError, ConfigError: it failed, and why."""
+    files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path, text in files.texts.items():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(0o600)
@@ -137,11 +138,6 @@ def _program() -> list[str]:
         if script.name == "start_proxy.py"
         else [sys.executable, "-m", "claude_code_proxy"]
     )
-
-
-def _borrowed(layers: Layers) -> list[str]:
-    tables: list[Any] = [*layers.backends.values(), *layers.profiles.values()]
-    return [name for table in tables if isinstance(table, Mapping) and isinstance(name := table.get("key_env"), str)]
 
 
 def _config_folder(environ: Mapping[str, str], home: Path) -> Path:
