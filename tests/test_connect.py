@@ -98,6 +98,15 @@ def test_the_tiers_are_named_so_that_they_are_reached(proxy: ProxyProcess, tmp_p
     assert env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "200000"
 
 
+def test_a_client_whose_numbers_are_stretched_is_not_told_the_true_window_too(tmp_path: Path) -> None:
+    with (
+        Backend(models={"local": 32_768}) as backend,
+        proxy_for(backend, CONTEXT_SCALE="auto", BIG_MODEL="local") as own,
+    ):
+        done = command(tmp_path, "settings", "--json", "--url", own.url)
+    assert "CLAUDE_CODE_MAX_CONTEXT_TOKENS" not in json.loads(done.stdout)["environment"]
+
+
 def test_a_proxy_that_is_not_there_gives_no_line_and_says_what_to_do(tmp_path: Path) -> None:
     for arguments in (("env",), ("settings",), ("settings", "--json")):
         done = command(tmp_path, *arguments, PORT=str(free_port()))

@@ -165,6 +165,12 @@ def test_a_model_whose_name_means_a_tier_is_still_that_model(home: Path) -> None
         assert run(home, env, "--", "talk").stdout == "my-haiku-tune\n"
 
 
+def test_the_true_window_is_told_and_no_number_is_stretched(home: Path, backend: Backend) -> None:
+    done = told(run(home, environment(home, backend, CONTEXT_SCALE="auto"), "--", "tell"))
+    assert done["env"]["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "200000"
+    assert done["models"]["data"][0]["max_input_tokens"] == 400_000
+
+
 # -- what stays as it was ----------------------------------------------------------------------------------------------
 
 

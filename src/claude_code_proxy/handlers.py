@@ -91,9 +91,16 @@ async def root(call: Call) -> None:
 
 
 async def _tiers(call: Call) -> dict[str, dict[str, str | int]]:
-    """What a client asks for to get each tier's model, and the window it has; 0 where nobody knows."""
+    """What a client asks for to get each tier's model, and the window to tell it.
+
+    0 where nobody knows the window, and where CONTEXT_SCALE stretches the numbers to the one the client believes in.
+    """
     names = {family: name_for(route, call.config) for family, route in tier_routes(call.config).items()}
-    return {family: {"model": name, "window": await window_of(call.services, name)} for family, name in names.items()}
+    true = call.config.context_scale.lower() == "off"
+    return {
+        family: {"model": name, "window": await window_of(call.services, name) if true else 0}
+        for family, name in names.items()
+    }
 
 
 async def health(call: Call) -> None:

@@ -72,7 +72,8 @@ def find_claude(program: str, environ: Mapping[str, str]) -> str:
 def _config(profile: str) -> Config:
     """The settings as `serve` has them, but for address and key: this proxy is nobody else's."""
     own = {"HOST": "127.0.0.1", "PORT": "0", "ANTHROPIC_API_KEY": f"run-{secrets.token_urlsafe(24)}"}
-    overrides = {**own, **({"CONFIG_PROFILE": profile} if profile else {})}
+    honest = {"CONTEXT_SCALE": "off"}  # this client is told the true window
+    overrides = {**own, **honest, **({"CONFIG_PROFILE": profile} if profile else {})}
     folder = settings_folder(os.environ, Path.cwd())
     return load(os.environ, cwd=folder, overrides=overrides, find_servers=find_servers, dialects=tuple(DIALECTS))
 

@@ -70,7 +70,8 @@ def files_for(kind: str, environ: Mapping[str, str], cwd: Path, home: Path, prof
         text = launchd_plist(command, str(folder), str(_log(home)), variables)
         return Files(_plist(home), folder, {_plist(home): text})
     unit, env_file = _systemd_folder(environ, home) / f"{LABEL}.service", folder / "service.env"
-    return Files(unit, {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file))})
+    texts = {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file))}
+    return Files(unit, folder, texts)
 
 
 def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
