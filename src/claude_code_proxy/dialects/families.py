@@ -53,6 +53,7 @@ FAMILIES = (
             "drop_schema_keywords": REFUSED_KEYWORDS,
             "inline_refs": True,
             "empty_tool_content": " ",
+            "efforts": ("minimal", "low", "medium", "high"),
         },
         "gemini.py",
     ),

@@ -29,9 +29,11 @@ HABITS = (
     Models(r"grok-(?:3-mini|code|4(?![.\d])|4[^/]*-reasoning|4\.[5-9])", _ALWAYS, "xai.py"),
     Models(r"grok-4\.3", _DEFAULT, "xai.py"),
     Models(r"grok-[123]", _NEVER, "xai.py"),
-    Models(r"kimi-(?:k2[.p]7|thinking)|minimax-m[12]|glm-(?:5[.p-][3-9]|z1)", _ALWAYS, "kimi.py, minimax.py, glm.py"),
+    Models(
+        r"kimi-(?:k2[.p]7|k[3-9]|thinking)|minimax-m[12]|glm-(?:5[.p-][3-9]|z1)", _ALWAYS, "kimi.py, minimax.py, glm.py"
+    ),
     Models(r"magistral|deepseek-r\d|qwq|qvq|sonar-(?:reasoning|deep-research)", _ALWAYS, "model cards"),
     Models(r"[^/]*-(?:thinking|reasoning)(?![a-z])", _ALWAYS, "its name"),
-    Models(r"deepseek-(?:reasoner|v[4-9])|kimi-k(?:2[.p-][56]|[3-9])|minimax-m", _DEFAULT, "the makers' files"),
+    Models(r"deepseek-(?:reasoner|v[4-9])|kimi-k2[.p-][56]|minimax-m", _DEFAULT, "the makers' files"),
     Models(r"glm-(?:4[.p][5-9]|[5-9])|qwen-?3|smollm3", _DEFAULT, "glm.py, qwen.py, model cards"),
 )
