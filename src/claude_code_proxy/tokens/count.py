@@ -7,7 +7,7 @@ sends its whole history every turn, and all but the last blocks are known. Overh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +22,7 @@ _PER_TOOL = 8
 _PER_CALL = 8
 _PER_RESULT = 3
 _ENTRIES = 8192  # of each half of the memory, about 1 MB
+_LISTS = 64  # of tools
 
 _encode = msgspec.json.Encoder().encode
 _ENDS = 64  # characters by which an image is told from others of its length
@@ -51,6 +52,7 @@ class Counter:
         self._entries = entries
         self._new: dict[tuple[int, int], int] = {}
         self._old: dict[tuple[int, int], int] = {}
+        self._tools: dict[tuple[int, int], tuple[Sequence[Any], int, int]] = {}
         self._print = 0
         self._media = 0
 
@@ -76,13 +78,25 @@ class Counter:
         self._print, self._media = 0, 0
         schema = mapping(mapping(body.get("response_format")).get("json_schema")).get("schema")
         tokens = _PER_PROMPT + (self._json(schema) if schema else 0)
-        for tool in items(body.get("tools")):
-            tokens += self._tool(tool)
+        tokens += self._declared(items(body.get("tools")))
         steps = []
         for message in items(body.get("messages")):
             tokens += self._message(mapping(message))
             steps.append((self._print, tokens))
         return Measure(tokens, self._media, tuple(steps))
+
+    def _declared(self, tools: Sequence[Any]) -> int:
+        """Count the tools. A session has the same ones in every turn, and translation keeps them: the same object."""
+        key = (id(tools), self._print)
+        known = self._tools.get(key)
+        if known is not None and known[0] is tools:
+            self._print = known[2]
+            return known[1]
+        tokens = sum(self._tool(tool) for tool in tools)
+        if len(self._tools) >= _LISTS:
+            self._tools.clear()
+        self._tools[key] = tools, tokens, self._print
+        return tokens
 
     def _remember(self, key: tuple[int, int], tokens: int) -> None:
         if len(self._new) >= self._entries:
