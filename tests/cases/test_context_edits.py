@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.backend import Backend, say
+from tests.cases.picky import fresh
 from tests.cases.talk import BASH, READ, Client, Heard, assistant, both, envelope, result, text, use, user
 
 OUTPUT = "drwxr-xr-x 2 anna users 4096 Nov 22 quelltext\n" * 40
@@ -24,7 +25,7 @@ def uses(number: int, *names: str) -> list[dict[str, Any]]:
 
 def edit(**fields: Any) -> dict[str, Any]:
     """Return `context_management` with one edit of tool uses; it applies whatever the prompt's size."""
-    small = {"type": "input_tokens", "value": 100}
+    small = {"type": "input_tokens", "value": 1}  # counting learns from what the backend of the tests makes up
     return {"edits": [{"type": "clear_tool_uses_20250919", "trigger": small, **fields}]}
 
 
@@ -55,7 +56,7 @@ def test_cx_05_old_results_are_cleared_and_the_last_three_stay(
     assert next(call["function"]["arguments"] for call in backend.chats[-1].calls()) == '{"command":"ls 0"}'
     (told,) = applied(heard)
     assert (told["type"], told["cleared_tool_uses"]) == ("clear_tool_uses_20250919", 2)
-    assert 200 < told["cleared_input_tokens"] < 5000
+    assert 0 < told["cleared_input_tokens"] < 5000
     assert "context-edited" in heard.notes
 
 
@@ -71,7 +72,7 @@ def test_cx_05_old_results_are_cleared_and_the_last_three_stay(
         ({"trigger": {"type": "tool_uses", "value": 3}}, [1, 2, 3]),
         ({"trigger": {"type": "tool_uses", "value": 4}}, [0, 1, 2, 3]),
         ({"clear_at_least": {"type": "input_tokens", "value": 50_000}}, [0, 1, 2, 3]),
-        ({"clear_at_least": {"type": "input_tokens", "value": 100}}, [1, 2, 3]),
+        ({"clear_at_least": {"type": "input_tokens", "value": 1}}, [1, 2, 3]),
     ],
     ids=lambda value: json.dumps(value)[:60],
 )
@@ -79,7 +80,10 @@ def test_cx_05_what_is_cleared_is_what_was_asked(
     backend: Backend, client: Client, fields: dict[str, Any], left: list[int]
 ) -> None:
     management = {"edits": [{key: value for key, value in edit(**fields)["edits"][0].items() if value is not None}]}
-    heard, results = asked(backend, client, messages=uses(4, "Bash", "Read"), context_management=management)
+    unlearned = fresh("gpt-edited")
+    heard, results = asked(
+        backend, client, messages=uses(4, "Bash", "Read"), context_management=management, model=unlearned
+    )
     assert [number for number, words in enumerate(results) if OUTPUT in words] == left
     assert sum(one["cleared_tool_uses"] for one in applied(heard)) == 4 - len(left)
     assert len(applied(heard)) == (len(left) < 4)
