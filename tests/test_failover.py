@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from tests.asgi import App, running
-from tests.backend import Backend, Cut, Gate, Received, Reply, Stall, Step, Text, Thought, answer, error, say
+from tests.backend import Backend, Cut, Gate, Pause, Received, Reply, Stall, Step, Text, Thought, answer, error, say
 from tests.messages_api import HELLO, envelope, events
 from tests.raw_backend import closed_port
 
-from claude_code_proxy import tries
+from claude_code_proxy import exchange, tries
 from claude_code_proxy.backends import health
 
 BOTH = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -350,3 +350,33 @@ async def test_the_queue_counts_too(backend: Backend) -> None:
         talk.leave()
         await talk.task
     assert len(backend.chats) == 1
+
+
+# -- whole answers that take long ---------------------------------------------------------------------------------------
+
+
+async def test_a_whole_answer_a_gateway_gave_up_is_asked_as_a_stream_and_put_together(backend: Backend) -> None:
+    """The gateway's limit is on silence: a stream has none."""
+    backend.play([Reply(524, "<html><title>A timeout occurred</title></html>"), say("put together"), say("too")])
+    async with running(backend, MAX_RETRIES="1") as app:
+        for text in ("put together", "too"):
+            assert text_of(await app.post(opus())) == text
+    assert [received.body.get("stream") for received in backend.chats] == [None, True, True]
+
+
+async def test_a_whole_answer_that_did_not_come_in_time_is_a_stream_the_next_time(backend: Backend) -> None:
+    backend.play([answer(before=(Stall(),)), say("alive")])
+    async with running(backend, REQUEST_TIMEOUT="0.3") as app:
+        assert envelope(await app.post(opus()))[0] == 504
+        assert text_of(await app.post(opus())) == "alive"
+    assert [received.body.get("stream") for received in backend.chats] == [None, True]
+
+
+async def test_a_whole_answer_that_took_long_is_a_stream_the_next_time(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_LONG_ANSWER", 0.1)
+    backend.play([answer(Text("slow"), before=(Pause(0.15),)), say("alive")])
+    async with running(backend) as app:
+        assert [text_of(await app.post(opus())) for _ in range(2)] == ["slow", "alive"]
+    assert [received.body.get("stream") for received in backend.chats] == [None, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -20,6 +21,7 @@ import httpx2
 import pytest
 from tests.asgi import running
 from tests.backend import Backend, Gate, Stall, Text, answer, say
+from tests.grammar_oracle import check
 from tests.messages_api import HELLO, events
 from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, start_proxy
 
@@ -196,6 +198,32 @@ def test_idle_connections_delay_no_end(backend: Backend) -> None:
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.process.wait(SECONDS) == 0
         assert time.monotonic() - begun < SECONDS
+
+
+def test_under_load_every_stream_ends_properly_and_the_exit_code_is_0(backend: Backend) -> None:
+    """Half of them finish in time, half would go on for ever."""
+    gate = Gate(opens_at=999)
+    parts = {"ends": (Text("first "), gate, Text("last")), "goes on": (Text("first "), Stall())}
+    backend.play(lambda received: answer(*parts[received.prompt]))
+    asked = [{**HELLO, "stream": True, "messages": [{"role": "user", "content": name}]} for name in parts] * 20
+    with (
+        proxy_for(backend, DRAIN_TIMEOUT="2") as proxy,
+        httpx2.Client(base_url=proxy.url, timeout=60, trust_env=False, limits=httpx2.Limits()) as http,
+        concurrent.futures.ThreadPoolExecutor(len(asked)) as pool,
+    ):
+        futures = [pool.submit(http.post, "/v1/messages", json=body) for body in asked]
+        backend.wait_chats(len(asked))
+        gate.wait_reached(20)
+        proxy.process.send_signal(signal.SIGTERM)
+        threading.Timer(0.5, gate.open).start()
+        for body, future in zip(asked, futures, strict=True):
+            message = check(future.result().content)
+            if body["messages"][0]["content"] == "ends":
+                assert message.text() == "first last"
+            else:
+                assert message.error is not None
+                assert message.error["type"] == "overloaded_error"
+        assert proxy.process.wait(SECONDS) == 0
 
 
 async def test_a_stream_that_outlives_the_drain_ends_in_an_error(backend: Backend) -> None:

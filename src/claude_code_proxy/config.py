@@ -40,6 +40,7 @@ _AS_SET = {
     "max_concurrent": "MAX_CONCURRENT_REQUESTS",
     "queue_limit": "QUEUE_LIMIT",
     "answer_deadline": "ANSWER_DEADLINE",
+    "drain_timeout": "DRAIN_TIMEOUT",
     "ping_interval": "PING_INTERVAL",
     "commit_after": "COMMIT_AFTER",
     "models_refresh": "MODELS_REFRESH",
@@ -57,7 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     backends: by name, the default one first; big_model, middle_model, small_model: the first choice of each tier;
     stand_ins: the others by tier, in order; client_key: what clients must send, "" for nothing; max_body,
-    request_log_size: bytes; ping_interval, commit_after, models_refresh, answer_deadline: seconds; model_window:
+    request_log_size: bytes; ping_interval, commit_after, models_refresh, answer_deadline, drain_timeout: seconds; model_window:
     tokens, 0 to ask the backend; min_tokens_explicit: the floor was set by a person; signature_key: seals thinking
     signatures.
     sources: where each setting came from, by its name; shown: its value as text, secrets masked;
@@ -92,6 +93,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_concurrent: int = 0
     queue_limit: int = 100
     answer_deadline: float = 1800
+    drain_timeout: float = 30
     ping_interval: float = 10
     commit_after: float = 10
     models_refresh: float = 3600

@@ -48,6 +48,7 @@ _LONGEST_TOLD = 1000
 _MOST_REPAIRS = 3  # different ones, for one request
 _NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
+_LONG_ANSWER = 30.0  # seconds of a whole answer after which the next one is asked as a stream
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 _REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again
 
@@ -177,8 +178,10 @@ class Exchange:
         Raises `error`, the failure of the last one, where the next one can't take such a request at all.
         """
         route, told = self._tries.route, self._tries.told
-        if (route.backend.name, route.model) != (prepared.route.backend.name, prepared.route.model):
+        moved = (route.backend.name, route.model) != (prepared.route.backend.name, prepared.route.model)
+        if moved:
             self._forget()
+        if moved or (self._tries.health.is_slow(route.model) and "stream" not in prepared.translated.body):
             try:
                 prepared = await self._prepare(request)
             except ProxyError:
@@ -216,6 +219,7 @@ class Exchange:
         asked = _asked(prepared)
         body = _encode(translated.body)
         limits = route.backend.timeouts
+        begun = self._loop.time()
         try:
             with watch.listening(limits.first_byte):
                 async with self._services.client.open(
@@ -223,11 +227,17 @@ class Exchange:
                 ) as response:
                     self._witness.answered(response.headers)
                     await self._read(response, translator, watch, sink, idle=limits.idle, stream=stream)
+            if not stream and self._loop.time() - begun > _LONG_ANSWER:
+                self._tries.health.found_slow(route.model)
         except SilenceError as silence:
+            if not stream:
+                self._tries.health.found_slow(route.model)
             if not translator.finishing:
                 raise _silent(route, silence.limit) from None
             await self._finish(translator, sink)
-        except RetryableError:
+        except RetryableError as error:
+            if not stream and error.kind == "timeout":
+                self._tries.health.found_slow(route.model)
             if not translator.finishing or translator.failure is not None:
                 raise
             await self._finish(translator, sink)  # the connection broke when all was said

@@ -62,6 +62,8 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     request = await services.shaper.shape(request, notes, ask)
     route = route or resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
+    if services.health[route.backend.name].is_slow(route.model):
+        learned["stream_only"] = True
     identity = services.catalogue.identity(route.backend)
     facts = services.catalogue.facts(route.backend, route.model)
     dialect = recognise(route.backend, route.model, identity)

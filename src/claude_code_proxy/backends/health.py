@@ -3,6 +3,9 @@
 A key rests after a 429, a 401, a 402 or a 403. A circuit opens after a few failures in a row of one model; while it is
 open others are asked instead, and when its time is over one request tries whether the backend is well again. Both only
 say who goes first: with nobody else to ask, nobody is refused.
+
+Also known is for which models whole answers take long: a stream shows that the backend lives, and no gateway on the way
+gives it up, so that the next whole answer is asked as a stream and put together here.
 """
 
 from __future__ import annotations
@@ -42,6 +45,15 @@ class Health:
     def __init__(self) -> None:
         self._rests: dict[tuple[str, str], float] = {}  # (key, model; "" for all models) -> until
         self._circuits: dict[str, Circuit] = {}
+        self._slow: dict[str, bool] = {}
+
+    def is_slow(self, model: str) -> bool:
+        """Tell whether whole answers of a model take so long that it is better asked for streams."""
+        return model in self._slow
+
+    def found_slow(self, model: str) -> None:
+        """Take note that a whole answer took long, or too long for somebody on the way."""
+        _keep(self._slow, model, True)
 
     def ready_at(self, model: str, key: str) -> float:
         """Return when this model should be asked with this key: 0 for now, else a time of the monotonic clock."""

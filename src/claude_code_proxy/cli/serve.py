@@ -64,7 +64,7 @@ def _work(config: Config, listener: socket.socket, early: list[int]) -> int:
     """Serve one socket in this process."""
     state = state_dir(os.environ)
     app = create_app(config, Learned(state and state / "learned.json"), journal_for(config, state))
-    server = uvicorn.Server(uvicorn_config(app))
+    server = uvicorn.Server(uvicorn_config(app, drain=max(1, round(config.drain_timeout))))
     _on_signal(lambda _: setattr(server, "should_exit", True))
     if early:
         return 0
