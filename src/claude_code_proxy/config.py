@@ -58,9 +58,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     backends: by name, the default one first; big_model, middle_model, small_model: the first choice of each tier;
     stand_ins: the others by tier, in order; client_key: what clients must send, "" for nothing; max_body,
-    request_log_size: bytes; ping_interval, commit_after, models_refresh, answer_deadline, drain_timeout: seconds; model_window:
-    tokens, 0 to ask the backend; min_tokens_explicit: the floor was set by a person; signature_key: seals thinking
-    signatures.
+    request_log_size: bytes; ping_interval, commit_after, models_refresh, answer_deadline, drain_timeout: seconds;
+    model_window: tokens, 0 to ask the backend; min_tokens_explicit: the floor was set by a person; signature_key: seals
+    thinking signatures.
     sources: where each setting came from, by its name; shown: its value as text, secrets masked;
     warnings: what is probably a mistake; notices: what a person should know at start.
     """
