@@ -28,8 +28,8 @@ def backend(base_url: str = PUBLIC, **more: Any) -> Backend:
 
 
 def test_every_backend_of_the_list_has_its_row() -> None:
-    assert list(DIALECTS) == ASKED.split()
-    assert [row.dialect.name for row in ROWS] == ASKED.split()
+    assert list(DIALECTS) == [row.dialect.name for row in ROWS]
+    assert [name for name in DIALECTS if name in ASKED.split()] == ASKED.split()
 
 
 # -- which row ------------------------------------------------------------------------------------------------------
