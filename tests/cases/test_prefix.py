@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.backend import Backend, say
-from tests.cases.conftest import asked_through
+from tests.cases.conftest import Speaking, asked, asked_through
 from tests.cases.talk import BASH, Client, assistant, result, text, use, user
 from tests.strict_openai import problems
 
@@ -88,3 +88,35 @@ def test_cx_07_the_billing_line_is_not_sent(session: tuple[Backend, Client], *, 
         sent.append(unmarked(backend.chats[-1].messages))
     assert sent[0] == sent[1]
     assert not re.search("billing|cch=", json.dumps(sent))
+
+
+MARKED = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+
+
+def marks(body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the texts of a body that carry a cache marker, with it."""
+    parts = [
+        part for message in body["messages"] if isinstance(message["content"], list) for part in message["content"]
+    ]
+    return [(part["text"], part["cache_control"]) for part in parts if "cache_control" in part]
+
+
+@pytest.mark.parametrize("model", ["anthropic/claude-sonnet-4.5", "google/gemini-2.5-pro", "qwen/qwen3-coder"])
+def test_cx_07_openrouter_gets_the_clients_own_cache_markers(house: Backend, speaking: Speaking, model: str) -> None:
+    body, _ = asked(
+        speaking,
+        house,
+        "openrouter",
+        model=model,
+        system=[{"type": "text", "text": "Du bist ein Gärtner.", **MARKED}],
+        messages=[user("a"), assistant("b"), user({"type": "text", "text": "c", **MARKED})],
+    )
+    assert marks(body) == [("Du bist ein Gärtner.", MARKED["cache_control"]), ("c", MARKED["cache_control"])]
+    assert "prompt_cache_breakpoint" not in json.dumps(body)
+
+
+@pytest.mark.parametrize("dialect", ["generic", "vllm", "deepseek", "groq"])
+def test_cx_07_others_get_no_marker(house: Backend, speaking: Speaking, dialect: str) -> None:
+    marked = {"type": "text", "text": "c", **MARKED}
+    body, _ = asked(speaking, house, dialect, system=[marked], messages=[user(marked)])
+    assert "cache_control" not in json.dumps(body)
