@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claude_code_proxy.config import Backend, Config
-from claude_code_proxy.routing import KNOWN_PREFIXES, alias_for, model_of, resolve
+from claude_code_proxy.routing import KNOWN_PREFIXES, alias_for, model_of, resolve, tier_names
 
 MAIN = Backend(name="default", base_url="https://openrouter.ai/api/v1", key="k")
 OLLAMA = Backend(name="ollama", base_url="http://localhost:11434/v1", key="k", models=("qwen3:8b", "claude-at-home"))
@@ -227,3 +227,18 @@ def test_other_names_are_no_picker_ids(name):
 
 def test_a_route_has_the_backend_itself():
     assert resolve("claude-haiku-4-5", SEVERAL).backend is OLLAMA
+
+
+def test_the_names_of_the_tiers_reach_their_models_and_stand_ins():
+    config = Config(
+        backends={"default": MAIN},
+        big_model="openai/gpt-5.4",
+        middle_model="my-haiku-tune",
+        small_model="x/an-opus-tune",
+        stand_ins={"big": ("z-ai/glm-5",), "small": ("other",)},
+    )
+    names = tier_names(config)
+    assert names == {"opus": "opus:gpt-5.4", "sonnet": "claude-proxy/my-haiku-tune", "haiku": "claude-haiku"}
+    assert way(names["opus"], config) == ("default", "openai/gpt-5.4", "big")
+    assert way(names["sonnet"], config) == ("default", "my-haiku-tune", "")
+    assert way(names["haiku"], config) == ("default", "x/an-opus-tune", "small")

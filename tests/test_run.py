@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.backend import Backend, say
+from tests.backend import Backend, error, say
 from tests.proxy_process import clean_environment, free_port
 from tests.terminal import Terminal
 
@@ -163,6 +163,14 @@ def test_a_model_whose_name_means_a_tier_is_still_that_model(home: Path) -> None
     with Backend(lambda received: say(received.model), models={"my-haiku-tune": 0, "big": 0}) as backend:
         env = environment(home, backend, BIG_MODEL="my-haiku-tune", MIDDLE_MODEL="big", SMALL_MODEL="big")
         assert run(home, env, "--", "talk").stdout == "my-haiku-tune\n"
+
+
+def test_a_tier_with_stand_ins_keeps_them(home: Path, backend: Backend) -> None:
+    backend.play(lambda got: error(500, "no") if got.model == "gpt-5.4" else say(f"from {got.model}"))
+    env = environment(home, backend, BIG_MODEL="gpt-5.4, gpt-5.4-mini", MAX_RETRIES="0")
+    done = run(home, env, "--", "talk")
+    assert done.stdout == "from gpt-5.4-mini\n"
+    assert "opus    gpt-5.4, then gpt-5.4-mini" in done.stderr
 
 
 def test_the_true_window_is_told_and_no_number_is_stretched(home: Path, backend: Backend) -> None:

@@ -19,7 +19,7 @@ from .exchange import Exchange
 from .models import find_model, list_models
 from .prepare import prepare, window_of
 from .record import Record
-from .routing import name_for, resolve, tier_routes
+from .routing import resolve, tier_names
 from .translate.names import shown
 from .translate.notes import Notes
 from .translate.validate import check_request
@@ -95,7 +95,7 @@ async def _tiers(call: Call) -> dict[str, dict[str, str | int]]:
 
     0 where nobody knows the window, and where CONTEXT_SCALE stretches the numbers to the one the client believes in.
     """
-    names = {family: name_for(route, call.config) for family, route in tier_routes(call.config).items()}
+    names = tier_names(call.config)
     true = call.config.context_scale.lower() == "off"
     return {
         family: {"model": name, "window": await window_of(call.services, name) if true else 0}

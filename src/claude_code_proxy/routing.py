@@ -102,6 +102,22 @@ def tier_routes(config: Config) -> dict[str, Route]:
     return {family: resolve(f"claude-{family}", config) for family in FAMILIES}
 
 
+def tier_names(config: Config) -> dict[str, str]:
+    """Return what a client asks for to get each family's model: the model's own name, which has no stand-ins.
+
+    Where there are some it is a name of the tier that says which model is meant, such as `opus:gpt-5.4`.
+    """
+    names = {}
+    for family, route in tier_routes(config).items():
+        named = f"{family}:{route.model.rpartition('/')[2]}"
+        if not config.stand_ins.get(route.tier):
+            named = name_for(route, config)
+        elif resolve(named, config).tier != route.tier:
+            named = f"claude-{family}"
+        names[family] = named
+    return names
+
+
 def name_for(route: Route, config: Config) -> str:
     """Return the name a client asks for to get exactly this model: its own where that is enough, else the picker's."""
     own = f"{route.backend.name}/{route.model}" if len(config.backends) > 1 else route.model

@@ -12,7 +12,7 @@ from ..doctor.backends import Model, models_status, near_names, tier_models
 from ..doctor.faults import told
 from ..doctor.inside import Inside, inside
 from ..prepare import window_of
-from ..routing import name_for, tier_routes
+from ..routing import tier_names, tier_routes
 from .environment import Tier
 
 _GOOD = 200
@@ -74,7 +74,9 @@ def _near(name: str, listed: list[str]) -> str:
 
 async def _tiers(proxy: Inside, config: Config) -> tuple[Tier, ...]:
     tiers = []
-    for family, route in tier_routes(config).items():
-        model = name_for(route, config)
-        tiers.append(Tier(family, model, route.model, await window_of(proxy.services, model)))
+    routes = tier_routes(config)
+    for family, name in tier_names(config).items():
+        route = routes[family]
+        shown = ", then ".join((route.model, *config.stand_ins.get(route.tier, ())))
+        tiers.append(Tier(family, name, shown, await window_of(proxy.services, name)))
     return tuple(tiers)
