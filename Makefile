@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test check format e2e faults soak audit bench docker-steps requirements clean
+.PHONY: docs help demo test check format e2e faults soak fuzz audit bench docker-steps requirements clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -45,6 +45,12 @@ bench: $(VENV)/.dev  ## This proxy and its peers side by side; writes docs/perfo
 
 docker-steps: $(VENV)/.dev  ## The Dockerfile's steps in an empty folder and environment, without an engine
 	@$(PY) -m pytest -m e2e tests/test_packaging.py -k dockerfile
+
+fuzz: $(VENV)/.dev  ## Schemathesis against a real proxy, by docs/openapi.json (SECONDS_OF_FUZZ=60)
+	@test -x build/fuzz/bin/schemathesis || { $(PY) -m venv build/fuzz && \
+		build/fuzz/bin/python -m pip --disable-pip-version-check -qq install schemathesis==4.32.5; }
+	@$(PY) -m tests.fuzz_http build/fuzz/bin/schemathesis --max-time $(or $(SECONDS_OF_FUZZ),60) --warnings off \
+		--suppress-health-check all
 
 audit:  ## The SBOM of what it is built on (build/sbom.cdx.json), and known weaknesses of any of it
 	@.ci/audit

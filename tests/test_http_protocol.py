@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -224,3 +226,47 @@ async def test_a_request_that_is_here_has_all_the_time(monkeypatch: pytest.Monke
         wire = await answer(app, *pieces)
         await asyncio.sleep(0.3)
         assert b"late" in b"".join(wire.writes)
+
+
+# -- any bytes ----------------------------------------------------------------------------------------------------------
+
+LINES = st.sampled_from(
+    [
+        b"GET / HTTP/1.1",
+        b"POST /v1/messages HTTP/1.1",
+        b"POST /v1/messages HTTP/9.9",
+        b"\x16\x03\x01",
+        b"host: x",
+        b"content-length: 5",
+        b"content-length: -1",
+        b"content-length: 99999999999999999999",
+        b"transfer-encoding: chunked",
+        b"transfer-encoding: chunked, gzip",
+        b"expect: 100-continue",
+        b"upgrade: h2c",
+        b"connection: upgrade",
+        b"connection: close",
+        b" folded",
+        b": no name",
+        b"5",
+        b"hello",
+        b"ffffffffffffffffff",
+        b"0",
+        b"",
+    ]
+)
+NOISE = st.lists(LINES | st.binary(max_size=40), max_size=30).map(b"\r\n".join) | st.binary(max_size=300)
+
+
+@settings(max_examples=150, deadline=None)
+@given(NOISE, st.integers(1, 60))
+def test_any_bytes_get_an_answer_or_none_and_never_a_fault(data: bytes, size: int) -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send({**HEAD, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    wire = asyncio.run(answer(app, *(data[at : at + size] for at in range(0, len(data), size))))
+    for written in wire.writes:
+        assert not written or written.startswith(b"HTTP/1.1 "), written
