@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from claude_code_proxy import settings
+from claude_code_proxy import setting_docs
 from claude_code_proxy.translate import compatibility
 
 ROOT = Path(__file__).parent.parent
@@ -24,16 +24,16 @@ def between(path: str, begin: str, end: str, text: str) -> None:
 
 def main() -> None:
     """Write all of it."""
-    (ROOT / ".env.example").write_text(settings.env_example())
+    (ROOT / ".env.example").write_text(setting_docs.env_example())
     (ROOT / "docs/commands.md").write_text(commands.page())
     (ROOT / "docs/compatibility.md").write_text(compatibility.page())
     between(
         "docs/settings.md",
-        "<!-- generated: python -m claude_code_proxy.settings docs -->",
+        "<!-- generated: python -m claude_code_proxy.setting_docs docs -->",
         "<!-- end of the generated part -->",
-        settings.docs_tables(),
+        setting_docs.docs_tables(),
     )
-    between("README.md", "<!-- settings:begin -->", "<!-- settings:end -->", settings.readme_table().strip())
+    between("README.md", "<!-- settings:begin -->", "<!-- settings:end -->", setting_docs.readme_table().strip())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tests.dockerfile import Container, instructions, pairs
 from tests.proxy_process import free_port
 
 import claude_code_proxy
-from claude_code_proxy import settings
+from claude_code_proxy import setting_docs
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -237,7 +237,7 @@ def test_ci_runs_the_tests_the_checks_the_end_to_end_set_and_the_audit() -> None
 def test_the_readme_s_settings_are_the_declared_ones() -> None:
     shown = re.search(r"<!-- settings:begin -->\n(.*?)<!-- settings:end -->", read("README.md"), re.DOTALL)
     assert shown
-    assert shown[1].strip() == settings.readme_table().strip()
+    assert shown[1].strip() == setting_docs.readme_table().strip()
 
 
 def test_every_file_the_readme_links_to_is_there() -> None:

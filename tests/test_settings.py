@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from claude_code_proxy.config import load
+from claude_code_proxy.setting_docs import docs_tables, env_example, readme_table
 from claude_code_proxy.settings import (
     BY_NAME,
     SETTINGS,
     accepts,
-    docs_tables,
-    env_example,
     quoted,
     read,
-    readme_table,
     resembles,
     show,
 )
@@ -57,6 +55,8 @@ CONTRACT = {
     "MODELS_REFRESH": 3600.0,
     "MODEL_WINDOW": 0,
     "CONTEXT_SCALE": "off",
+    "TOOL_DESCRIPTIONS": "full",
+    "TOOL_SUBSET": "",
     "LOG_FORMAT": "text",
     "DIALECT": "",
     "SIGNATURE_KEY": "",
@@ -325,7 +325,7 @@ def test_every_line_of_the_example_is_legal_when_it_is_uncommented(tmp_path):
 @pytest.mark.parametrize(("argument", "text"), [("env", env_example), ("docs", docs_tables), ("readme", readme_table)])
 def test_the_module_prints_what_is_generated(argument, text):
     done = subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy.settings", argument], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "claude_code_proxy.setting_docs", argument], capture_output=True, text=True, check=True
     )
     assert done.stdout == text()
 
@@ -333,7 +333,10 @@ def test_the_module_prints_what_is_generated(argument, text):
 @pytest.mark.parametrize("arguments", [[], ["html"], ["env", "docs"]], ids=str)
 def test_the_module_names_its_arguments(arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy.settings", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "claude_code_proxy.setting_docs", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "usage: python -m claude_code_proxy.settings env|docs|readme\n"
+    assert done.stderr == "usage: python -m claude_code_proxy.setting_docs env|docs|readme\n"

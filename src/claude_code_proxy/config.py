@@ -36,6 +36,7 @@ _AS_SET = {
     "max_tokens_limit": "MAX_TOKENS_LIMIT",
     "model_window": "MODEL_WINDOW",
     "context_scale": "CONTEXT_SCALE",
+    "tool_descriptions": "TOOL_DESCRIPTIONS",
     "max_retries": "MAX_RETRIES",
     "max_concurrent": "MAX_CONCURRENT_REQUESTS",
     "queue_limit": "QUEUE_LIMIT",
@@ -100,6 +101,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 64 * 1024 * 1024
     prompt_compression: str = "none"
     prompt_max_system_tokens: int = 4096
+    tool_descriptions: str = "full"
+    tools: frozenset[str] = frozenset()
     compaction_reminder: bool = True
     signature_key: bytes = b""
     sources: Mapping[str, str] = {}
@@ -164,6 +167,7 @@ def load(
         min_tokens_explicit=reading.is_set("MIN_TOKENS_LIMIT"),
         max_body=value["MAX_BODY_MB"] * 1024 * 1024,
         compaction_reminder=value["COMPACTION_REMINDER"] == "on",
+        tools=frozenset(filter(None, (name.strip() for name in value["TOOL_SUBSET"].split(",")))),
         signature_key=_signature_key(value["SIGNATURE_KEY"], next(iter(backends.values())).key),
         **{field: value[name] for field, name in _AS_SET.items()},
         sources=reading.sources,

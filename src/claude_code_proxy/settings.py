@@ -2,9 +2,9 @@
 
 Checking, `.env.example` and the tables of docs/settings.md all come from `SETTINGS`:
 
-    python -m claude_code_proxy.settings env  > .env.example
-    python -m claude_code_proxy.settings docs            (the tables of docs/settings.md)
-    python -m claude_code_proxy.settings readme          (the table of README.md)
+    python -m claude_code_proxy.setting_docs env  > .env.example
+    python -m claude_code_proxy.setting_docs docs            (the tables of docs/settings.md)
+    python -m claude_code_proxy.setting_docs readme          (the table of README.md)
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +19,7 @@ import msgspec
 from .context_scale import PATTERN, TAKES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 HEADER_PREFIX = "CUSTOM_HEADER_"
 HEADER_FAMILY = f"{HEADER_PREFIX}*"
@@ -161,6 +160,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Prompt", "PROMPT_MAX_SYSTEM_TOKENS", 4096,
             "The budget of the shortened system prompt.",
             low=1, high=_MOST_TOKENS, unit="tokens"),
+    Setting("Prompt", "TOOL_DESCRIPTIONS", "full",
+            "Whether tools are described in full or by the beginning of their descriptions, for small windows.",
+            choices=("full", "short")),
+    Setting("Prompt", "TOOL_SUBSET", "",
+            "The only tools of Claude Code a model is offered, for small windows; MCP tools are offered in any case.",
+            takes="names separated by commas, such as Bash,Read,Edit,Write,Glob,Grep", unset="all of them",
+            example="Bash,Read,Edit,Write,Glob,Grep"),
     Setting("Prompt", "COMPACTION_REMINDER", "on",
             "Whether a summary of the conversation is held to the form Claude Code reads: reminded of it, and mended.",
             choices=("on", "off")),
@@ -292,38 +298,6 @@ def show(setting: Setting, value: object) -> str:
     return quoted(text) if isinstance(value, str) else text[:_SHOWN]
 
 
-def env_example() -> str:
-    """Return the text of .env.example."""
-    lines = [
-        "# Settings of claude-code-proxy. Copy this file to .env and set OPENAI_API_KEY; the rest has defaults.",
-        "# The environment wins over this file. docs/settings.md says more.",
-        "# Generated: python -m claude_code_proxy.settings env > .env.example",
-    ]
-    for group, members in _groups():
-        lines += ["", f"# -- {group} " + "-" * (100 - len(group))]
-        for setting in members:
-            default = _default(setting) if setting.required else f"default: {_default(setting)}"
-            facts = f"Takes {accepts(setting)}; {default}."
-            lines += ["", f"# {_plain(setting.meaning)}", f"# {_plain(facts)}", _example(setting)]
-    return "\n".join(lines) + "\n"
-
-
-def docs_tables() -> str:
-    """Return the tables of docs/settings.md, one for each group."""
-    lines: list[str] = []
-    for group, members in _groups():
-        lines += [f"### {group}", "", "| setting | default | meaning | takes |", "| --- | --- | --- | --- |"]
-        lines += [f"| `{s.name}` | {_default(s)} | {s.meaning} | {accepts(s)} |" for s in members]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def readme_table() -> str:
-    """Return the README's table: every setting in one row, without what it takes."""
-    rows = [f"| `{s.name}` | {_default(s)} | {s.meaning} |" for s in SETTINGS]
-    return "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows]) + "\n"
-
-
 def _read_several(setting: Setting, raw: object) -> str | tuple[str, ...]:
     """One text, or several between commas; a list of the TOML file takes each as it stands, whatever is in it."""
     parts = [part for part in raw.split(",") if part.strip()] if isinstance(raw, str) else raw
@@ -356,43 +330,3 @@ def quoted(text: str) -> str:
     """Return a foreign text in quotes: short, and without characters that could move a terminal's cursor."""
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + '"'
-
-
-def _groups() -> Iterator[tuple[str, list[Setting]]]:
-    for group in dict.fromkeys(setting.group for setting in SETTINGS):
-        yield group, [setting for setting in SETTINGS if setting.group == group]
-
-
-def _default(setting: Setting) -> str:
-    shown = f"`{setting.default}`" if isinstance(setting.default, str) else f"{setting.default:.15g}"
-    if setting.required:
-        return "required"
-    if setting.default == "":
-        return setting.unset or "none"
-    return f"{shown}; {setting.unset}" if setting.unset else shown
-
-
-def _example(setting: Setting) -> str:
-    name = setting.name.replace("*", "X_TEAM")
-    if setting.required:
-        return f"{name}="
-    value = setting.default if isinstance(setting.default, str) else f"{setting.default:.15g}"
-    return f"# {name}={setting.example or value}"
-
-
-def _plain(markdown: str) -> str:
-    return markdown.replace("`", "")
-
-
-def main(arguments: list[str]) -> int:
-    """Print the generated text named by the only argument."""
-    texts = {"env": env_example, "docs": docs_tables, "readme": readme_table}
-    if len(arguments) != 1 or arguments[0] not in texts:
-        sys.stderr.write("usage: python -m claude_code_proxy.settings env|docs|readme\n")
-        return 2
-    sys.stdout.write(texts[arguments[0]]())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

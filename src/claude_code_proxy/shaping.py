@@ -14,6 +14,7 @@ from .config import Config
 from .prompt.compact import Compacted, compact
 from .prompt.compaction import is_compaction, remind
 from .prompt.summarize import Ask, Summaries
+from .prompt.tools import trim
 from .tokens.count import Counter
 from .translate.notes import Notes
 
@@ -32,6 +33,7 @@ class Shaper:
         if self._config.compaction_reminder and is_compaction(request):
             notes.add("compaction-reminded", "messages", "of <analysis> and <summary>")
             request = remind(request)
+        request = self._with_fewer_tools(request, notes)
         if self._config.prompt_compression == "none" or not request.get("system"):
             return request
         shorter = await self._compressed(request["system"], ask)
@@ -41,6 +43,15 @@ class Shaper:
             return request
         notes.add("prompt-compressed", "system", shorter.summary)
         return {**request, "system": shorter.system}
+
+    def _with_fewer_tools(self, request: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
+        short = self._config.tool_descriptions == "short"
+        if not (short or self._config.tools):
+            return request
+        trimmed = trim(request, keep=self._config.tools, short=short)
+        if trimmed.changed:
+            notes.add("tools-trimmed", "tools", trimmed.summary)
+        return trimmed.request
 
     async def _compressed(self, system: object, ask: Ask | None) -> Compacted:
         budget, count = self._config.prompt_max_system_tokens, self._counter.text

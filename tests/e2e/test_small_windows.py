@@ -47,7 +47,9 @@ class SmallModel:
         return answer(Call("Bash", {"command": f"echo '{words}'", "description": "Print"}), usage=usage)
 
     def _too_long(self, tokens: int) -> Reply:
-        words = f"request ({tokens} tokens) exceeds the available context size ({self.window} tokens), try increasing it"
+        words = (
+            f"request ({tokens} tokens) exceeds the available context size ({self.window} tokens), try increasing it"
+        )
         told = {"code": 400, "message": words, "type": "exceed_context_size_error"}
         return Reply(400, {"error": {**told, "n_prompt_tokens": tokens, "n_ctx": self.window}})
 
@@ -62,7 +64,10 @@ def test_a_task_of_thirty_tool_turns_is_finished_in_a_window_of_32k(claude: Clau
     model = SmallModel(32_768, ratio=0.9 if mode == "full" else 1.1)
     options = ["--bare"] if mode == "bare" else []
     settings = {"PROMPT_COMPRESSION": "compact" if mode == "full" else "none", "CONTEXT_SCALE": "auto"}
-    with Backend(model, models={"local": model.window}, rules=problems) as backend, proxy_for(backend, **settings) as proxy:
+    with (
+        Backend(model, models={"local": model.window}, rules=problems) as backend,
+        proxy_for(backend, **settings) as proxy,
+    ):
         claude.url = proxy.url
         outcome = claude.run("Read all the files.", *options, model="local")
         assert backend.illegal == []
@@ -75,8 +80,11 @@ def test_a_task_of_thirty_tool_turns_is_finished_in_a_window_of_32k(claude: Clau
 
 def test_with_compression_the_first_turn_fits_a_window_of_16k(claude: Claude) -> None:
     model = SmallModel(16_384, read=TURNS)
-    settings = {"PROMPT_COMPRESSION": "compact", "PROMPT_MAX_SYSTEM_TOKENS": "1500"}
-    with Backend(model, models={"local": model.window}, rules=problems) as backend, proxy_for(backend, **settings) as proxy:
+    settings = {"PROMPT_COMPRESSION": "compact", "TOOL_DESCRIPTIONS": "short"}
+    with (
+        Backend(model, models={"local": model.window}, rules=problems) as backend,
+        proxy_for(backend, **settings) as proxy,
+    ):
         claude.url = proxy.url
         outcome = claude.run("Are you there?", model="local")
     assert outcome.succeeded(), (outcome, model)

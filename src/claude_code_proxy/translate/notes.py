@@ -214,6 +214,9 @@ CODES: Mapping[str, Meaning] = {
         "gets them; all of it is sent at its end",
         "nothing",
     ),
+    "tools-trimmed": Meaning(
+        "TOOL_SUBSET, TOOL_DESCRIPTIONS", "tools are left out, descriptions shortened", "what was left out"
+    ),
     "prompt-compressed": Meaning(
         "PROMPT_COMPRESSION", "sections of the system prompt are shortened", "what the log lists"
     ),
