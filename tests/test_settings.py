@@ -302,7 +302,7 @@ def test_env_example_is_up_to_date():
 
 def test_docs_are_up_to_date():
     docs = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    begin, end = "settings docs -->\n", "\n<!-- end of the generated part -->"
+    begin, end = "setting_docs docs -->\n", "\n<!-- end of the generated part -->"
     assert docs[docs.index(begin) + len(begin) : docs.index(end)] == docs_tables()
 
 

@@ -83,6 +83,20 @@ def doctor_command(
     raise typer.Exit(doctor(deep=deep, as_data=as_json))
 
 
+@app.command("prompt")
+def prompt_command(
+    file: Annotated[str, typer.Argument(help="A Messages request as JSON, - for standard input.")],
+    budget: Annotated[int, typer.Option(help="Tokens for the system prompt (PROMPT_MAX_SYSTEM_TOKENS).")] = 4096,
+    short: Annotated[bool, typer.Option("--short", help="Shorten descriptions (TOOL_DESCRIPTIONS=short).")] = False,
+    tools: Annotated[str, typer.Option(help="The only tools to keep (TOOL_SUBSET).")] = "",
+    view: Annotated[str, typer.Option(help="table, json, diff or text (the compressed prompt).")] = "table",
+) -> None:
+    """Show what compression makes of a captured request: what goes, and how much that is."""
+    from .prompt import prompt  # noqa: PLC0415 - as above
+
+    raise typer.Exit(prompt(file, budget=budget, short=short, subset=tools, view=view))
+
+
 @config_app.command("check")
 def config_check_command() -> None:
     """Print every setting with its source, and what is wrong; exit code 2 when something is."""

@@ -1,0 +1,138 @@
+"""`claude-code-proxy prompt FILE`: what compression and trimming make of a captured request. Asks no model."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..prompt.compact import Compacted, compact
+from ..prompt.sections import folded, is_claude_codes, split
+from ..prompt.tools import Trimmed, trim
+from ..tokens.count import Counter
+from ..tokens.estimate import estimate
+from ..tokens.vocabulary import load_vocabulary
+from ..wire.shapes import items, mapping, text
+
+_USAGE = 2  # exit code
+_TITLE = 44  # characters
+
+
+class Part(NamedTuple):
+    """A section of the system prompt. fate: kept, shortened or removed; tokens: of it as it came."""
+
+    title: str
+    tokens: int
+    fate: str
+
+
+class Shown(NamedTuple):
+    """What becomes of a request."""
+
+    parts: tuple[Part, ...]
+    compacted: Compacted
+    trimmed: Trimmed
+    tools_before: int
+    tools_after: int
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return {
+            "system": {
+                "before": self.compacted.before,
+                "after": self.compacted.after,
+                "budget": self.compacted.budget,
+                "sections": [part._asdict() for part in self.parts],
+            },
+            "tools": {"before": self.tools_before, "after": self.tools_after, "removed": list(self.trimmed.removed)},
+        }
+
+
+def prompt(file: str, *, budget: int, short: bool, subset: str, view: str) -> int:
+    """Print what compact compression makes of the request in `file` ("-": standard input); returns the exit code.
+
+    budget: tokens; short, subset: as the settings TOOL_DESCRIPTIONS and TOOL_SUBSET; view: table, json, diff or text.
+    """
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        request = _request(msgspec.json.decode(data))
+    except OSError as error:
+        return _complain(f"{file} can't be read: {error.strerror}")
+    except (ValueError, RecursionError):
+        return _complain(f"{file} holds no Messages request: it takes JSON with `messages`, `system` or `tools`")
+    shown = examine(request, budget, frozenset(filter(None, map(str.strip, subset.split(",")))), short=short)
+    print("\n".join(_lines(shown, request, view)))
+    return 0
+
+
+def examine(request: Mapping[str, Any], budget: int, keep: frozenset[str], *, short: bool) -> Shown:
+    """Return what becomes of a request's system prompt and tools."""
+    counter = Counter(load_vocabulary() or estimate)
+    compacted = compact(request.get("system") or "", budget, counter.text)
+    trimmed = trim(request, keep=keep, short=short)
+    kept = "".join(_texts(compacted.system))
+    parts = tuple(
+        Part(section.title or "(opening)", counter.text(section.text), _fate(section.text, folded(section), kept))
+        for block in _texts(request.get("system") or "")
+        for section in (split(block) if is_claude_codes(block) else [])
+    )
+    before, after = (counter.body({"tools": list(items(one.get("tools")))}) for one in (request, trimmed.request))
+    return Shown(parts, compacted, trimmed, before, after)
+
+
+def _request(decoded: object) -> Mapping[str, Any]:
+    """The request in a captured file: the body itself, or in a recording's `request` or `body`."""
+    found = mapping(decoded)
+    for inner in ("request", "body"):
+        if not ({"messages", "system", "tools"} & set(found)):
+            found = mapping(found.get(inner)) or found
+    if not ({"messages", "system", "tools"} & set(found)):
+        raise ValueError
+    return found
+
+
+def _fate(whole: str, shorter: str, kept: str) -> str:
+    return "kept" if whole in kept else "white space only" if shorter in kept else "removed"
+
+
+def _texts(system: object) -> list[str]:
+    return [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
+
+
+def _lines(shown: Shown, request: Mapping[str, Any], view: str) -> Iterator[str]:
+    before, after = "\n".join(_texts(request.get("system") or "")), "\n".join(_texts(shown.compacted.system))
+    match view:
+        case "json":
+            yield json.dumps(shown.as_data(), indent=1, ensure_ascii=False)
+        case "text":
+            yield after
+        case "diff":
+            yield from difflib.unified_diff(
+                before.splitlines(), after.splitlines(), "before", "after", lineterm="", n=1
+            )
+        case _:
+            yield from _table(shown)
+
+
+def _table(shown: Shown) -> Iterator[str]:
+    over = f", {shown.compacted.after - shown.compacted.budget} over the budget" if shown.compacted.is_over else ""
+    yield f"System prompt: {shown.compacted.before} -> {shown.compacted.after} tokens{over}"
+    if not shown.parts:
+        yield "  no prompt of Claude Code's: nothing is touched"
+    for part in shown.parts:
+        yield f"  {part.title[:_TITLE]:{_TITLE}} {part.tokens:7}  {part.fate}"
+    yield f"Tools: {shown.tools_before} -> {shown.tools_after} tokens"
+    if shown.trimmed.removed:
+        yield f"  left out: {', '.join(shown.trimmed.removed)}"
+    elif shown.tools_after == shown.tools_before:
+        yield "  untouched; TOOL_DESCRIPTIONS=short (--short) and TOOL_SUBSET (--tools) make them fewer and shorter"
+
+
+def _complain(problem: str) -> int:
+    print(f"prompt: {problem}.", file=sys.stderr)
+    return _USAGE
