@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -253,3 +254,18 @@ def test_config_show_is_readable_by_programs(tmp_path: Path) -> None:
     assert rows["PING_INTERVAL"] == ("5", "environment")
     assert rows["OPENAI_API_KEY"] == ("a hidden text", "environment")
     assert run.returncode == 0
+
+
+def test_the_models_that_stand_in_and_the_other_keys_are_looked_at(tmp_path: Path) -> None:
+    with Backend(model, key=SECRET, models=MODELS, rules=lambda _: []) as backend:
+        chains = {
+            **tiers(backend.url),
+            "BIG_MODEL": "gpt-5.4, gpt-5.4-mini",
+            "OPENAI_API_KEY": f"{SECRET},sk-wrong-one",
+        }
+        done = command(tmp_path, "doctor", **chains)
+        shown = command(tmp_path, "config", "show", **chains)
+    assert "gpt-5.4-mini (stands in for BIG_MODEL)" in done.stdout
+    assert "sk-wrong-one" not in done.stdout + done.stderr + shown.stdout
+    assert 'BIG_MODEL = "gpt-5.4, gpt-5.4-mini"' in shown.stdout
+    assert re.search(r"key 2 of (the pool: status 401|OPENAI_API_KEY not checked)", done.stdout)

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..doctor.examine import examine
 from ..doctor.report import WELL, WRONG_SETTINGS, Line, as_json, as_text, exit_code, summary, writable
 from ..doctor.settings import Settings, read_settings
+from ..endpoint import Backend
 from ..observe import setup
 
 _INTERRUPTED = 130  # exit code after Ctrl-C
@@ -71,7 +72,13 @@ def _listing(settings: Settings) -> Iterator[str]:
         yield f"{row.name} = {row.value}  ({row.source})"
     if settings.config is not None and len(settings.config.backends) > 1:
         for backend in settings.config.backends.values():
-            yield f"backend {backend.name}: {backend.base_url}, key {'set' if backend.key else 'not set'}"
+            yield f"backend {backend.name}: {backend.base_url}, {_keys(backend)}"
+
+
+def _keys(backend: Backend) -> str:
+    if not backend.key:
+        return "key not set"
+    return f"{len(backend.pool)} keys set" if backend.spare_keys else "key set"
 
 
 def _say(*lines: str) -> None:

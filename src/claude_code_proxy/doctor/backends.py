@@ -17,7 +17,7 @@ from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
 from ..endpoint import Backend, is_loopback
 from ..prepare import Prepared, prepare
-from ..routing import resolve
+from ..routing import alias_for, chain, resolve
 from ..translate.notes import Notes
 from ..wire.shapes import count
 from .faults import is_key_refused, is_refused_model, is_unreached, key_setting, told, url_setting
@@ -56,6 +56,18 @@ def tier_models(config: Config) -> list[Model]:
     return list(found.values())
 
 
+def chain_models(config: Config) -> list[Model]:
+    """Return the models of the tiers and, behind them, those that stand in for them; each is asked for by itself."""
+    found = {(model.backend.name, model.name): model for model in tier_models(config)}
+    for setting, asked in _TIERS.items():
+        first, *others = chain(asked, config)
+        for route in (first, *others) if others else ():
+            key = route.backend.name, route.model
+            known = found.get(key) or Model(route.backend, route.model, "", (f"stands in for {setting}",))
+            found[key] = msgspec.structs.replace(known, asked=alias_for(route.model, route.backend.name))
+    return list(found.values())
+
+
 class Visit:
     """One backend being looked at. `well`: it can be asked; `there`: the models it has."""
 
@@ -81,6 +93,8 @@ class Visit:
         yield self._reached(group, listing, hello)
         if self.well:
             yield self._key(group, listing, hello, proven=proven)
+            async for line in self._spare_keys(group, proven=proven):
+                yield line
         if not self._models:
             yield group.ok("backend.unused", "no tier uses it")
         for model in self._models:
@@ -120,6 +134,22 @@ class Visit:
         if is_refused_model(hello.error):
             return group.ok(name, "key accepted: the backend looked for the model")
         return group.warning(name, f"key not checked: {told(hello, self._backend, '')[0]}", "See the models below")
+
+    async def _spare_keys(self, group: Group, *, proven: bool) -> AsyncIterator[Line]:
+        """Look at the other keys of a pool, where the list of models tells a good key from a bad one."""
+        setting = key_setting(self._backend)
+        for number, key in enumerate(self._backend.spare_keys, 2):
+            name = f"backend.key.{number}"
+            if not proven:
+                yield group.warning(name, f"key {number} of {setting} not checked: the list of models needs none")
+                continue
+            status = await models_status(self._proxy, msgspec.structs.replace(self._backend, key=key))
+            if status == _GOOD:
+                yield group.ok(name, f"key {number} of the pool accepted")
+            else:
+                yield group.failed(
+                    name, f"key {number} of the pool: status {status}", f"Check key {number} of {setting}"
+                )
 
     async def _model(self, model: Model) -> AsyncIterator[Line]:
         group = Group(f"Model {model.title} ({', '.join(model.settings)})")

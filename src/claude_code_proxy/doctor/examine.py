@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ..backends.learned import Learned
 from ..config import Config
 from ..state import state_dir
-from .backends import Model, Visit, learned_lines, tier_models
+from .backends import Model, Visit, chain_models, learned_lines
 from .environment import environment_lines
 from .inside import Inside, inside
 from .probes import score_card
@@ -39,7 +39,7 @@ async def examine(environ: Mapping[str, str], cwd: Path, settings: Settings, *, 
 
 async def _asked(config: Config, learned: Learned, path: Path | None, *, deep: bool) -> Findings:
     """Everything that needs a backend."""
-    models = tier_models(config)
+    models = chain_models(config)
     async with inside(replace(config, max_retries=min(config.max_retries, _RETRIES)), learned) as proxy:
         there: list[Model] = []
         for backend in config.backends.values():
