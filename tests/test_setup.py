@@ -105,7 +105,7 @@ def test_letters_shorten_the_list_and_a_number_chooses(tmp_path: Path, backend: 
         terminal.expect("> ")
         terminal.type("openr")
         shown = terminal.expect("> ")
-        assert "and 23 more: type some letters" in shown
+        assert "and 26 more: type some letters" in shown
         assert "embedding" not in shown
         terminal.type("QWEN coder")  # one has it
         terminal.expect("> ")
@@ -234,6 +234,14 @@ def test_yes_chooses_and_says_what(tmp_path: Path, backend: Backend) -> None:
     assert done.returncode == 0, done.stderr
     assert "OpenRouter: opus openai/gpt-5.4, sonnet openai/gpt-5.4-mini, haiku openai/gpt-5.4-nano" in done.stderr
     assert written(tmp_path)["default_backend"] == "openrouter"
+
+
+def test_the_check_of_settings_shows_the_backend_that_was_chosen(tmp_path: Path, backend: Backend) -> None:
+    env = environment(tmp_path, backend)
+    command(tmp_path, env, "setup", "--yes")
+    shown = command(tmp_path, env, "config", "check").stdout
+    assert f"backend openrouter: {backend.url}, key set" in shown
+    assert 'DEFAULT_BACKEND = "openrouter"  ($XDG' in shown or "config.toml)" in shown
 
 
 def test_yes_without_a_command_sets_up_and_serves(tmp_path: Path, backend: Backend) -> None:

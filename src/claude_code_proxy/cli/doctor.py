@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
+from ..backend_tables import DEFAULT_NAME
 from ..doctor.examine import examine
 from ..doctor.report import WELL, WRONG_SETTINGS, Line, as_json, as_text, exit_code, summary, writable
 from ..doctor.settings import Settings, read_settings
@@ -70,7 +71,7 @@ async def _examined(*, deep: bool, as_data: bool) -> list[Line]:
 def _listing(settings: Settings) -> Iterator[str]:
     for row in settings.rows:
         yield f"{row.name} = {row.value}  ({row.source})"
-    if settings.config is not None and len(settings.config.backends) > 1:
+    if settings.config is not None and list(settings.config.backends) != [DEFAULT_NAME]:
         for backend in settings.config.backends.values():
             yield f"backend {backend.name}: {backend.base_url}, {_keys(backend)}"
 

@@ -12,7 +12,7 @@ from ..doctor.report import writable
 
 T = TypeVar("T")
 
-_SHOWN = 12  # rows of a long list
+_SHOWN = 9  # rows of a long list
 
 
 def say(*lines: str) -> None:
