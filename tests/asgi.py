@@ -174,13 +174,21 @@ class App:
         headers: Mapping[str, str | bytes] = {},
         *,
         sent: bool = True,
+        client: str = "127.0.0.1",
     ) -> Talk:
-        """Begin a request. sent: its body is complete with this."""
+        """Begin a request. sent: its body is complete with this; client: the address it comes from."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         pairs = [(b"host", b"127.0.0.1:8082")] if "host" not in headers else []
         pairs += [(k.encode(), v if isinstance(v, bytes) else v.encode("latin-1")) for k, v in headers.items()]
         bare, _, query = path.partition("?")
-        scope = {"type": "http", "method": method, "path": bare, "query_string": query.encode(), "headers": pairs}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": bare,
+            "query_string": query.encode(),
+            "headers": pairs,
+            "client": (client, 5),
+        }
         return Talk(self._app, scope, raw, sent=sent)
 
     async def post(self, body: Any, path: str = "/v1/messages", **options: Any) -> Reply:

@@ -72,6 +72,7 @@ CONTRACT = {
     "USAGE_DB": "on",
     "USAGE_DAYS": 90,
     "TRACES": "off",
+    "UI": "on",
     "RECORD": "failures",
 }
 

@@ -19,7 +19,8 @@ from tests.messages_api import HELLO
 from tests.test_logs_command import run
 
 from claude_code_proxy.journal import usage as kept
-from claude_code_proxy.journal.usage import MIGRATIONS, Usage, read_rows, read_usage_by, usage_path
+from claude_code_proxy.journal.log_file import usage_path
+from claude_code_proxy.journal.usage import MIGRATIONS, Usage, read_rows, read_usage_by
 from claude_code_proxy.record import Record
 
 DAY = 86_400

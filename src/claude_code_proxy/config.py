@@ -82,6 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     usage_days: int = 90
     metrics: bool = True
     traces: bool = False
+    ui: bool = True
     record_dir: str = ""
     record: str = "failures"
     request_log_size: int = 20 * 1024 * 1024
@@ -160,6 +161,7 @@ def load(
         usage_days=value["USAGE_DAYS"],
         metrics=value["METRICS"] == "on",
         traces=value["TRACES"] == "on",
+        ui=value["UI"] == "on",
         record_dir=value["RECORD_DIR"],
         record=value["RECORD"],
         request_log_size=value["REQUEST_LOG_MB"] * 1024 * 1024,

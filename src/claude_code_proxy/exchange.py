@@ -276,6 +276,7 @@ class Exchange:
             if not sink.spoken:
                 self._announce()
             await sink.feed(translator, data)
+            self.record.characters = translator.writer.characters
             if translator.done:
                 break
             if translator.finishing:

@@ -17,26 +17,26 @@ class Gate:
 
     def __init__(self, config: Config) -> None:
         self._key = config.client_key.encode()
-        self._local_only = not config.client_key and _is_loopback(config.host)
+        self._local_only = not config.client_key and is_loopback_host(config.host)
 
     def check(self, headers: Mapping[str, str], *, is_open: bool) -> None:
         """Raise ClientError for a request that may not come in. is_open: the endpoint needs no key."""
         origin = headers.get("origin", "")
-        if origin and not _is_loopback(_host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
+        if origin and not is_loopback_host(_host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
             raise ClientError("Requests from web pages are not served.", status=403)
         host = headers.get("host", "")  # no browser leaves it out
-        if self._local_only and host and not _is_loopback(_host_of("//" + host)):
+        if self._local_only and host and not is_loopback_host(_host_of("//" + host)):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(
                 "This proxy serves its own machine only: use localhost, or set ANTHROPIC_API_KEY and HOST.", status=403
             )
-        if self._key and not is_open and not self._has_key(headers):
+        if self._key and not is_open and not self.has_key(headers):
             raise ClientError(
                 "Wrong or missing client key: send the proxy's ANTHROPIC_API_KEY as x-api-key or Bearer token.",
                 status=401,
             )
 
-    def _has_key(self, headers: Mapping[str, str]) -> bool:
+    def has_key(self, headers: Mapping[str, str]) -> bool:
         """Compare in constant time; an explicit x-api-key counts before a Bearer token."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         sent = headers.get("x-api-key") or (token if scheme.lower() == "bearer" else "")
@@ -53,7 +53,7 @@ def _host_of(url: str) -> str:
 
 
 @lru_cache(256)
-def _is_loopback(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

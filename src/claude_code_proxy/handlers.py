@@ -85,6 +85,7 @@ async def root(call: Call) -> None:
                 "health": "/health",
                 "test_connection": "/test-connection",
                 "metrics": "/metrics",
+                "ui": "/ui",
             },
         },
     )

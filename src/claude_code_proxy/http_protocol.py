@@ -20,6 +20,8 @@ from .services import new_id
 from .wire.anthropic import error_body
 
 _HEAD = b"HTTP/1.1 "
+ENDLESS = "/ui/feed"
+"""The path of a response that goes on as long as the proxy does."""
 
 HEAD_BYTES = 64 * 1024
 """Size of a request's head: a hundred times what clients send."""
@@ -131,6 +133,15 @@ class HttpProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(max(left, 1.0), self._slow)
         elif self._in_head or self._in_body:
             self._refuse(408, "The request took too long to arrive.")
+
+    def shutdown(self) -> None:
+        """End what is idle, and what has no end of its own; answers under way get their time."""
+        super().shutdown()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and cycle.scope["path"].endswith(ENDLESS):
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self.transport.close()
 
 
 class _Joining:

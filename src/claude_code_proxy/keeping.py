@@ -11,7 +11,7 @@ import structlog
 from .config import Config
 from .journal.board import board_folder
 from .journal.journal import Journal, Keeper
-from .journal.log_file import LogFile, log_path
+from .journal.log_file import LogFile, log_path, usage_path
 
 if TYPE_CHECKING:
     from .recording.recorder import Recorder
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def journal_for(config: Config, state: Path | None) -> Journal:
     """Return the journal of a serving process. state: the directory for what is kept, None where there is none."""
     folder = board_folder(state) if state is not None and config.workers > 1 else None
-    return Journal(_keepers(config, state), _recorder(config) if config.record_dir else None, folder)
+    log = log_path(state) if state is not None and config.request_log else None
+    usage = usage_path(state) if state is not None and config.usage_db else None
+    recorder = _recorder(config) if config.record_dir else None
+    return Journal(_keepers(config, state), recorder, folder=folder, log=log, usage=usage)
 
 
 def secrets_of(config: Config) -> Iterator[str]:
@@ -47,7 +50,7 @@ def _keepers(config: Config, state: Path | None) -> Iterator[Keeper]:
     if state is not None and config.request_log:
         yield LogFile(log_path(state), config.request_log_size)
     if state is not None and config.usage_db:
-        from .journal.usage import Usage, usage_path  # noqa: PLC0415 - SQLite is not loaded where it is not used
+        from .journal.usage import Usage  # noqa: PLC0415 - SQLite is not loaded where it is not used
 
         yield Usage(usage_path(state), config.usage_days)
     if config.traces:

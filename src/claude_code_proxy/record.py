@@ -54,6 +54,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     error: str = ""
     error_type: str = ""
     trace: str = ""
+    characters: int = 0
     notes: list[Note] = []
 
     @property

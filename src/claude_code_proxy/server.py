@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import handlers, pages
+from . import handlers, live_page, pages
 from .backends.learned import Learned
 from .channel import Channel
 from .config import Config
@@ -34,8 +34,17 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/v1/messages/count_tokens": {"POST": handlers.count_tokens},
     "/v1/models": {"GET": handlers.models},
     "/metrics": {"GET": pages.metrics},
+    "/ui": {"GET": live_page.page},
+    "/ui/feed": {"GET": live_page.feed},
+    "/ui/usage": {"GET": live_page.usage},
+    "/ui/login": {"GET": live_page.login},
+    "/ui/app.js": {"GET": live_page.asset},
+    "/ui/login.js": {"GET": live_page.asset},
+    "/ui/plots.js": {"GET": live_page.asset},
+    "/ui/style.css": {"GET": live_page.asset},
 }
 _OPEN = frozenset({"/", "/v1", "/health"})  # what anybody may ask: it says nothing of use to a stranger
+_OWN_GATE = frozenset(path for path in ROUTES if path.startswith("/ui"))  # a browser can't send a key by itself
 
 
 def normal_path(path: str) -> str:
@@ -105,7 +114,7 @@ class _App:
     def _handler(self, call: handlers.Call) -> Handler:
         path = normal_path(call.scope["path"])
         methods = ROUTES.get(path)
-        self._gate.check(call.headers, is_open=path in _OPEN)
+        self._gate.check(call.headers, is_open=path in _OPEN or path in _OWN_GATE)
         if methods is None and path.startswith("/v1/models/"):
             methods = {"GET": handlers.model}
         if methods is None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from ..journal.usage import Sum, read_rows, read_usage_by, usage_path
+from ..journal.log_file import usage_path
+from ..journal.usage import Sum, read_rows, read_usage_by
 from ..record import visible
 from ..state import state_dir
 

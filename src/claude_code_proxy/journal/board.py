@@ -26,6 +26,7 @@ class Sheet(msgspec.Struct):
     counts: list[tuple[tuple[str, ...], float]] = []
     spread: list[tuple[tuple[str, ...], list[float]]] = []
     running: list[Record] = []
+    ended: list[Record] = []
 
     @property
     def totals(self) -> Totals:

@@ -14,7 +14,10 @@ from typing import Any, Protocol
 from ..observe import log_exchange
 from ..record import Record
 from .board import Board, Sheet
+from .live import Live, merged
 from .tally import Tally, Totals
+
+_TOLD = 100  # requests a worker tells the others of
 
 
 class Keeper(Protocol):
@@ -38,16 +41,30 @@ class Journal:
     """Hears of requests.
 
     running: those under way, by id, the oldest first. folder: where the workers of one proxy tell each other what they
-    know, None for a proxy that is one process.
+    know, None for a proxy that is one process. log: the log file, for what was before this process;
+    usage: the file of usage, None where none is kept.
     """
 
     def __init__(
-        self, keepers: Iterable[Keeper] = (), recorder: Recorder | None = None, folder: Path | None = None
+        self,
+        keepers: Iterable[Keeper] = (),
+        recorder: Recorder | None = None,
+        *,
+        folder: Path | None = None,
+        log: Path | None = None,
+        usage: Path | None = None,
     ) -> None:
         self.running: dict[str, Record] = {}
         self._tally = Tally()
+        self._live = Live(log)
+        self.usage = usage
         self._board = Board(folder, self._sheet) if folder is not None else None
-        self._keepers: tuple[Keeper, ...] = (self._tally, *keepers, *([recorder] if recorder is not None else []))
+        self._keepers: tuple[Keeper, ...] = (
+            self._tally,
+            self._live,
+            *keepers,
+            *([recorder] if recorder is not None else []),
+        )
         self._recorder = recorder
 
     def recording(self, record: Record) -> Any:
@@ -75,13 +92,25 @@ class Journal:
         totals.counts["in_flight",] = len(self.running) + sum(len(sheet.running) for sheet in others)
         return totals
 
+    async def latest(self) -> tuple[list[Record], list[Record]]:
+        """Return the requests under way and those that ended lately, of all workers, the oldest first."""
+        await self._live.remember()
+        others = list(self._board.others()) if self._board is not None else []
+        running = [*self.running.values(), *(record for sheet in others for record in sheet.running)]
+        return running, merged(self._live.recent, *(sheet.ended for sheet in others))
+
     def _tell(self) -> None:
         if self._board is not None:
             self._board.tell()
 
     def _sheet(self) -> Sheet:
         totals = self._tally.totals
-        return Sheet(list(totals.counts.items()), list(totals.spread.items()), list(self.running.values()))
+        return Sheet(
+            list(totals.counts.items()),
+            list(totals.spread.items()),
+            list(self.running.values()),
+            self._live.recent[-_TOLD:],
+        )
 
     def close(self) -> None:
         """Let all keepers finish."""

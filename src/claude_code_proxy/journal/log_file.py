@@ -32,6 +32,11 @@ def log_path(state: Path) -> Path:
     return state / "requests.jsonl"
 
 
+def usage_path(state: Path) -> Path:
+    """Return where usage is kept beside it (`usage.py`)."""
+    return state / "usage.sqlite3"
+
+
 class LogFile:
     """Keeps records in a file of at most `most` bytes."""
 
