@@ -126,6 +126,15 @@ def test_the_address_comes_from_the_settings(proxy: ProxyProcess, tmp_path: Path
     assert f"http://localhost:{port}" in command(tmp_path, "env").stdout
 
 
+def test_a_projects_own_port_does_not_hide_the_persons_proxy(proxy: ProxyProcess, tmp_path: Path) -> None:
+    config = tmp_path / ".config" / "claude-code-proxy" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f"port = {proxy.url.rpartition(':')[2]}\n")
+    (tmp_path / ".env").write_text(f"PORT={free_port()}\n")
+    done = command(tmp_path, "env")
+    assert done.returncode == 0, done.stderr
+
+
 # -- snippets ----------------------------------------------------------------------------------------------------------
 
 

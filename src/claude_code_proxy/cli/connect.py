@@ -13,6 +13,7 @@ from ..launch.environment import REMOVED, Connection, variables
 from ..launch.running import client_key, connection_to, usual_url
 from ..launch.shells import SHELLS, script, shell_of
 from ..launch.snippets import snippets
+from ..setting_layers import settings_folder
 
 _FAILED, _WRONG_USE = 1, 2  # exit codes
 
@@ -56,11 +57,15 @@ def settings(*, client: str, url: str, as_data: bool) -> int:
 
 
 def _connection(url: str) -> Connection | None:
-    try:
-        return connection_to(url.rstrip("/") or usual_url(os.environ, Path.cwd()), client_key(os.environ, Path.cwd()))
-    except ConfigError as error:
-        _complain(*error.problems)
-        return None
+    """The proxy at a URL, else where this folder's settings put it, else where the person's own configuration does."""
+    problems: list[str] = []
+    for folder in dict.fromkeys((Path.cwd(), settings_folder(os.environ, Path.cwd()))):
+        try:
+            return connection_to(url.rstrip("/") or usual_url(os.environ, folder), client_key(os.environ, folder))
+        except ConfigError as error:
+            problems += error.problems
+    _complain(problems[0])
+    return None
 
 
 def _say(*lines: str) -> None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-_FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)  # a terminal sends these to the child as well
+
+def _known(*names: str) -> tuple[int, ...]:
+    """The numbers of the signals this system has."""
+    return tuple(int(getattr(signal, name)) for name in names if hasattr(signal, name))
+
+
+_PASSED_ON = _known("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_FROM_TERMINAL = _known("SIGINT", "SIGQUIT")  # a terminal sends these to the child as well
 _SIGNALLED = 128  # a shell's exit code for a program that a signal ended, before its number
 
 
 def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a program to its end and return its exit code, as a shell would tell it. OSError: it can't be started."""
-    numbers: tuple[int, ...] = _PASSED_ON
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _PASSED_ON}
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = []
 
@@ -27,7 +33,7 @@ def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int
         elif not (number in _FROM_TERMINAL and _in_foreground()):
             _send(process, number)
 
-    for number in numbers:
+    for number in _PASSED_ON:
         signal.signal(number, pass_on)
     try:
         process = subprocess.Popen(command, env=environ)  # noqa: S603 - the program the person asked for
@@ -47,6 +53,8 @@ def _send(process: subprocess.Popen[bytes], number: int) -> None:
 
 def _await(process: subprocess.Popen[bytes]) -> int:
     """Wait for the end. A child that stops (Ctrl-Z) stops us too, so that the shell has its prompt back."""
+    if sys.platform == "win32":
+        return process.wait()
     while True:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         if os.WIFSTOPPED(status):
@@ -60,6 +68,8 @@ def _await(process: subprocess.Popen[bytes]) -> int:
 
 def _in_foreground() -> bool:
     """Tell whether a terminal's keys reach us, and so the child of the same process group."""
+    if sys.platform == "win32":
+        return True
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
