@@ -84,9 +84,11 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     )
     gauge = services.gauges.of(route.backend, route.model)
     translated = translate_request(request, target, notes, count=gauge)
-    if summary:
-        plan = msgspec.structs.replace(translated.plan, summary=True)
-        translated = msgspec.structs.replace(translated, plan=plan)
+    if not gauge.is_sure:
+        exact = await services.exact.count(route.backend, identity, translated.body)
+        gauge.settle(exact) if exact else None
+    plan = msgspec.structs.replace(translated.plan, summary=summary, input_estimate=gauge.counted.tokens)
+    translated = msgspec.structs.replace(translated, plan=plan)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from .backends.catalogue import Catalogue
 from .backends.client import Client
+from .backends.exact import ExactCounts
 from .backends.gauges import Gauges
 from .backends.health import Health
 from .backends.learned import Learned
@@ -44,6 +45,7 @@ class Services(msgspec.Struct, frozen=True):
     catalogue: Catalogue
     counter: Counter
     gauges: Gauges
+    exact: ExactCounts
     pulse: Pulse
     shaper: Shaper
     fetcher: aiohttp.ClientSession
@@ -74,6 +76,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             client=client,
             catalogue=Catalogue(client.session, client.way),
             counter=counter,
+            exact=ExactCounts(client.session, client.way),
             gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json"),
             pulse=Pulse(),
             shaper=Shaper(config, counter),

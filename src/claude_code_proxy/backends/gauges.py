@@ -25,6 +25,7 @@ _ANCHORS = 4096  # reported prompts, of each half of the memory
 _SHORTEST = 200  # tokens: a shorter prompt's report says more of the chat template than of the prompt
 _MOVED = 0.01  # of a factor: a smaller change is not worth a write
 _MOSTLY_MEDIA = 5  # a fifth of a prompt: what an image costs is a guess, no measure of the tokenizer
+_SURE_PART = 50  # of a count that is off by a fiftieth at most
 _REPORTED_ERROR = 0.005  # of what was reported of the beginning: the template may render an earlier turn otherwise
 
 
@@ -119,6 +120,16 @@ class Gauge:
         """Return the tokens of a body."""
         self.counted = self._gauges.count(self._key, body)
         return self.counted.tokens
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the latest count is as good as exact."""
+        return self.counted.bound * _SURE_PART <= self.counted.tokens
+
+    def settle(self, tokens: int) -> None:
+        """Take an exact count of the latest body."""
+        self._gauges.learn(self._key, self.counted, tokens)
+        self.counted = self.counted._replace(tokens=tokens, bound=0)
 
     def reported(self, tokens: int) -> None:
         """Take note of what the backend reported of the latest body."""
