@@ -17,6 +17,8 @@ from tests.backend import Backend, Failure, Gate, Received, Reply, Step, Text, a
 from tests.messages_api import HELLO, envelope, events
 from tests.proxy_process import proxy_for
 
+from claude_code_proxy import endpoint
+from claude_code_proxy.backends import learned
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.state import state_dir
 
@@ -336,6 +338,18 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(found) == 4 * 25 + 1
     assert len(found["http://h/v1 shared"]) == 4 * 25
     assert [path.name for path in file.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_one_worker_learns_the_others_know_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learned, "_LOOK_EVERY", 0.0)
+    backend = endpoint.Backend(name="default", base_url="http://x/v1", key="k")
+    first, second = (Learned(tmp_path / "state" / "learned.json") for _ in range(2))
+    assert second.facts(backend, "m") == {}
+    first.add(backend, "m", {"stream_only": True})
+    assert second.facts(backend, "m") == {"stream_only": True}
+    second.add(backend, "other", {"max_output": 5})
+    assert first.facts(backend, "other") == {"max_output": 5}
+    assert first.facts(backend, "m") == {"stream_only": True}
 
 
 def test_the_newest_entries_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ Several workers share it (`kept.py`). Where it can't be written the facts live a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..config import Backend
 from .kept import Kept
 
 _MOST = 2000  # entries; the oldest go first
+_LOOK_EVERY = 5.0  # seconds between two looks at the file
 
 
 class Learned:
@@ -25,10 +27,17 @@ class Learned:
     def __init__(self, path: Path | None) -> None:
         self.folder = path.parent if path else None
         self._kept = Kept(path, "learned", most=_MOST)
+        self._path = path
+        self._next_look = 0.0
+        self._written = self._last_write()
         self._facts = self._kept.read()
 
     def facts(self, backend: Backend, model: str) -> Mapping[str, Any]:
-        """Return what was learned of a model on a backend."""
+        """Return what was learned of a model on a backend, by this process or by another one."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_EVERY
+            self._look()
         return self._facts.get(key_of(backend, model), {})
 
     def add(self, backend: Backend, model: str, facts: Mapping[str, Any]) -> None:
@@ -40,6 +49,19 @@ class Learned:
             self._kept.write(key, lambda kept: {**kept, **known})
         except OSError as error:
             structlog.get_logger().warning(f"what was learned can't be kept: {error.strerror}")
+
+    def _look(self) -> None:
+        """Take over what other workers have learned meanwhile."""
+        written = self._last_write()
+        if written != self._written:
+            self._written = written
+            self._facts = {**self._facts, **self._kept.read()}
+
+    def _last_write(self) -> int:
+        try:
+            return self._path.stat().st_mtime_ns if self._path else 0
+        except OSError:
+            return 0
 
     def all(self) -> Mapping[str, Mapping[str, Any]]:
         """Return everything learned, by base URL and model."""
