@@ -7,10 +7,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from tests.asgi import running, settings
 from tests.backend import Backend, Call, Cut, Failure, Step, Text, Thought, answer, error, say
 from tests.messages_api import HELLO
+from tests.proxy_process import start_proxy
 from tests.test_logs_command import run
 
 from claude_code_proxy.cli.recordings import replay_folder
@@ -232,3 +234,17 @@ def test_a_foreign_signature_stays_as_it_is() -> None:
     block = {"type": "thinking", "thinking": "x", "signature": "foreign"}
     request = {"messages": [{"role": "assistant", "content": [block]}]}
     assert unsealed(request, KEY) == request
+
+
+def test_record_is_serve_that_records(tmp_path: Path) -> None:
+    with Backend([error(400, "unsupported thing")], key=SECRET) as backend:
+        env = {"OPENAI_BASE_URL": backend.url, "OPENAI_API_KEY": SECRET, "BIG_MODEL": "gpt-5.4", "MAX_RETRIES": "0"}
+        with start_proxy(env, arguments=("record", str(tmp_path / "rec"))) as proxy:
+            httpx2.post(f"{proxy.url}/v1/messages", json=ASKED, trust_env=False)
+            assert "prompts included" in proxy.log()
+    (folder,) = folders(tmp_path / "rec")
+    done = run(tmp_path, "replay", str(folder))
+    assert done.returncode == 0
+    assert "unsupported thing" in done.stdout
+    assert run(tmp_path, "report", str(folder), OPENAI_API_KEY=SECRET).returncode == 0
+    assert (tmp_path / "claude-code-proxy-report.zip").exists()

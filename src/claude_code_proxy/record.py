@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -126,6 +127,13 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def readable(name: str, value: object) -> str:
+    """Return a fact for a person: times as times, seconds and dollars without the digits nobody reads."""
+    if name == "started" and isinstance(value, float):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
+    return f"{value:.4g}" if isinstance(value, float) else visible(str(value))
 
 
 def _who(record: Record) -> str:

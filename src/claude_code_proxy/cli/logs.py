@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..journal.log_file import follow_log, log_path, read_log
-from ..record import Record, facts, sentence, visible
+from ..record import Record, facts, readable, sentence, visible
 from ..state import state_dir
 
 _COLOURS = {"ok": "32", "failed": "31", "broke": "31", "cancelled": "33", "stopped": "33", "joined": "36"}
@@ -53,7 +53,7 @@ def show(wanted: str, *, as_data: bool) -> int:
     print(line(record, colour=_colour()))
     for name, value in facts(record).items():
         if name != "notes":
-            print(f"  {name:18} {visible(str(value))}")
+            print(f"  {name:18} {readable(name, value)}")
     for note in record.notes:
         print(f"  note {visible(note.code):18} {visible(note.path)} {visible(note.detail)}".rstrip())
     return 0

@@ -17,7 +17,7 @@ import msgspec
 
 from ..journal.log_file import usage_path
 from ..journal.usage import Sum, read_rows, read_usage_by
-from ..record import visible
+from ..record import readable, visible
 from ..state import state_dir
 
 _DAY = 86_400
@@ -119,7 +119,11 @@ def _print(rows: Sequence[Mapping[str, Any]], *, as_csv: bool, as_json: bool) ->
         print(json.dumps(msgspec.to_builtins(rows), indent=1))
     else:
         for row in rows:
-            print(visible("  ".join(f"{name}={value}" for name, value in row.items() if value not in ("", None, 0))))
+            print(
+                "  ".join(
+                    f"{name}={readable(name, value)}" for name, value in row.items() if value not in ("", None, 0)
+                )
+            )
     return 0
 
 
