@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answers import chunk, every_way, hear, stream
+from answers import THINKS_ALOUD, chunk, every_way, hear, stream
 from claude_code_proxy.translate.snapshots import Snapshots
 
 DETAIL = {"type": "reasoning.text", "index": 0}
@@ -54,6 +54,27 @@ def test_details_that_repeat_the_reasoning_as_a_whole_are_state_only(words: list
     assert "".join(thoughts) == "".join(words)
     details = [detail for envelope in heard.envelopes if envelope for detail in envelope.details]
     assert details == [DETAIL | {"text": "".join(words)}]
+
+
+@every_way
+def test_reasoning_that_comes_in_a_field_and_in_tags_is_read_once(way: Any) -> None:
+    """MiniMax M3 mirrors what stands between its tags (vellum-ai/vellum-assistant#34556, 2026-06)."""
+    chunks = [
+        chunk({"reasoning_content": "The user", "content": "<think>\nThe user"}),
+        chunk({"reasoning_content": " asks.", "content": " asks."}),
+        chunk({"content": "\n</think>\n\nBecause."}),
+    ]
+    heard = hear(stream(*chunks, STOP), way, dialect=THINKS_ALOUD)
+    assert [(block["type"], block.get("thinking", block.get("text"))) for block in heard.message["content"]] == [
+        ("thinking", "The user asks."),
+        ("text", "Because."),
+    ]
+
+
+def test_other_reasoning_in_tags_is_kept() -> None:
+    chunks = [chunk({"reasoning_content": "First."}), chunk({"content": "<think>Second.</think>Done."})]
+    heard = hear(stream(*chunks, STOP), dialect=THINKS_ALOUD)
+    assert "".join(block.get("thinking", "") for block in heard.message["content"]) == "First.Second."
 
 
 def test_a_summary_is_differenced_and_encrypted_data_is_not() -> None:

@@ -34,6 +34,11 @@ class Halves:
         self._half = ""
         self._of: Delta | None = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a half waits for its other one."""
+        return self._of is not None
+
     def join(self, deltas: list[Delta]) -> list[Delta]:
         """Return the deltas with whole characters only."""
         if self._of is None and not any(_is_cut(_text_of(delta)) for delta in deltas):

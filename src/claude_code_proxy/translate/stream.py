@@ -123,7 +123,9 @@ class StreamTranslator:
 
     def _one(self, payload: bytes) -> list[Event]:
         known = self._tokens.fragment(payload)
-        deltas: list[Delta] = self._halves.join([known] if known else read_chunk(payload, self._dialect))
+        deltas: list[Delta] = [known] if known else read_chunk(payload, self._dialect)
+        if not known or self._halves.waiting:  # a known fragment has whole characters only
+            deltas = self._halves.join(deltas)
         events = self.writer.write(self._filters.feed(deltas))
         if self.writer.ended or self._filters.stopped or self.writer.failure is not None:
             return events + self._end()

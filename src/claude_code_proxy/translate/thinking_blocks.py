@@ -26,6 +26,9 @@ class ThinkingBlocks:
         self._text: list[str] = []
         self._said = Snapshots()
         self._said_in = ""
+        self._unmirrored: list[str] = []
+        self._ahead = ""
+        self._mirrored = 0  # characters of `_ahead`
         self._details = Details()
         self._calls: dict[str, str] = {}
 
@@ -36,11 +39,14 @@ class ThinkingBlocks:
         if self._hidden() or not delta.text:
             return
         fresh = delta.text
-        if delta.field == _DETAILS:
+        if delta.field == _TAG:
+            fresh = "" if self._mirrors(fresh) else fresh
+        elif delta.field == _DETAILS:
             fresh = self._said.add(delta.text, repeats=self._said_in not in ("", _DETAILS))
         else:
             self._said.keep(fresh)
             self._said_in = delta.field
+            self._unmirrored.append(fresh)
         if fresh:
             if writer.state is not State.THINKING:
                 self._open()
@@ -50,7 +56,20 @@ class ThinkingBlocks:
     def remember(self, thought: str) -> None:
         """Keep a piece of reasoning for the signature, which was sent without this writer."""
         self._said.keep(thought)
+        self._unmirrored.append(thought)
         self._text.append(thought)
+
+    def _mirrors(self, tagged: str) -> bool:
+        """Whether reasoning in `<think>` tags repeats what came in a field of its own (MiniMax M3 writes both)."""
+        piece = "".join(tagged.split())
+        if not piece:
+            return bool(self._said_in)
+        if self._unmirrored:
+            self._ahead = self._ahead[self._mirrored :] + "".join("".join(self._unmirrored).split())
+            self._unmirrored, self._mirrored = [], 0
+        mirrors = self._ahead.startswith(piece, self._mirrored)
+        self._mirrored = self._mirrored + len(piece) if mirrors else len(self._ahead)
+        return mirrors
 
     def _show(self, thought: str) -> None:
         self._text.append(thought)
@@ -102,6 +121,7 @@ class ThinkingBlocks:
 
 
 _DETAILS = "reasoning_details"
+_TAG = "think_tag"
 _JOINED = ("text", "summary", "data")
 
 
