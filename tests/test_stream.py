@@ -288,7 +288,7 @@ CALLS: list[tuple[str, list[dict[str, Any]], list[tuple[str, dict[str, Any]]]]] 
     (
         "deeper than any tool needs",
         [fragment('{"a":' + "[" * 300 + "]" * 300 + "}", **BASH)],
-        [("Bash", {"a": None, "_raw": '{"a":' + "[" * 300 + "]" * 300 + "}"})],
+        [("Bash", {"a": json.loads("[" * 300 + "]" * 300)})],
     ),
 ]
 
