@@ -211,3 +211,12 @@ def test_a_rate_is_said_of_streams_only() -> None:
     assert "50 tok/s" in sentence(record)
     record.stream = False
     assert "tok/s" not in sentence(record)
+
+
+def test_what_the_proxy_asks_itself_is_in_the_log_too(tmp_path: Path) -> None:
+    with Backend([say("hello", usage=USAGE)]) as backend, proxy_for(backend, SMALL_MODEL="gpt-5.4") as proxy:
+        assert httpx2.get(f"{proxy.url}/test-connection", trust_env=False).json()["status"] == "success"
+        kept(Path(proxy.home.name), 1)
+        (line,) = run(Path(proxy.home.name), "logs").stdout.splitlines()
+    assert "proxy's own: gpt-5.4 -> default/gpt-5.4 | ok |" in line
+    assert "in 600 cached 400 out 50" in line

@@ -147,8 +147,9 @@ class Exchange:
 
         async def ask(own: dict[str, Any]) -> str:
             channel = Captive(new_id("req_"))
-            exchange = Exchange(self._services, channel, Record(id=channel.request_id))
-            await exchange.run({**own, "model": model})
+            record = Record(id=channel.request_id, model=model, session=self.record.session, own=True)
+            with self._services.journal.following_own(record):
+                await Exchange(self._services, channel, record).run({**own, "model": model})
             return "".join(text(block.get("text")) for block in items(mapping(channel.answer).get("content")))
 
         return ask

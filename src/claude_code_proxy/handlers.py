@@ -128,10 +128,12 @@ async def test_connection(call: Call) -> None:
     }
     told = {"model": route.model, "backend": route.backend.name, "base_url": _public_url(route.backend.base_url)}
     request_id = call.channel.request_id
-    exchange = Exchange(call.services, Captive(request_id), Record(id=request_id))
+    record = Record(id=request_id, model=call.config.small_model, own=True)
+    exchange = Exchange(call.services, Captive(request_id), record)
     begun = time.monotonic()
     try:
-        await unless_gone(call.receive, exchange.run(asked))
+        with call.services.journal.following_own(record):
+            await unless_gone(call.receive, exchange.run(asked))
     except ProxyError as error:
         remedy = _REMEDIES.get(error.status, "Read the message: it is the backend's own.")
         failed = {"status": "failed", "error_type": error.type, "message": error.message, "remedy": remedy, **told}

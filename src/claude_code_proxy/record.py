@@ -23,7 +23,8 @@ class Record(msgspec.Struct, omit_defaults=True):
     without what came from the cache (cache_read), with what went into it (cache_write); output_tokens: with thinking;
     window: of the model, 0 unknown; cost: US dollars, None unknown; retries: calls to the backend after the first,
     repairs: those of them with another body; characters: of text and thinking sent so far; trace: the client's W3C
-    `traceparent`; failed_over: who failed before this backend answered, and with which status.
+    `traceparent`; own: the proxy asked, for its settings or a person; failed_over: who failed
+    before this backend answered, and with which status.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     error_type: str = ""
     trace: str = ""
     characters: int = 0
+    own: bool = False
     notes: list[Note] = []
 
     @property
@@ -138,9 +140,9 @@ def readable(name: str, value: object) -> str:
 
 def _who(record: Record) -> str:
     """The session, and which of its agents: Claude Code names both in headers."""
-    if not (record.session or record.agent):
+    if not (record.session or record.agent or record.own):
         return ""
-    agent = f"agent {record.agent[:_SESSION]}" if record.agent else "main"
+    agent = "proxy's own" if record.own else f"agent {record.agent[:_SESSION]}" if record.agent else "main"
     return f"{record.session[:_SESSION]} {agent}: ".lstrip()
 
 

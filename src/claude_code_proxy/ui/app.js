@@ -27,7 +27,7 @@ const ago = (time) => {
   return passed < 60 ? "just now" : passed < 3600 ? `${Math.round(passed / 60)} min ago` : passed < 86400 ? `${Math.round(passed / 3600)} h ago` : `${Math.round(passed / 86400)} d ago`;
 };
 const read = (one) => (one.input_tokens || 0) + (one.cache_read || 0);
-const who = (one) => (one.agent ? `agent ${one.agent.slice(0, 8)}` : "main");
+const who = (one) => (one.own ? "proxy's own" : one.agent ? `agent ${one.agent.slice(0, 8)}` : "main");
 const target = (one) => (one.backend ? `${one.backend}/${one.upstream_model}` : "");
 const latestFirst = () => [...ended.values()].reverse();
 const sum = (list, of) => list.reduce((total, one) => total + (of(one) || 0), 0);
