@@ -60,13 +60,13 @@ def translation_times() -> Mapping[str, float]:
 
 
 def _best(run: Callable[[], Any], times: int) -> float:
-    """The median of some runs, in seconds of CPU: whoever else is busy takes none of these."""
+    """The least of some runs, in seconds of CPU: what others take or push out of the caches is not ours."""
     taken = []
     for _ in range(times):
         begun = time.process_time()
         run()
         taken.append(time.process_time() - begun)
-    return sorted(taken)[times // 2]
+    return min(taken)
 
 
 def _print_times() -> None:

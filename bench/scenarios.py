@@ -170,10 +170,11 @@ async def cost_by_streams(target: Target, counts: tuple[int, ...], seconds: floa
     """CPU µs per token by open streams, 2,000 tokens a second in all."""
     found = {}
     for count in counts:
-        rate, spread = 2000 / count, max(0.5, count / 250)  # slowly enough that opening them is over when it is timed
-        request = target.request(Script("text", max(4, int((spread + seconds + 0.5) * rate)), rate))
+        rate, spread = 2000 / count, max(0.5, count / 250)
+        settled = 0.3 + spread / 2  # opening them must be over when it is timed, on a busy machine too
+        request = target.request(Script("text", max(4, int((spread + settled + seconds + 0.5) * rate)), rate))
         async with open_streams(target.client, request, count=count, spread=spread):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(settled)
             cpu = Cpu(target.process)
             await asyncio.sleep(seconds)
             spent = cpu.spent()
