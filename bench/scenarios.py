@@ -199,17 +199,16 @@ async def cost_by_history(
 
 
 async def busiest_worker(target: Target, seconds: float) -> float:
-    """CPU µs that the busiest process spends per token of all: 400 streams, 2,000 tokens a second in all.
+    """CPU µs that the busiest process spends per token of all: 400 clients at once, answers of 100 tokens in bursts.
 
     Where each worker has a core of its own, it is the one that sets the limit.
     """
     if target.process is None:
         return 0.0
-    count, rate, spread = 400, 5, 1.6
-    request = target.request(Script("text", int((spread + seconds + 0.5) * rate), rate))
-    async with open_streams(target.client, request, count=count, spread=spread):
-        await asyncio.sleep(0.3)
-        before = target.process.cpu_each()
-        await asyncio.sleep(seconds)
-        spent = [after - before.get(pid, 0.0) for pid, after in target.process.cpu_each().items()]
-    return max(spent) / (count * rate * seconds) * 1e6
+    tokens = 100
+    request = target.request(Script("text", tokens, 0))
+    await closed_loop(target.client, request, at_once=400, seconds=0.1)
+    before = target.process.cpu_each()
+    answers = await closed_loop(target.client, request, at_once=400, seconds=seconds)
+    spent = [after - before.get(pid, 0.0) for pid, after in target.process.cpu_each().items()]
+    return max(spent) / (len(answers) * tokens) * 1e6
