@@ -173,6 +173,7 @@ async def test_when_all_fail_it_begins_again_as_often_as_retries_say(
         reply = await app.post(opus())
     assert reply.status_code in (500, 529)
     assert (len(backend.chats), len(second.chats)) == (2, 2)
+    assert reply.headers["x-proxy-failover"] == "first/m1 503"
 
 
 async def test_a_name_that_is_no_tiers_has_no_chain(backend: Backend, second: Backend, tmp_path: Path) -> None:

@@ -86,8 +86,10 @@ class Tries:
         if found is None:
             return False
         route = self._routes[self._at]
-        several = " (one of its keys)" if route.backend.spare_keys else ""
-        self.told.append(f"{route.backend.name}/{route.model}{several} {error.upstream_status or error.status}")
+        key = " (one of its keys)" if route.backend.spare_keys and error.kind in _OF_A_KEY else ""
+        told = f"{route.backend.name}/{route.model}{key} {error.upstream_status or error.status}"
+        if told not in self.told:
+            self.told.append(told)
         self._at, self._key = found
         return True
 
