@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from tests.asgi import running
@@ -20,14 +19,13 @@ async def test_the_main_turn_goes_before_subagents_before_background_and_all_are
     gate = Gate()
 
     def script(received: Received) -> Step:
-        return answer(gate, Text("erst")) if received.prompt == "first" else say("dann")
+        return answer(Text("erst"), gate) if received.prompt == "first" else say("dann")
 
     backend.play(script)
     settings = {"MAX_CONCURRENT_REQUESTS": "1", "COMMIT_AFTER": "0.05", "PING_INTERVAL": "1", "SMALL_MODEL": "small"}
     async with running(backend, **settings) as app:
         first = app.start(asking("first"))
-        while not backend.chats:
-            await asyncio.sleep(0.01)
+        await first.until(b"erst")
         background = app.start(asking("background", model="claude-haiku-4-5"))
         subagent = app.start(asking("subagent"), headers={"x-claude-code-agent-id": "a1"})
         main = app.start(asking("main"))
