@@ -266,6 +266,16 @@ async def test_when_every_key_is_refused_the_client_is_told_and_no_key_is_shown(
         assert not re.search("sk-[abc]", text)
 
 
+async def test_a_rate_limit_of_one_key_makes_no_queue_for_the_others(second: Backend) -> None:
+    gate = Gate(opens_at=12)
+    second.play(
+        by_key({"sk-a": error(429, "no")} | dict.fromkeys(("sk-b", "sk-c"), answer(Text("hello"), before=(gate,))))
+    )
+    async with running(second, **pool()) as app:
+        replies = await asyncio.gather(*(app.post({**HELLO, "model": "m"}) for _ in range(12)))
+    assert [text_of(reply) for reply in replies] == ["hello"] * 12
+
+
 async def test_a_rested_key_is_used_again(second: Backend, clock: Clock) -> None:
     second.play(by_key({"sk-a": error(429, "no")}))
     same = {"x-claude-code-session-id": session_of("sk-a")}

@@ -160,7 +160,7 @@ class Exchange:
         while True:
             slots, health = self._services.slots[prepared.route.backend.name], tries.health
             try:
-                async with slots.hold(self._priority(prepared.route)) as slot:
+                async with slots.hold(self._priority(prepared.route), learns=tries.alone) as slot:
                     with health.asking(prepared.route.model, prepared.route.backend.key):
                         return await self._answered(prepared, watch, sink)
             except UpstreamError as error:

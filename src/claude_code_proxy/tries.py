@@ -51,6 +51,11 @@ class Tries:
         return replace(route, backend=replace(route.backend, key=self._key, spare_keys=others))
 
     @property
+    def alone(self) -> bool:
+        """Whether there is nobody else to ask."""
+        return sum(1 for _ in self._all()) == 1
+
+    @property
     def health(self) -> Health:
         """The health of whom is asked now."""
         return self._health[self._routes[self._at].backend.name]

@@ -61,15 +61,18 @@ class Slots:
         return sum(not turn.done() for _, _, turn in self._waiting)
 
     @asynccontextmanager
-    async def hold(self, priority: Priority) -> AsyncIterator[Slot]:
-        """Hold a slot within this block. Raises ProxyError (429) when too many wait already."""
+    async def hold(self, priority: Priority, *, learns: bool = True) -> AsyncIterator[Slot]:
+        """Hold a slot within this block. Raises ProxyError (429) when too many wait already.
+
+        learns: a refusal tells how many the backend takes; not where it was one of several keys, or others stand in.
+        """
         await self._enter(priority)
         slot = Slot(among_others=self._busy > 1)
         try:
             yield slot
             self._grow()
         except RetryableError as error:
-            slot.crowded = error.status == _TOO_MANY and (slot.among_others or self._busy > 1)
+            slot.crowded = learns and error.status == _TOO_MANY and (slot.among_others or self._busy > 1)
             if slot.crowded:
                 self._shrink()
             raise
