@@ -69,7 +69,7 @@ def test_er_01_a_bad_request_is_told_in_the_apis_envelope(
         ("POST", "/v1/messages/batches", 404, "not_found_error"),
         ("GET", "/v1/files", 404, "not_found_error"),
         ("POST", "/v1/complete", 404, "not_found_error"),
-        ("GET", "/v1/models/claude-nobody", 404, "not_found_error"),
+        ("GET", "/v1/models/nobody", 404, "not_found_error"),
         ("GET", "/v1/messages", 405, "invalid_request_error"),
         ("DELETE", "/v1/messages/count_tokens", 405, "invalid_request_error"),
     ],
