@@ -94,11 +94,12 @@ def problems(
     call: Collection[str] = (),
     tool_parts: bool = False,
     max_id: int = MAX_ID,
+    tool_types: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a chat-completions body, one line each.
 
     top_level, message, part, call: further keys to allow there; tool_parts: tool messages may hold images;
-    max_id: longest tool call id.
+    max_id: longest tool call id; tool_types: of tools the backend runs itself, beside functions.
     """
     if not isinstance(body, dict):
         return ["body: not an object"]
@@ -110,7 +111,7 @@ def problems(
         *_model(body),
         *_messages(body.get("messages"), allowed),
         *_pairing(body.get("messages")),
-        *_tools(body),
+        *_tools(body, tool_types),
         *_tool_choice(body),
         *_numbers(body),
         *_stops(body.get("stop")),
@@ -335,7 +336,7 @@ def _opened(item: dict[str, Any]) -> list[str]:
 # -- tools --------------------------------------------------------------------------------------------------------
 
 
-def _tools(body: dict[str, Any]) -> Iterator[str]:
+def _tools(body: dict[str, Any], own: Collection[str]) -> Iterator[str]:
     if "tools" not in body:
         if "parallel_tool_calls" in body:
             yield "parallel_tool_calls: only allowed when 'tools' are specified"
@@ -350,7 +351,8 @@ def _tools(body: dict[str, Any]) -> Iterator[str]:
         yield "parallel_tool_calls: expected a boolean"
     names: set[str] = set()
     for number, tool in enumerate(tools):
-        yield from _tool(tool, names, f"tools.{number}")
+        if not (isinstance(tool, dict) and tool.get("type") in own):
+            yield from _tool(tool, names, f"tools.{number}")
 
 
 def _tool(tool: Any, names: set[str], path: str) -> Iterator[str]:

@@ -29,6 +29,8 @@ ELSEWHERE = {
     "compaction-reminded": "test_prompt_compaction.py",
     "prompt-compressed": "test_shaping.py",
     "failed-over": "test_failover.py",
+    "compaction-repaired": "test_summary_tags.py",
+    "tools-trimmed": "test_prompt_tools.py",
     "backend-learned": "test_learned.py",
     "context-edited": "cases/test_context_edits.py",
     "document-text": "test_documents.py",

@@ -26,10 +26,9 @@ def _from_proc(port: int) -> int:
     if not inodes:
         return 0
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        with suppress(OSError):  # another person's process, or one that has just ended
-            for entry in os.scandir(folder):
-                if _socket_inode(entry.path) in inodes:
-                    return int(folder.parent.name)
+        with suppress(OSError), os.scandir(folder) as entries:  # another person's process, or one that has just ended
+            if any(_socket_inode(entry.path) in inodes for entry in entries):
+                return int(folder.parent.name)
     return 0
 
 

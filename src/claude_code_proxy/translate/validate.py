@@ -19,7 +19,7 @@ MAX_DEPTH = 128
 MOST: Mapping[str, int] = {"messages": 100_000, "tools": 10_000, "stop_sequences": 1000}
 """Most elements of a list. Messages: as the API's; the others are far beyond any real request."""
 
-LONGEST_NAME = 10_000
+LONGEST_NAME = 100_000
 """Characters of a model's name."""
 
 REQUIRED = "Field required"
