@@ -155,16 +155,16 @@ async def test_which_backend_answered_and_what_was_changed_is_in_headers(backend
     assert "parameter-ignored" in headers["x-proxy-notes"].split(",")
 
 
-async def test_what_is_noted_late_stands_in_a_comment_at_the_streams_end(backend: Backend) -> None:
+async def test_what_is_noted_late_is_logged_and_the_stream_has_events_only(backend: Backend) -> None:
     backend.play([answer(Text("hello"), Pause(0.05), Text(" you"), usage=None)])
     async with running(backend) as app:
         reply = await app.post({**HELLO, "stream": True, "speed": "fast"})
     assert reply.headers["x-proxy-notes"] == "parameter-ignored"
-    comments = [line for line in reply.content.decode().split("\n") if line.startswith(":")]
-    assert comments == [": x-proxy-notes: usage-estimated"]
+    assert all(frame.startswith("event: ") for frame in reply.content.decode().split("\n\n") if frame)
+    assert any("usage-estimated" in line["event"] for line in app.logs)
 
 
-async def test_what_is_known_before_the_headers_needs_no_comment(backend: Backend) -> None:
+async def test_what_a_whole_answer_notes_is_in_its_headers(backend: Backend) -> None:
     backend.play(lambda _: answer(Text("hello"), usage=None))
     async with running(backend) as app:
         reply = await app.post(HELLO)

@@ -309,7 +309,7 @@ class Exchange:
         self._announce()
         self._count(translator)
         self._warn()
-        await sink.end(self._late())
+        await sink.end()
 
     def _announce(self) -> None:
         """Tell the client which backend answers and what was changed, as far as that is known before the status."""
@@ -321,11 +321,6 @@ class Exchange:
             headers["x-proxy-failover"] = ", ".join(record.failed_over)[:_LONGEST_TOLD]
         if len(self.notes) and not self._channel.started:
             headers["x-proxy-notes"] = ",".join(self.notes.codes())
-
-    def _late(self) -> list[str]:
-        """Return the codes of what was noted when the headers were out."""
-        told = self._channel.headers.get("x-proxy-notes", "").split(",")
-        return [code for code in self.notes.codes() if code not in told]
 
     def _count(self, translator: StreamTranslator) -> None:
         usage, record = translator.writer.usage, self.record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from .channel import Channel
@@ -32,8 +31,8 @@ class Sink(Protocol):
     async def put(self, events: list[Event]) -> None:
         """Take events."""
 
-    async def end(self, late: Sequence[str] = (), /) -> None:
-        """Take note that the answer ended well. late: codes of notes that no header has told."""
+    async def end(self) -> None:
+        """Take note that the answer ended well."""
 
 
 class StreamSink:
@@ -53,10 +52,9 @@ class StreamSink:
         """Send events."""
         await self._send(encode(events), last=False)
 
-    async def end(self, late: Sequence[str] = (), /) -> None:
-        """End the response; what no header has told stands in a comment, which clients skip."""
-        told = f": x-proxy-notes: {','.join(late)}\n\n".encode() if late else b""
-        await self._channel.stream(told + self._last, last=True)
+    async def end(self) -> None:
+        """End the response."""
+        await self._channel.stream(self._last, last=True)
 
     async def _send(self, frames: bytes, *, last: bool) -> None:
         if last:
@@ -86,7 +84,7 @@ class MessageSink:
         """Keep events."""
         self._fold.add(events)
 
-    async def end(self, _late: Sequence[str] = (), /) -> None:
-        """Send the message, whose headers tell all."""
+    async def end(self) -> None:
+        """Send the message."""
         self.spoken = True
         await self._channel.json(200, self._fold.message)

@@ -11,8 +11,8 @@ _HEAD = """# Compatibility
 
 What happens to features of the Messages API that a chat-completions backend has no exact counterpart for. Each row is a
 note: when it happens, its code stands in the `x-proxy-notes` header of the answer and in the log. A stream's headers
-are out before its answer is known, so what is noted later stands at its end in a comment,
-`: x-proxy-notes: <codes>`, which clients skip. What is not in this table is translated without loss.
+are out before its answer is known, so what is noted later is in the log only: the stream has nothing but Anthropic's
+events. What is not in this table is translated without loss.
 
 This file is generated from the code's own table: `make docs`.
 
