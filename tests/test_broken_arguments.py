@@ -55,6 +55,10 @@ KEPT: dict[str, tuple[str, set[str]]] = {
     "the end inside a text": ('{"command": "rm -r', {"command"}),
     "the end inside a list": ('{"command": "ls", "edits": [{"text": "a"}', {"command", "edits"}),
     "quotes nobody escaped, and what is required missing": ('{"description": "a "b""}', {"description"}),
+    "begun anew inside of a text": ('{"command":"a"{"command":"a","description":"x"}', {"command"}),
+    "one quote too many, or one too few": ('{"command": "echo "a", "description": "b"}', {"command"}),
+    "an object where a text is due, and no end": ('{"command": {"command": "a"}', {"command"}),
+    "Python's None where a text is due": ("{'command': None}", set()),
     "words in the middle": ('{"command": "ls", oops}', {"command"}),
 }
 

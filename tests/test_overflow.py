@@ -117,6 +117,14 @@ SENTENCES = {
     "llama.cpp, large": (
         "input (9413 tokens) is larger than the max context size (8192 tokens). skipping", "prompt", 9413, 0, 8192, 0,
     ),
+    "llama.cpp, with the size alone": (
+        "the request exceeds the available context size (4096 tokens), try increasing it",
+        "prompt",
+        0,
+        0,
+        4096,
+        0,
+    ),
     "llama.cpp, old": ("the request exceeds the available context size. try increasing it", "prompt", 0, 0, 0, 0),
     "llama-cpp-python": ("Requested tokens (2051) exceed context window of 2048", "prompt", 2051, 0, 2048, 0),
     "ds4": ("Prompt tokens (70000) exceeds context size (65536)", "prompt", 70000, 0, 65536, 0),

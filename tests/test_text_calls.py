@@ -97,6 +97,9 @@ LEFT_ALONE = {
     "an undeclared name": '<tool_call>{"name":"Rm","arguments":{"path":"/"}}</tool_call>',
     "a code fence": 'Write this:\n```xml\n<tool_call>{"name":"Bash","arguments":{"command":"ls"}}</tool_call>\n```\n',
     "inline code": 'Use `<tool_call>{"name":"Bash","arguments":{"command":"ls"}}</tool_call>` for that.',
+    "a call within a sentence": 'Models write <tool_call>{"name":"Bash","arguments":{"command":"ls"}}</tool_call> to call.',
+    "a call before a full stop": 'Say <tool_call>{"name":"Bash","arguments":{"command":"ls"}}</tool_call> .',
+    "a call within a later line": 'So:\nSay <function=Bash>{"command":"ls"}</function> for that.\nThat is all.',
     "a tag that is talked about": "The <tool_call> tag opens a call.",
     "a tag that never closes and reads as nothing": "<tool_call> is what Hermes writes, and then",
     "broken JSON": '<tool_call>{"name":"Bash","arguments":{"command": ls}</tool_call>',
@@ -189,6 +192,12 @@ def test_a_parsed_call_beside_another_in_text_is_not_dropped() -> None:
     text, calls, stop = _read(_stream(PROMOTED["hermes"][0], 5, extra=(parsed,)))
     assert (text, stop) == ("", "tool_use")
     assert sorted(calls, key=str) == sorted([("Bash", {"command": "pwd"}), LS], key=str)
+
+
+def test_a_call_spoken_of_beside_a_parsed_call_is_text() -> None:
+    parsed = {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "Bash", "arguments": '{"command": "pwd"}'}}]}
+    said = 'It says <tool_call>{"name":"Bash","arguments":{"command":"ls"}}</tool_call>'
+    assert _read(_stream(said, 5, extra=(parsed,))) == (said, [("Bash", {"command": "pwd"})], "tool_use")
 
 
 def test_a_whole_answer_says_the_same_as_a_stream() -> None:

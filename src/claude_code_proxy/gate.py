@@ -37,10 +37,10 @@ class Gate:
             )
 
     def has_key(self, headers: Mapping[str, str]) -> bool:
-        """Compare in constant time; an explicit x-api-key counts before a Bearer token."""
+        """Compare in constant time. Either header will do: a client may have a key of its own for elsewhere, too."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        sent = headers.get("x-api-key") or (token if scheme.lower() == "bearer" else "")
-        return hmac.compare_digest(sent.strip().encode(), self._key)
+        sent = (headers.get("x-api-key", ""), token if scheme.lower() == "bearer" else "")
+        return any(hmac.compare_digest(one.strip().encode(), self._key) for one in sent)
 
 
 @lru_cache(256)

@@ -119,7 +119,10 @@ class Tries:
 
 
 def _backoff(retries: int, asked: float | None) -> float:
-    """Return seconds to wait: what the backend asked for, else a doubling time, with jitter against herds."""
-    if asked is not None:
-        return max(0.0, asked)
+    """Return seconds to wait: what the backend asked for, else a doubling time, with jitter against herds.
+
+    A time that is over, or none at all, asks for nothing: another try at once would only add to what it suffers from.
+    """
+    if asked is not None and asked > 0:
+        return asked
     return float(min(_MAX_WAIT, _FIRST_WAIT * 2**retries) * random.uniform(0.5, 1))  # noqa: S311 - no secret

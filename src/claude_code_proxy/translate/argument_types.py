@@ -58,6 +58,16 @@ def only_property(value: object, schema: Schema) -> str:
     return name if _type_of(value) & types_of(resolved(declared, schema), schema) else ""
 
 
+def contradicts(value: Mapping[str, Any], schema: Schema) -> bool:
+    """Whether a member has a type the schema does not allow it, or an object that takes no others has another one."""
+    root = resolved(schema, schema)
+    properties = mapping(root.get("properties"))
+    if properties and root.get("additionalProperties") is False and not value.keys() <= properties.keys():
+        return True
+    declared = {name: types_of(resolved(properties.get(name), schema), schema) for name in value}
+    return any(types and not _type_of(value[name]) & types for name, types in declared.items())
+
+
 def declared_key(given: str, value: Container[str], properties: Mapping[str, Any]) -> str:
     """Return the declared name of a key that only has blanks around it. value: the names that came before it."""
     stripped = given.strip()

@@ -65,6 +65,7 @@ FAILED_FINISH: Mapping[str, int] = {
     "abort": 502,
     "cancelled": 502,
     "insufficient_system_resource": 529,
+    "malformed_function_call": 502,
 }
 """Finish reasons that are failures, with the status a client is shown for them."""
 
@@ -309,7 +310,7 @@ def _finish(choice: Mapping[str, Any]) -> Iterator[Delta]:
     native = text(choice.get("finish_reason"))
     if not native:
         return
-    word = native.lower()
+    word = native.lower().rpartition(": ")[2]  # Gemini: `function_call_filter: MALFORMED_FUNCTION_CALL`
     if word == "error":
         yield Finish("error", native)  # an error object that says more may still come
         return

@@ -13,7 +13,7 @@ from .notes import Notes
 from .plan import Plan
 from .summary_tags import SummaryTags
 from .text_calls import TextCalls
-from .text_filter import TextFilter, overlap
+from .text_filter import Past, TextFilter, overlap
 
 _LONGEST_START = 1000  # characters of white space before a tag
 
@@ -22,13 +22,14 @@ class Filters:
     """The filters one answer needs, in order. `stopped`: the answer is complete, whatever else the backend sends."""
 
     def __init__(self, dialect: Dialect, plan: Plan, notes: Notes) -> None:
+        self.past = Past()
         self._filters: list[TextFilter] = []
         if dialect.think_tags:
             self._filters.append(ThinkTags())
         if plan.prefill:
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools:
-            self._filters.append(TextCalls(plan, notes))
+            self._filters.append(TextCalls(plan, notes, self.past))
         if plan.json_shape is not None:
             self._filters.append(JsonFences())
             if plan.json_shape.wrapped or plan.json_shape.schema is not None:

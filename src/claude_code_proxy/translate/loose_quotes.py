@@ -23,6 +23,7 @@ _MEMBER = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*', re.DOTALL)
 _MARK = re.compile(r'\\.|"', re.DOTALL)
 _BARE = re.compile(r'(\\.)|"', re.DOTALL)
 _NEXT = re.compile(r'\s*,\s*"([^"\\]*)"\s*:')
+_ANEW = re.compile(r'\s*\{\s*"[^"\\]*"\s*:')  # an object begins: a text that goes on, or the arguments once more?
 _COMMA = re.compile(r"\s*,")
 _LAST = re.compile(r"\s*,?\s*\}\s*\Z")
 _WHOLE = re.compile(r'(?:["}\]]|true|false|null|True|False|None)\s*\Z')  # ends of values that could not go on
@@ -60,8 +61,7 @@ def _members(text: str, names: Any) -> dict[str, Any]:
             raise NoValueError
         if text.startswith('"', key.end()):
             end = _end_of_text(text, key.end() + 1, names - {key[1], *members})
-            quoted = _BARE.sub(lambda mark: mark[1] or '\\"', text[key.end() + 1 : end])
-            members[key[1]], _ = read_value(f'"{quoted}"')
+            members[key[1]], _ = read_value(f'"{_quoted(text[key.end() + 1 : end])}"')
             at = end + 1
         else:
             members[key[1]], at = read_value(text, key.end())
@@ -71,14 +71,21 @@ def _members(text: str, names: Any) -> dict[str, Any]:
         at = comma.end() if comma else len(text)
 
 
+def _quoted(words: str) -> str:
+    """Escape the quotes in `words`. Raises NoValueError for an odd number: one of them may end the text."""
+    if sum(not mark[1] for mark in _BARE.finditer(words)) % 2:
+        raise NoValueError
+    return _BARE.sub(lambda mark: mark[1] or '\\"', words)
+
+
 def _end_of_text(text: str, start: int, names: Any) -> int:
     """Return the place of the quote that ends the text which begins at `start`. names: of members still to come."""
     for mark in _MARK.finditer(text, start):
         if mark[0] != '"':
             continue
         coming = _NEXT.match(text, mark.end())
-        if coming and coming[1] not in names:  # a member of no schema, or a text with JSON in it?
-            break
+        if (coming and coming[1] not in names) or _ANEW.match(text, mark.end()):
+            break  # a member of no schema, or a text with JSON in it?
         if coming or _LAST.match(text, mark.end()):
             return mark.start()
     raise NoValueError

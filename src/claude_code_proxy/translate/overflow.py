@@ -70,7 +70,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ),
     ("prompt", r"input \((?P<n>\d+) tokens\) is longer than the model's context length \((?P<m>\d+) tokens\)"),
     ("prompt", r"input length \((?P<n>\d+) tokens\) exceeds the maximum allowed length \((?P<m>\d+) tokens\)"),
-    ("prompt", r"request \((?P<n>\d+) tokens\) exceeds the available context size \((?P<m>\d+) tokens\)"),
+    ("prompt", r"request (?:\((?P<n>\d+) tokens\) )?exceeds the available context size \((?P<m>\d+) tokens\)"),
     ("prompt", r"input \((?P<n>\d+) tokens\) is larger than the max context size \((?P<m>\d+) tokens\)"),
     ("prompt", r"keep the first (?P<n>\d+) tokens when context.{0,80}? context length of only (?P<m>\d+) tokens"),
     ("prompt", r"prompt too long; exceeded (?:max )?context length(?: by (?P<x>\d+) tokens)?"),

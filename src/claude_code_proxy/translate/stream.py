@@ -148,6 +148,8 @@ class StreamTranslator:
         self.writer.characters += len(text)
         if tokens.kind is Thinking:
             self.writer.thinking.remember(text)
+        else:
+            self._filters.past.latest = text
 
     def _end(self) -> list[Event]:
         if self.done:

@@ -1,13 +1,15 @@
 """Tool calls that come as text become calls: only of declared tools, with arguments that read, and outside of code.
 
 Streaming holds back nothing but a possible opening and what follows it; whatever turns out not to be a call is given
-back as the text it was. Promoted calls wait for the end of the answer, because some servers send the parsed call too:
-then the text was its copy (case ST-24).
+back as the text it was: a block within a sentence, with words before and behind it on its line, is only spoken of.
+Promoted calls wait for the end of the answer, because some servers send the parsed call too: then the text was its copy
+(case ST-24), and a block behind words is text all the more.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from .arguments import read_arguments
 from .calls import Calls
@@ -15,7 +17,7 @@ from .deltas import Delta, Ended, Finish, Text, ToolFragment
 from .notes import Notes
 from .plan import Plan
 from .text_call_forms import BARE, FORMS, Form
-from .text_filter import TextFilter, overlap
+from .text_filter import Past, TextFilter, overlap
 
 _FENCE = "```"
 _MARKS = (_FENCE, *(form.open for form in FORMS))
@@ -27,18 +29,30 @@ _BARE_START = re.compile(
 _LONGEST = 1_000_000  # characters of one block; more is no call
 
 
+class _Promoted(NamedTuple):
+    """A call, the block it was read from, and whether words stood before that on its line."""
+
+    fragment: ToolFragment
+    block: str
+    within: bool
+
+
 class TextCalls(TextFilter):
     """The filter. plan: its tools are the only ones that can be called."""
 
-    def __init__(self, plan: Plan, notes: Notes) -> None:
+    def __init__(self, plan: Plan, notes: Notes, past: Past) -> None:
+        self._past = past
         self._tools = plan.tools
         self._notes = notes
         self._form: Form | None = None
         self._held = ""
         self._fenced = self._ticks = False
         self._at_start = plan.json_shape is None
-        self._gap = False
-        self._promoted: list[ToolFragment] = []
+        self._behind = False  # nothing but white space came since a promoted block
+        self._gap = ""  # white space behind a promoted block
+        self._within = False  # words stand before, on the same line
+        self._quoted = ""  # the last promoted block, while it may turn out to be a part of a sentence
+        self._promoted: list[_Promoted] = []
         self._parsed = Calls(plan.tools)
 
     watches = "".join(dict.fromkeys(mark[0] for mark in _MARKS))
@@ -46,7 +60,7 @@ class TextCalls(TextFilter):
     @property
     def inert(self) -> bool:  # type: ignore[override]
         """Nothing is held, and nothing can begin without one of `watches`."""
-        return not (self._held or self._form or self._at_start or self._gap)
+        return not (self._held or self._form or self._at_start or self._behind)
 
     def feed(self, deltas: list[Delta]) -> list[Delta]:  # type: ignore[override]
         """Return what `deltas` become; promoted calls go before the end."""
@@ -61,6 +75,8 @@ class TextCalls(TextFilter):
 
     def text(self, piece: str) -> list[Delta]:
         """Pass text on up to a possible call."""
+        self._follow(self._past.latest)
+        self._past.latest = ""
         self._held += piece
         out: list[Delta] = []
         while self._held and self._step(out):
@@ -115,14 +131,33 @@ class TextCalls(TextFilter):
         return False
 
     def _pass(self, passed: str) -> list[Delta]:
-        if self._gap:  # white space around calls belongs to neither
-            passed = passed.lstrip()
+        if self._behind:  # white space around calls belongs to neither
+            words = passed.lstrip()
+            self._gap += passed[: len(passed) - len(words)]
+            if "\n" in self._gap:
+                self._quoted = ""
+            if not words:
+                return []
+            passed = self._given_back() + words
         if not passed:
             return []
-        self._gap = False
+        self._behind = False
         self._fenced ^= passed.count(_FENCE) % 2 == 1
         self._ticks = self._ticked(passed)
+        self._follow(passed)
         return [Text(passed)]
+
+    def _follow(self, passed: str) -> None:
+        _, newline, line = passed.rpartition("\n")
+        self._within = bool(line.strip()) or (self._within and not newline)
+
+    def _given_back(self) -> str:
+        """Return the last block with what followed it, if words go on behind it in its own line."""
+        quoted, self._quoted = self._quoted, ""
+        if not quoted:
+            return ""
+        self._promoted = [promoted for promoted in self._promoted if promoted.block is not quoted]
+        return quoted + self._gap
 
     def _ticked(self, passed: str) -> bool:
         """Whether inline code is open after `passed`: an odd number of ticks on its last line."""
@@ -138,19 +173,26 @@ class TextCalls(TextFilter):
                 return False
             place = len(self._promoted) + len(fragments)
             fragments.append(ToolFragment(index=10_000 + place, id=None, name=name, arguments=arguments, whole=True))
-        self._promoted += fragments
-        self._gap = bool(fragments)
-        return bool(fragments)
+        if not fragments:
+            return False
+        self._promoted += [_Promoted(fragment, block, self._within) for fragment in fragments]
+        self._behind, self._gap = True, ""
+        self._quoted = block if self._within else ""
+        return True
 
     def _promotions(self) -> list[Delta]:
-        """The promoted calls that the server did not send as calls too."""
+        """The promoted calls that the server did not send as calls too; beside those, a sentence has none."""
         promoted, self._promoted = self._promoted, []
         known = [(call.name, self._input(call.name, call.arguments)) for call in self._parsed.all]
         out: list[Delta] = []
-        for fragment in promoted:
-            if (fragment.name, self._input(fragment.name, fragment.arguments)) not in known:
-                self._notes.add("text-tool-call", "content", fragment.name[:64])
-                out.append(fragment)
+        for fragment, block, within in promoted:
+            if (fragment.name, self._input(fragment.name, fragment.arguments)) in known:
+                continue
+            if known and within:
+                out.append(Text(block))
+                continue
+            self._notes.add("text-tool-call", "content", fragment.name[:64])
+            out.append(fragment)
         return out
 
     def _input(self, name: str, arguments: str) -> object:

@@ -9,6 +9,12 @@ from .deltas import Delta, Ignored, Text, ThinkingState, Usage
 _BESIDE = (Usage, ThinkingState, Ignored)  # what has no place in the order of content
 
 
+class Past:
+    """What went past the filters, because it has none of their characters. latest: the last such text, once read ""."""
+
+    latest = ""
+
+
 class TextFilter:
     """A filter of text. Subclasses decide what a piece of text becomes; all else passes, after what is held back.
 
