@@ -67,7 +67,7 @@ docs: $(VENV)/.dev  ## Write what the code says better: settings, compatibility,
 	$(VENV)/bin/python docs/generate.py
 
 clean:  ## Remove the virtual environment and everything built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .schemathesis .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf tests/e2e/node_modules tests/e2e/.installed bench/.installed
 
 $(VENV)/.made:

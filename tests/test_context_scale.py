@@ -59,6 +59,10 @@ def test_the_factor_of_a_setting(setting: str, window: int, expected: float) -> 
     assert factor(setting, window, 200_000) == expected
 
 
+def test_a_version_nobody_has_is_none() -> None:
+    assert believed_window("claude-opus-4-8", {"user-agent": f"claude-cli/{'9' * 5000}.1.1"}) == 200_000
+
+
 @pytest.mark.parametrize("scale", [0.5, 1, 3.7, 6.25])
 @pytest.mark.parametrize("counts", [(28_000, 0, 0), (25, 75, 0), (30, 20, 50), (0, 64, 0), (1, 1, 1)])
 def test_stretched_counts_still_add_up(counts: tuple[int, int, int], scale: float) -> None:

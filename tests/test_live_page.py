@@ -50,6 +50,21 @@ async def test_without_a_key_it_is_for_this_machine_only() -> None:
                 assert "ANTHROPIC_API_KEY" in refused.text
 
 
+async def test_without_a_key_no_other_name_of_this_machine_shows_it() -> None:
+    """A page of a foreign name that was made to resolve to this machine asks from this machine, too."""
+    with Backend() as backend:
+        async with running(backend, HOST="0.0.0.0") as app:
+            for path in DATA:
+                assert (await app.get(path, client="127.0.0.1", headers={"host": "evil.example"})).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/ui/app.js/", "/ui/usage?days=%C2%B2", f"/ui/usage?days={'9' * 5000}"])
+async def test_odd_paths_and_numbers_are_no_bug(path: str) -> None:
+    with Backend() as backend:
+        async with running(backend) as app:
+            assert (await app.get(path, client="127.0.0.1")).status_code in {200, 404}
+
+
 @every_page
 async def test_with_a_key_it_takes_the_key_wherever_one_is(path: str) -> None:
     with Backend() as backend:

@@ -33,6 +33,11 @@ class Background(Generic[Item]):
         self._thread: threading.Thread | None = None
         self._complained = False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is still to be written."""
+        return bool(self._waiting)
+
     def add(self, item: Item) -> None:
         """Take one."""
         if len(self._waiting) >= self._most:

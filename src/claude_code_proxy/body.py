@@ -21,11 +21,6 @@ class ClientGoneError(Exception):
     """The client closed the connection: nobody is there to be answered."""
 
 
-async def read_json(receive: Receive, headers: Mapping[str, str], limit: int) -> Any:
-    """Return the decoded body. limit: bytes, packed and unpacked. Raises ClientError for one too large or no JSON."""
-    return decoded(await read_body(receive, headers, limit))
-
-
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
     """Return the body, unpacked. Raises ClientError for one that is too large or not packed as it says."""
     if _declared(headers) > limit:

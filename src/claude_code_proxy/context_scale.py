@@ -18,7 +18,7 @@ _WIDE = 1_000_000
 _WIDE_BETA = "context-1m"
 _LEAST_WINDOW = 1000  # a larger number is a window, a smaller one a factor
 _MOST = 1000.0
-_AGENT = re.compile(r"claude-cli/(\d+)\.(\d+)\.(\d+)")
+_AGENT = re.compile(r"claude-cli/(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 _WIDE_SINCE = (2, 1, 330)
 """The first Claude Code measured to believe in a million tokens of most names; 2.1.197 does only for `[1m]`."""
 _OLDER_FAMILY = re.compile(r"claude-(?:3|[a-z]+-4(?:-[0-6])?(?:-\d{8})?(?:$|[^\d-]))", re.IGNORECASE)

@@ -45,9 +45,7 @@ from .witness import Witness
 _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
 _LONGEST_NAME = 200  # characters in a header
 _LONGEST_TOLD = 1000
-_MOST_REPAIRS = 3  # different ones, for one request
 _NO_MODEL = 404  # the only thing a backend's answer becomes this for
-_REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 _LONG_ANSWER = 30.0  # seconds of a whole answer after which the next one is asked as a stream
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 _REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again

@@ -22,10 +22,10 @@ class Gate:
     def check(self, headers: Mapping[str, str], *, is_open: bool) -> None:
         """Raise ClientError for a request that may not come in. is_open: the endpoint needs no key."""
         origin = headers.get("origin", "")
-        if origin and not is_loopback_host(_host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
+        if origin and not is_loopback_host(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
             raise ClientError("Requests from web pages are not served.", status=403)
         host = headers.get("host", "")  # no browser leaves it out
-        if self._local_only and host and not is_loopback_host(_host_of("//" + host)):
+        if self._local_only and host and not is_loopback_host(host_of("//" + host)):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(
                 "This proxy serves its own machine only: use localhost, or set ANTHROPIC_API_KEY and HOST.", status=403
@@ -44,7 +44,7 @@ class Gate:
 
 
 @lru_cache(256)
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
     """Return a URL's host, an empty string for a text that has none."""
     try:
         return urlsplit(url).hostname or ""

@@ -138,7 +138,7 @@ class HttpProtocol(HttpToolsProtocol):
         """End what is idle, and what has no end of its own; answers under way get their time."""
         super().shutdown()
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and cycle.scope["path"].endswith(ENDLESS):
+        if cycle is not None and not cycle.response_complete and cycle.scope["path"].rstrip("/").endswith(ENDLESS):
             cycle.disconnected = True
             cycle.message_event.set()
             self.transport.close()

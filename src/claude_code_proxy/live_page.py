@@ -23,7 +23,7 @@ from . import __version__
 from .answering import unless_gone
 from .call import Call
 from .errors import ClientError
-from .gate import Gate
+from .gate import Gate, host_of, is_loopback_host
 from .pages import totals_of
 from .record import Record, facts
 from .services import Services
@@ -79,7 +79,7 @@ async def page(call: Call) -> None:
 async def asset(call: Call) -> None:
     """GET /ui/<file>: the page's script and style, which say nothing of anybody."""
     _check_on(call)
-    await _file(call, call.scope["path"].rpartition("/")[2])
+    await _file(call, call.scope["path"].rstrip("/").rpartition("/")[2])
 
 
 async def login(call: Call) -> None:
@@ -95,7 +95,7 @@ async def usage(call: Call) -> None:
     """GET /ui/usage?days=N: tokens and cost by hour or day, from what is kept; empty where nothing is."""
     _admit(call)
     asked = parse_qs(call.scope["query_string"].decode("latin-1")).get("days", ["1"])[0]
-    days = min(366, max(1, int(asked))) if asked.isdigit() else 1
+    days = min(366, max(1, int(asked[:4]))) if asked.isdecimal() else 1
     rows = await asyncio.to_thread(_sums, call.services.journal.usage, days)
     await call.channel.whole(200, _json(rows), "application/json", _SAFE)
 
@@ -187,8 +187,13 @@ def _may_look(call: Call) -> bool:
 
 
 def _is_here(call: Call) -> bool:
-    """Whether the client is on this machine; a socket without addresses is."""
-    client = call.scope.get("client")
+    """Whether the client is on this machine, and asks for it by its name: a page that is not may be behind another.
+
+    A socket without addresses is of this machine.
+    """
+    client, host = call.scope.get("client"), call.headers.get("host", "")
+    if host and not is_loopback_host(host_of("//" + host)):
+        return False
     try:
         return client is None or ip_address(client[0]).is_loopback
     except ValueError:

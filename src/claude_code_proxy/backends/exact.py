@@ -26,7 +26,7 @@ _LONGEST = 0.3  # seconds
 _PAUSE = 60.0  # seconds after a failure
 _LIKE_A_NAME = (".local", ".internal", ".lan", ".home.arpa")
 _FIELDS = ("model", "messages", "tools", "chat_template_kwargs", "response_format")
-_FAULTS = (aiohttp.ClientError, OSError, ValueError, TimeoutError)
+_FAULTS = (aiohttp.ClientError, OSError, ValueError, TimeoutError, RecursionError)
 
 _encode = msgspec.json.Encoder().encode
 

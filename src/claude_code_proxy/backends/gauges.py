@@ -21,6 +21,7 @@ from .kept import Kept
 from .learned import key_of
 
 _MOST = 2000  # models
+_MODELS = 2000  # whose ratios are known: a client can make up any number of names
 _ANCHORS = 4096  # reported prompts, of each half of the memory
 _SHORTEST = 200  # tokens: a shorter prompt's report says more of the chat template than of the prompt
 _MOVED = 0.01  # of a factor: a smaller change is not worth a write
@@ -79,6 +80,9 @@ class Gauges:
         if tokens < _SHORTEST or not (steps and is_likely(tokens, reported)):
             return
         known = self._known.get(key, Calibration())
+        if key not in self._known and len(self._known) >= _MODELS:
+            self._known.pop(oldest := next(iter(self._known)))
+            self._written.pop(oldest, None)
         if media * _MOSTLY_MEDIA < tokens:
             self._known[key] = observe(known, tokens, reported)
         if not self._known.get(key, known).odd:

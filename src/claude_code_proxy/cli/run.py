@@ -19,6 +19,7 @@ from ..config import Config, load
 from ..dialects import DIALECTS
 from ..doctor.report import writable
 from ..errors import ConfigError
+from ..keeping import secrets_of
 from ..launch.child import run_in_foreground
 from ..launch.claude_settings import clashes, overruled
 from ..launch.environment import Connection, Tier, claude_environment, variables
@@ -51,7 +52,7 @@ def run(arguments: Sequence[str], *, profile: str = "", program: str = "", quiet
         config = _config(profile)
         state = state_dir(os.environ)
         with _log_file(state) as log:
-            setup(config.log_level, config.log_format, file=log)
+            setup(config.log_level, config.log_format, file=log, secrets=secrets_of(config))
             logging.basicConfig(stream=log, level=logging.WARNING)  # of libraries: the terminal is Claude Code's
             return _run(config, state, [claude, *arguments], log, quiet=quiet)
     except ConfigError as error:
@@ -136,7 +137,8 @@ def _log_file(state: Path | None) -> TextIO:
     if state is not None:
         folder = state / "logs"
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)  # of parents it makes, mkdir chooses the mode
+            folder.mkdir(exist_ok=True, mode=0o700)
             for old in sorted(folder.glob("run-*.log"))[: -_LOGS_KEPT + 1]:
                 old.unlink(missing_ok=True)
             (folder / name).touch(0o600)

@@ -56,7 +56,7 @@ def serve(overrides: Mapping[str, str]) -> int:
         return _work(config, listener, early)
     gc.collect()
     gc.freeze()
-    shares = replace(config, max_concurrent=config.max_concurrent // config.workers)
+    shares = replace(config, max_concurrent=-(-config.max_concurrent // config.workers))  # 0 would be any number
     return Supervisor(sockets_for(listener, config.workers), lambda own: _work(shares, own, early)).run()
 
 
@@ -82,6 +82,8 @@ def _on_signal(obey: Callable[[int], None]) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: obey(number))
+    if hasattr(signal, "pthread_sigmask"):  # a worker begins with both held back
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 def _listen(config: Config) -> socket.socket | None:

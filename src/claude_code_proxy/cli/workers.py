@@ -61,10 +61,12 @@ class Supervisor:
         return 1 if self._failed else 0
 
     def _start(self, number: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # until each process has handlers of its own
         process = os.fork()
         if process == 0:
             self._become_worker(number)
         self._workers[process] = number, time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         if self._stopping:  # the signal came while this one was made
             os.kill(process, signal.SIGTERM)
 

@@ -40,12 +40,13 @@ class Board:
     def __init__(self, folder: Path, own: Callable[[], Sheet]) -> None:
         self._folder = folder
         self._own = own
-        self._background: Background[bool] = Background("what workers tell each other", self._write, most=100)
+        self._background: Background[bool] = Background("what workers tell each other", self._write)
         self.close = self._background.close
 
     def tell(self) -> None:
-        """Something has changed."""
-        self._background.add(True)
+        """Something has changed. What is to be written anyway is told but once."""
+        if not self._background.waiting:
+            self._background.add(True)
 
     def others(self) -> Iterator[Sheet]:
         """Yield what the other workers last told."""
@@ -59,7 +60,8 @@ class Board:
             yield sheet if _lives(path.stem) else msgspec.structs.replace(sheet, running=[])
 
     def _write(self, _news: Sequence[bool]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.mkdir(exist_ok=True, mode=0o700)
         path = self._folder / f"{os.getpid()}.json"
         path.with_suffix(".new").write_bytes(msgspec.json.encode(self._own()))
         path.with_suffix(".new").replace(path)

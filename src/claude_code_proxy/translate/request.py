@@ -83,7 +83,7 @@ def translate_request(
     def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
         chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=sentences)
         prompt = {"model": target.model, "messages": chat.messages}
-        declared = [*tools.functions, *search.tools]
+        declared = [*tools.functions, *search.tools] if search.tools else tools.functions
         return chat, {**prompt, "tools": declared} if declared else prompt
 
     edited = apply_edits(request, lambda asked: count(prompted(asked, Notes())[1]) if count else 0)
