@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from claude_code_proxy.record import without_input
 from claude_code_proxy.recording.filler import cover_stream, cover_value, filler, json_filler
 from claude_code_proxy.redaction import Redaction
 
@@ -144,3 +145,15 @@ def test_the_protocol_stays_and_what_was_said_goes() -> None:
     assert covered["messages"][1]["content"][0]["input"] == {"name": "xxxxx", "type": "xxxxx"}
     assert covered["messages"][2]["content"][0]["tool_use_id"] == "toolu_1"
     assert covered["tools"][0]["input_schema"]["properties"]["name"]["enum"] == ["a"]
+
+
+def test_a_key_in_an_address_is_hidden() -> None:
+    hidden = Redaction().keys("http://h/v1?api_key=passw0rd&x=1 and ?token=abc")
+    assert "passw0rd" not in hidden
+    assert "abc" not in hidden
+    assert "x=1" in hidden
+
+
+def test_what_a_validator_quotes_of_a_request_is_no_fact() -> None:
+    told = "1 error: [{'type': 'missing', 'loc': ('body', 'x'), 'input': {'role': 'user', 'content': 'our merger'}}]"
+    assert without_input(told) == "1 error: [{'type': 'missing', 'loc': ('body', 'x'), 'input': ..."

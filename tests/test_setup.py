@@ -17,6 +17,8 @@ from tests.messages_api import HELLO
 from tests.proxy_process import clean_environment, free_port
 from tests.terminal import Terminal
 
+from claude_code_proxy.wizard.file import write
+
 MODELS = {
     "openai/gpt-5.4": 400_000,
     "openai/gpt-5.3": 400_000,
@@ -320,3 +322,11 @@ def test_another_file_is_written_where_it_is_wanted(tmp_path: Path, backend: Bac
     assert done.returncode == 0
     assert "CONFIG_FILE=" in done.stderr
     assert (tmp_path / "mine.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_that_was_kept_is_ever_lost(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("mine\n")
+    for content in ("first\n", "second\n", "third\n"):
+        write(path, content)
+    assert sorted(one.read_text() for one in tmp_path.iterdir()) == ["first\n", "mine\n", "second\n", "third\n"]

@@ -14,7 +14,7 @@ from .call import Call
 from .context_scale import believed_window
 from .errors import ProxyError
 from .exchange import Exchange
-from .record import Record
+from .record import Record, without_input
 from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
 from .translate.validate import check_request
@@ -39,7 +39,7 @@ async def _recorded(call: Call, record: Record) -> None:
     try:
         await _answer(call, record)
     except ProxyError as error:
-        record.outcome, record.error, record.error_type = "failed", error.message, error.type
+        record.outcome, record.error, record.error_type = "failed", without_input(error.message), error.type
         await call.channel.fail(error)
     except ClientGoneError:
         record.outcome = "cancelled"

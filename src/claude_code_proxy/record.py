@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 
 from .translate.notes import Note
 
+_INPUT = re.compile(r"""(["'])input\1\s*:.*""", re.DOTALL)
 _LONGEST_NAME = 200  # characters
 _SESSION = 8  # characters of a session's id that a person needs to tell it from others
 _SHORTEST_STREAM = 0.05  # seconds: a rate over less says nothing
@@ -122,6 +124,11 @@ def facts(record: Record) -> dict[str, Any]:
     if record.notes:
         known["notes"] = [{"code": code, "path": path, "detail": detail} for code, path, detail in record.notes]
     return known
+
+
+def without_input(message: str) -> str:
+    """Return an error's words up to the input that validators quote in them (pydantic: `'input': ...`)."""
+    return _INPUT.sub(r"\1input\1: ...", message)
 
 
 def visible(text: str) -> str:

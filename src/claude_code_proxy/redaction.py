@@ -20,6 +20,7 @@ _SECRETS = re.compile(
     | \b eyJ [A-Za-z0-9_-]{8,} \. [A-Za-z0-9_-]{8,} (?: \. [A-Za-z0-9_-]+ )?
     | (?<= Bearer[ ] ) [A-Za-z0-9._~+/=-]{6,}
     | (?<= :// ) [^/\s:@"']+ : [^/\s@"']+ (?= @ )
+    | (?<= [?&] ) [A-Za-z_.-]* (?i: key|token|secret|passw|sig ) [A-Za-z_.-]* = [^&\s"']+
     | -----BEGIN [A-Z ]* PRIVATE[ ]KEY----- [\s\S]*? (?: -----END [A-Z ]* PRIVATE[ ]KEY----- | \Z )
     """,
     re.VERBOSE,

@@ -85,7 +85,7 @@ class By(StrEnum):
 def _usage(
     *,
     by: Annotated[By, typer.Option(help="What to add up by.")] = By.day,
-    days: Annotated[int, typer.Option(min=1, help="How many days back, today included.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How many days back, today included.")] = 30,
     session: Annotated[str, typer.Option(help="Only this session, by the beginning of its id.")] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

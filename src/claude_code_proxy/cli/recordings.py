@@ -32,7 +32,11 @@ def replay_folder(folder: Path, *, trace: bool, diff: bool, accept_as: Path | No
         print(f"{folder} can't be replayed: {_words(error)}", file=sys.stderr)
         return 2
     if accept_as is not None:
-        accept(case, accept_as)
+        try:
+            accept(case, accept_as)
+        except OSError as error:
+            print(f"{accept_as} can't be written: {_words(error)}", file=sys.stderr)
+            return 2
         print(f"Accepted: {accept_as}")
         return 0
     _print(case, replayed, trace=trace)
@@ -101,9 +105,12 @@ def report(wanted: list[str], *, to: Path, prompts: bool, last: int) -> int:
     secrets = secrets_of(settings.config) if settings.config else ()
     redaction = Redaction(secrets, os.environ.get("HOME", ""))
     rows = (f"{row.name} = {row.value}  ({row.source})" for row in settings.rows)
-    names = write_report(
-        to, folders, records=records, settings=[*rows, *settings.problems], redaction=redaction, prompts=prompts
-    )
+    told = [*rows, *settings.problems]
+    try:
+        names = write_report(to, folders, records=records, settings=told, redaction=redaction, prompts=prompts)
+    except OSError as error:
+        print(f"{to} can't be written: {_words(error)}", file=sys.stderr)
+        return 1
     _say(f"{to}:", *(f"  {name}" for name in names))
     _say("Look through it before you give it to others." if not prompts else "It has prompts and answers in it.")
     return 0

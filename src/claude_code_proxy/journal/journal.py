@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..errors import ProxyError
 from ..observe import log_exchange
-from ..record import Record
+from ..record import Record, without_input
 from .board import Board, Sheet
 from .live import Live, merged
 from .tally import Tally, Totals
@@ -96,7 +96,7 @@ class Journal:
                 yield
                 record.outcome = "ok"
             except ProxyError as error:
-                record.outcome, record.error, record.error_type = "failed", error.message, error.type
+                record.outcome, record.error, record.error_type = "failed", without_input(error.message), error.type
                 raise
             finally:
                 record.outcome = record.outcome or "cancelled"

@@ -54,7 +54,7 @@ def write_report(
         "README.txt": _README.format(version=__version__, prompts=_KEPT if prompts else _FILLED).encode(),
         "about.json": hide(json.dumps(_about(), indent=1)).encode(),
         "settings.txt": hide("\n".join(settings) + "\n").encode(),
-        "log.jsonl": hide("".join(json.dumps(facts(record)) + "\n" for record in records)).encode(),
+        "log.jsonl": hide("".join(json.dumps(_told(record, prompts=prompts)) + "\n" for record in records)).encode(),
     }
     for folder in folders:
         for name, content in _covered(folder, redaction, prompts=prompts).items():
@@ -63,6 +63,12 @@ def write_report(
         for name, content in files.items():
             bundle.writestr(name, content)
     return list(files)
+
+
+def _told(record: Record, *, prompts: bool) -> dict[str, Any]:
+    """The facts of a request; a backend's complaint may quote what it was sent."""
+    known = facts(record)
+    return known if prompts or not known.get("error") else {**known, "error": filler(known["error"])}
 
 
 def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[str, bytes]:

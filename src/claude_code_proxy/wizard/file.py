@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -69,7 +70,7 @@ def write(path: Path, content: str) -> Path | None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
-        kept = path.with_suffix(".toml.bak") if path.exists() else None
+        kept = _beside(path) if path.exists() else None
         if kept:
             path.replace(kept)
         Path(name).replace(path)
@@ -77,6 +78,12 @@ def write(path: Path, content: str) -> Path | None:
         Path(name).unlink(missing_ok=True)
         raise
     return kept
+
+
+def _beside(path: Path) -> Path:
+    """Return a name that nothing has yet: what a person wrote is never lost to what was kept before."""
+    names = (path.with_suffix(f".toml.bak{number or ''}") for number in itertools.count())
+    return next(name for name in names if not name.exists())
 
 
 def _quoted(value: str) -> str:
