@@ -566,6 +566,16 @@ def test_to_09_an_answer_with_the_error_block_can_be_sent_back(backend: Backend,
     assert again.status == 200
 
 
+@both
+def test_to_09_a_backend_that_calls_the_server_tool_all_the_same_gives_the_client_no_call(
+    backend: Backend, client: Client, stream: bool
+) -> None:
+    backend.play(lambda _: answer(Call("web_search", {"query": "Wetter"})))
+    heard = client.ask(tools=[WEB], stream=stream)
+    assert heard.kinds == ["server_tool_use", "web_search_tool_result"]
+    assert heard.stop == "end_turn"
+
+
 @pytest.mark.parametrize("kind", ["web_fetch_20250910", "code_execution_20250825", "advisor_20260301"])
 def test_to_10_no_server_tool_hangs(backend: Backend, client: Client, kind: str) -> None:
     backend.play([say("ohne")])

@@ -100,7 +100,7 @@ class ToolBlocks:
         elif call.echo and not call.arguments:
             pass
         elif self._skipped(call) or not self._named(call):
-            self._writer.notes.add("call-dropped", "content", "nameless" if not call.name else "a second call")
+            self._writer.notes.add("call-dropped", "content", self._skipped(call) or "nameless")
         else:
             self._write_whole(call, cut=cut)
         self._carry(call)
@@ -184,8 +184,15 @@ class ToolBlocks:
             call.name = next(iter(self._writer.plan.tools))
         return bool(call.name)
 
-    def _skipped(self, call: Call) -> bool:
-        return self._writer.plan.one_tool and call is not self._calls.all[0]
+    def _skipped(self, call: Call) -> str:
+        """Why a call goes to nobody, "" for one that does.
+
+        A client has no tool that Anthropic's servers would run; that nothing runs it is what the answer began with.
+        """
+        plan = self._writer.plan
+        if plan.lead_blocks and call.name in plan.server_tools and call.name not in plan.tools:
+            return "a server tool"
+        return "a second call" if plan.one_tool and call is not self._calls.all[0] else ""
 
     def _unique(self, call_id: str) -> str:
         """Clients lose calls whose ids they have seen, and some backends begin with call_0 in every turn."""
