@@ -63,6 +63,12 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_host_that_is_no_address_is_a_wrong_setting(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", HOST="999.1.1.1", PORT="0")
+    assert done.returncode == 2
+    assert 'HOST: got "999.1.1.1"' in done.stderr
+
+
 def test_an_address_of_another_machine_is_one_sentence(tmp_path: Path) -> None:
     done = run(tmp_path, "serve", HOST="192.0.2.1", PORT="0")
     assert done.returncode == 1

@@ -47,8 +47,8 @@ def serve(overrides: Mapping[str, str]) -> int:
         return _WRONG_SETTINGS
     setup(config.log_level, config.log_format, secrets=secrets_of(config))
     listener = _listen(config)
-    if listener is None:
-        return 1
+    if isinstance(listener, int):
+        return listener
     _banner(config, listener)
     if early:
         return 0
@@ -86,19 +86,26 @@ def _on_signal(obey: Callable[[int], None]) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
-def _listen(config: Config) -> socket.socket | None:
-    """Bind before anything else is said, so that a taken port is one clear sentence."""
+def _listen(config: Config) -> socket.socket | int:
+    """Bind before anything else is said, so that a taken port is one clear sentence; returns an exit code instead."""
     try:
         return socket.create_server(
             (config.host, config.port), family=socket.AF_INET6 if ":" in config.host else socket.AF_INET, backlog=2048
         )
     except OSError as error:
         print(_why_not(config, error), file=sys.stderr)
-        return None
+        return _WRONG_SETTINGS if _names_nothing(error) else 1
+
+
+def _names_nothing(error: OSError) -> bool:
+    """Whether no address was found for a name; such errors have numbers of their own, below 0."""
+    return error.errno is not None and error.errno < 0
 
 
 def _why_not(config: Config, error: OSError) -> str:
     """Why an address can't be had, and what to do."""
+    if _names_nothing(error):
+        return f'HOST: got "{config.host}", takes an address of this machine, such as 127.0.0.1 or 0.0.0.0'
     at = f"Can't listen on {config.host}:{config.port}: {os.strerror(error.errno) if error.errno else error}."
     if error.errno == errno.EADDRINUSE:
         by = port_owner(config.port)
