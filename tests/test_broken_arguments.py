@@ -38,6 +38,7 @@ MENDED: dict[str, tuple[str, dict[str, Any]]] = {
     "an empty object before": ('{}{"command": "ls"}', {"command": "ls"}),
     "growing copies": ('{"command": "ls"} {"command": "ls", "timeout": 3}', {"command": "ls", "timeout": 3}),
     "a raw line end": ('{"command": "a\nb"}', {"command": "a\nb"}),
+    "half a surrogate pair where a number is due": ('{"command": "ls", "timeout": "\\ud83d"}', {"command": "ls", "timeout": "\ufffd"}),
     "half a surrogate pair, then a bare word": ('{"command": "a\\ud83d", "background": False}', {"command": "a\ufffd", "background": False}),
 }  # fmt: skip
 MENDED_BY_SCHEMA: dict[str, tuple[str, dict[str, Any]]] = {

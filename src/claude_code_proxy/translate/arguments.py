@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ..wire.json_scan import is_too_deep
+from ..wire.json_scan import JsonScan, is_too_deep
 from .argument_types import contradicts, fit_object, only_property
 from .loose_quotes import read_by_schema
 from .relaxed_json import NoValueError, read_value
@@ -46,9 +46,17 @@ def read_arguments(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any]
             return {"_raw": _writable(text)}, BROKEN
     arguments, shaped = _as_object(value, schema)
     arguments, fitted = fit_object(arguments, schema, schema)
-    if (repaired or shaped) and contradicts(arguments, schema):  # a reading that can't be what was meant
+    guessed = shaped or (repaired and not _is_json(text))
+    if guessed and contradicts(arguments, schema):  # a reading that can't be what was meant
         return {"_raw": _writable(text)}, BROKEN
     return arguments, REPAIRED if repaired or shaped or fitted else ""
+
+
+def _is_json(text: str) -> bool:
+    """Whether nothing but half a character is wrong with the text: there is nothing to guess."""
+    scan = JsonScan()
+    scan.feed(text)
+    return scan.complete and not scan.broken and not text[scan.passed :].strip()
 
 
 def _as_object(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
