@@ -117,6 +117,23 @@ SENTENCES = {
     "llama.cpp, large": (
         "input (9413 tokens) is larger than the max context size (8192 tokens). skipping", "prompt", 9413, 0, 8192, 0,
     ),
+    "vLLM, newer": (
+        "You passed 7000 input tokens and requested 4000 output tokens. However, the model's context length is only "
+        "8192 tokens, resulting in a maximum input length of 4192 tokens.",
+        "total",
+        7000,
+        4000,
+        8192,
+        0,
+    ),
+    "TensorRT-LLM": (
+        "The sum of prompt length (7000.0), max_tokens (4000) should not exceed max_num_tokens (8192)",
+        "total",
+        7000,
+        4000,
+        8192,
+        0,
+    ),
     "llama.cpp, with the size alone": (
         "the request exceeds the available context size (4096 tokens), try increasing it",
         "prompt",

@@ -68,6 +68,20 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
             r"(?P<n>\d+) tokens from the input messages and (?P<o>\d+) tokens for the completion"
         ),
     ),
+    (
+        "total",
+        (
+            r"you passed (?P<n>\d+) input tokens and requested (?P<o>\d+) output tokens\."
+            r".{0,40}?context length is only (?P<m>\d+) tokens"
+        ),
+    ),
+    (
+        "total",
+        (
+            r"sum of prompt length \((?P<n>\d+)(?:\.\d+)?\)(?:, query length \(\d+\))?,? max_tokens \((?P<o>\d+)\)"
+            r" should not exceed max_num_tokens \((?P<m>\d+)\)"
+        ),
+    ),
     ("prompt", r"input \((?P<n>\d+) tokens\) is longer than the model's context length \((?P<m>\d+) tokens\)"),
     ("prompt", r"input length \((?P<n>\d+) tokens\) exceeds the maximum allowed length \((?P<m>\d+) tokens\)"),
     ("prompt", r"request (?:\((?P<n>\d+) tokens\) )?exceeds the available context size \((?P<m>\d+) tokens\)"),
