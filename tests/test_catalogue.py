@@ -185,6 +185,12 @@ async def test_a_variant_of_a_model_has_its_limits() -> None:
         assert (await asked_with(models, 32_000, model=name))["max_tokens"] == 4096
 
 
+async def test_a_name_without_a_tag_is_the_latest_of_its_kind() -> None:
+    models = {"data": [{"id": "qwen3:latest", "max_completion_tokens": 4096}]}
+    for name in ("qwen3", "qwen3:latest"):
+        assert (await asked_with(models, 32_000, model=name))["max_tokens"] == 4096
+
+
 async def test_a_prefixed_name_has_its_limits() -> None:
     models = {"models": [{"name": "models/gemini-x", "outputTokenLimit": 4096}]}
     for name in ("gemini-x", "models/gemini-x"):

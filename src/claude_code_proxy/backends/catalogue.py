@@ -44,7 +44,7 @@ class Catalogue:
         """Return what is known of a model; `UNKNOWN` is an answer too."""
         known = self._models.get(backend.name, {})
         bare = model.removeprefix("models/").split(":", maxsplit=1)[0]  # OpenRouter's variants have the same limits
-        return known.get(model) or known.get(bare) or UNKNOWN
+        return known.get(model) or known.get(f"{model}:latest") or known.get(bare) or UNKNOWN  # Ollama's tag for none
 
     def identity(self, backend: Backend) -> str:
         """Return which server program a backend is, "" while nobody knows."""
