@@ -593,3 +593,11 @@ def test_the_same_request_gives_the_same_bytes(tools, dialect):
 
 def test_a_tool_set_can_be_empty():
     assert ToolSet().alias_of("a b") == translated(tool("a b"))[0].alias_of("a b")
+
+
+def test_a_demand_for_a_call_without_any_tool_is_noted() -> None:
+    notes = Notes()
+    request = {"model": "m", "max_tokens": 9, "messages": [], "tool_choice": {"type": "any"}}
+    toolset = translate_tools(request, Dialect(name="d"), notes)
+    translate_tool_choice(request, toolset, Dialect(name="d"), notes)
+    assert "tool-choice" in notes.codes()

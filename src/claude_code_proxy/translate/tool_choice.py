@@ -28,6 +28,8 @@ def translate_tool_choice(
     kind, name = text(choice.get("type")), text(choice.get("name"))
     if kind == "tool":
         _check_named(name, toolset)
+    if kind == "any" and not toolset.functions:
+        notes.add("tool-choice", "tool_choice", "no tool to call")
     if not toolset.functions or not kind:
         return {}, ""
     fields: dict[str, Any] = {}
