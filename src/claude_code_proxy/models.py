@@ -18,6 +18,7 @@ from .capabilities import capabilities
 from .config import Backend
 from .context_scale import believed_window, factor
 from .dialects import recognise
+from .errors import ClientError
 from .prepare import known_window
 from .routing import alias_for, is_known_elsewhere, resolve, tier_routes
 from .services import Services
@@ -34,7 +35,12 @@ _FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not br
 
 
 def list_models(services: Services, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return one page. query: limit, after_id, before_id as the API has them; headers: who asks."""
+    """Return one page. query: limit, after_id, before_id as the API has them; headers: who asks.
+
+    Raises ClientError for a limit that is none, and for both ids at once.
+    """
+    if query.get("after_id") and query.get("before_id"):
+        raise ClientError("Only one of `before_id` and `after_id` can be given: leave one out.", path="before_id")
     entries = _entries(services, headers)
     ids = [entry["id"] for entry in entries]
     size = _size(query.get("limit", ""))
@@ -77,7 +83,12 @@ def neighbours(wanted: str, backend: str, catalogue: Catalogue) -> list[str]:
 
 
 def _size(limit: str) -> int:
-    return max(1, min(int(limit[:_DIGITS]), _MOST)) if limit.isdecimal() else _LIMIT
+    if not limit:
+        return _LIMIT
+    size = int(limit) if limit.isdecimal() and len(limit) <= _DIGITS else 0
+    if not 1 <= size <= _MOST:
+        raise ClientError(f"Input should be an integer from 1 to {_MOST}", path="limit")
+    return size
 
 
 def _entries(services: Services, headers: Mapping[str, str]) -> list[dict[str, Any]]:

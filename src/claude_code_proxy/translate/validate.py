@@ -41,6 +41,10 @@ def _is_whole(value: Any) -> bool:
     return _is_number(value) and value == int(value)
 
 
+def _up_to(most: int) -> _Kind:
+    return _Kind(lambda value: _is_number(value) and 0 <= value <= most, f"Input should be a number from 0 to {most}")
+
+
 _STRING = _Kind(lambda value: isinstance(value, str), "Input should be a valid string", str)
 _NAME = _Kind(lambda value: isinstance(value, str) and value != "", "Input should be a string that is not empty")
 _BOOLEAN = _Kind(lambda value: isinstance(value, bool), "Input should be a valid boolean", bool)
@@ -48,7 +52,8 @@ _OBJECT = _Kind(lambda value: isinstance(value, dict), "Input should be an objec
 _LIST = _Kind(lambda value: isinstance(value, list), "Input should be a valid list", list)
 _INTEGER = _Kind(_is_whole, "Input should be a valid integer", int)
 _LIMIT = _Kind(lambda value: _is_whole(value) and value >= 0, "Input should be an integer of at least 0")
-_NUMBER = _Kind(_is_number, "Input should be a valid number", int)
+_TEMPERATURE = _up_to(2)  # OpenAI's range, the wider one
+_SHARE = _up_to(1)
 _CONTENT = _Kind(lambda value: isinstance(value, (str, list)), "Input should be a string or a list of blocks", str)
 
 _FIELDS: Mapping[str, _Kind] = {
@@ -60,9 +65,9 @@ _FIELDS: Mapping[str, _Kind] = {
     "tool_choice": _OBJECT,
     "stop_sequences": _LIST,
     "stream": _BOOLEAN,
-    "temperature": _NUMBER,
-    "top_p": _NUMBER,
-    "top_k": _INTEGER,
+    "temperature": _TEMPERATURE,
+    "top_p": _SHARE,
+    "top_k": _LIMIT,
     "metadata": _OBJECT,
     "thinking": _OBJECT,
     "output_config": _OBJECT,
@@ -122,6 +127,7 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
     for name, fields in _NESTED.items():
         if name in request:
             _check_fields(request[name], fields, f"{name}.")
+    _check_formats(request)
     if not counting:
         _check_kind_of_answer(request)
     _check_strings(request)
@@ -177,8 +183,16 @@ def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefi
 
 def _check_strings(request: Mapping[str, Any]) -> None:
     for number, stop in enumerate(request.get("stop_sequences", ())):
-        if not isinstance(stop, str):
-            _refuse(f"stop_sequences.{number}", _STRING.message)
+        if not _NAME.fits(stop):
+            _refuse(f"stop_sequences.{number}", _NAME.message)
+
+
+def _check_formats(request: Mapping[str, Any]) -> None:
+    """A `json_schema` without its schema asks for nothing; formats of other types are for later versions to know."""
+    for path, holder in (("output_config.format", request.get("output_config", {})), ("output_format", request)):
+        wanted = holder.get(path.rpartition(".")[2])
+        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+            _require_fields(wanted, {"schema": _OBJECT}, f"{path}.")
 
 
 def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
