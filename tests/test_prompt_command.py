@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from claude_code_proxy.cli.prompt import prompt
+from claude_code_proxy.cli.prompt import Wanted, prompt
 
 SYSTEM = (
     "You are Claude Code, Anthropic's official CLI for Claude.\n\n"
@@ -23,7 +23,7 @@ REQUEST: dict[str, Any] = {
     "tools": [TOOL, {**TOOL, "name": "Agent"}],
     "messages": [{"role": "user", "content": "hi"}],
 }
-OPTIONS: dict[str, Any] = {"budget": 4096, "short": False, "subset": "", "view": "table"}
+OPTIONS: dict[str, Any] = {"budget": 4096, "wanted": Wanted(), "view": "table"}
 
 
 @pytest.fixture
@@ -43,11 +43,24 @@ def test_it_says_what_goes_and_how_much_that_is(captured: Path, capsys: pytest.C
 
 
 def test_as_data_with_fewer_and_shorter_tools(captured: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert prompt(str(captured), **{**OPTIONS, "view": "json", "short": True, "subset": "Bash"}) == 0
+    assert prompt(str(captured), **{**OPTIONS, "view": "json", "wanted": Wanted(short=True, subset="Bash")}) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["tools"]["removed"] == ["Agent"]
     assert told["tools"]["after"] < told["tools"]["before"] / 2
     assert [section["fate"] for section in told["system"]["sections"]] == ["kept", "removed", "kept"]
+
+
+def test_what_a_small_window_does_to_each_tool(captured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prompt(str(captured), **{**OPTIONS, "wanted": Wanted(window=900)}) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    told = {line[0]: (int(line[1]), int(line[-1])) for line in lines if "described" in line}
+    assert set(told) == {"Bash", "Agent"}
+    assert all(after < before / 2 for before, after in told.values())
+
+
+def test_a_large_window_does_nothing(captured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prompt(str(captured), **{**OPTIONS, "wanted": Wanted(window=100_000)})
+    assert "untouched" in capsys.readouterr().out
 
 
 def test_the_prompt_before_and_after(captured: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ CONTRACT = {
     "MODELS_REFRESH": 3600.0,
     "MODEL_WINDOW": 0,
     "CONTEXT_SCALE": "off",
-    "TOOL_DESCRIPTIONS": "full",
+    "TOOL_DESCRIPTIONS": "auto",
     "TOOL_SUBSET": "",
     "LOG_FORMAT": "text",
     "DIALECT": "",

@@ -102,7 +102,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 64 * 1024 * 1024
     prompt_compression: str = "none"
     prompt_max_system_tokens: int = 4096
-    tool_descriptions: str = "full"
+    tool_descriptions: str = "auto"
     tools: frozenset[str] = frozenset()
     compaction_reminder: bool = True
     signature_key: bytes = b""

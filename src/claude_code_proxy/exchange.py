@@ -80,7 +80,7 @@ class Exchange:
     def _forget(self) -> None:
         """Begin with another backend: what the last one refused, and what was changed for it, is not this one's."""
         self.notes = Notes()
-        self._mending = Mending(self._services.learned, self.notes)
+        self._mending = Mending(self._services.learned, self.notes, self._services.shaper)
 
     async def run(self, request: Mapping[str, Any], *, window_stop: bool = True, believed: int = 0) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal.

@@ -7,8 +7,9 @@ from typing import Any
 
 from .backends.learned import Learned
 from .errors import ContextOverflowError, RetryableError, UpstreamError
-from .prepare import Prepared
+from .prepare import Prepared, known_window
 from .routing import Route
+from .shaping import Shaper
 from .translate.notes import Notes
 from .translate.repairs import Refusal, read_repair
 
@@ -19,11 +20,12 @@ _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 class Mending:
     """The repairs of one request at one backend. taught: facts that will hold; rooms: output limits that fit now."""
 
-    def __init__(self, learned: Learned, notes: Notes) -> None:
+    def __init__(self, learned: Learned, notes: Notes, shaper: Shaper) -> None:
         self.taught: dict[str, Any] = {}
         self.rooms: list[int] = []
         self._learned = learned
         self._notes = notes
+        self._shaper = shaper
         self._repairs: list[Mapping[str, Any]] = []
         self._refused = ""
 
@@ -48,10 +50,19 @@ class Mending:
         if fresh:
             self._learned.add(route.backend, route.model, fresh)
 
+    def _fits_now(self, prepared: Prepared) -> bool:
+        """Whether the refusal made a window known for which the tools would have been described more shortly."""
+        learned = self._learned.facts(prepared.route.backend, prepared.route.model)
+        window = known_window(prepared.facts, learned, prepared.identity)
+        known = prepared.translated.plan.window
+        return window != known and self._shaper.is_shorter(prepared.request, window)
+
     def _read(self, prepared: Prepared, error: UpstreamError) -> Mapping[str, Any]:
         body = prepared.translated.body
         if isinstance(error, ContextOverflowError):
             overflow = error.overflow
+            if self._fits_now(prepared):
+                return {"window": overflow.window}  # as learn_window has it: nothing more is to be taught
             if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
                 return {}
             self._notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")

@@ -59,13 +59,14 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     """
     config = services.config
     summary = config.compaction_reminder and is_compaction(request)
-    request = await services.shaper.shape(request, notes, ask)
     route = route or resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
     if services.health[route.backend.name].is_slow(route.model):
         learned["stream_only"] = True
     identity = services.catalogue.identity(route.backend)
     facts = services.catalogue.facts(route.backend, route.model)
+    window = config.model_window or known_window(facts, learned, identity)
+    request = await services.shaper.shape(request, notes, ask, window)
     dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
     wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]
@@ -74,7 +75,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         model=route.model,
         dialect=dialect,
         seal=config.signature_key,
-        window=config.model_window or known_window(facts, learned, identity),
+        window=window,
         max_output=count(learned.get("max_output")) or facts.max_output,
         vision=facts.vision,
         min_tokens=config.min_tokens_limit,

@@ -160,9 +160,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("Prompt", "PROMPT_MAX_SYSTEM_TOKENS", 4096,
             "The budget of the shortened system prompt.",
             low=1, high=_MOST_TOKENS, unit="tokens"),
-    Setting("Prompt", "TOOL_DESCRIPTIONS", "full",
-            "Whether tools are described in full or by the beginning of their descriptions, for small windows.",
-            choices=("full", "short")),
+    Setting("Prompt", "TOOL_DESCRIPTIONS", "auto",
+            "How tools are described: in full, by the beginning of their descriptions, or, with a PROMPT_COMPRESSION, "
+            "Claude Code's own as shortly as a small window asks for.",
+            choices=("auto", "full", "short")),
     Setting("Prompt", "TOOL_SUBSET", "",
             "The only tools of Claude Code a model is offered, for small windows; MCP tools are offered in any case.",
             takes="names separated by commas, such as Bash,Read,Edit,Write,Glob,Grep", unset="all of them",

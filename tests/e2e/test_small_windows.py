@@ -22,6 +22,8 @@ class SmallModel:
 
     window: int
     ratio: float = 1.0
+    turns: int = TURNS
+    tagged: bool = True
     read: int = 0
     refused: int = 0
     compacted: int = 0
@@ -39,12 +41,16 @@ class SmallModel:
         usage = {"prompt_tokens": tokens, "completion_tokens": 40, "total_tokens": tokens + 40}
         if ORDER in received.text() and self._asked_to_sum_up(received):
             self.compacted += 1
-            return say(f"<analysis>x</analysis><summary>{self.read} of {TURNS} files were read.</summary>", usage=usage)
-        if self.read >= TURNS:
+            return say(self._summary(), usage=usage)
+        if self.read >= self.turns:
             return say("Finished.", usage=usage)
         self.read += 1
         words = " ".join(f"line {self.read} of a log" for _ in range(150))
         return answer(Call("Bash", {"command": f"echo '{words}'", "description": "Print"}), usage=usage)
+
+    def _summary(self) -> str:
+        told = f"{self.read} of {self.turns} files were read."
+        return f"<analysis>x</analysis><summary>{told}</summary>" if self.tagged else told
 
     def _too_long(self, tokens: int) -> Reply:
         words = (
@@ -78,15 +84,49 @@ def test_a_task_of_thirty_tool_turns_is_finished_in_a_window_of_32k(claude: Clau
     assert "too long" not in str(outcome.result)
 
 
-def test_with_compression_the_first_turn_fits_a_window_of_16k(claude: Claude) -> None:
-    model = SmallModel(16_384, read=TURNS)
-    settings = {"PROMPT_COMPRESSION": "compact", "TOOL_DESCRIPTIONS": "short"}
+MODELS = ["claude-sonnet-4-5", "local"]
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "refusing only"])
+@pytest.mark.parametrize("options", [[], ["--bare"]], ids=["full", "bare"])
+@pytest.mark.parametrize("model_name", MODELS)
+def test_with_compact_alone_a_window_of_16k_holds_the_first_turn_and_a_tool_turn(
+    claude: Claude, model_name: str, options: list[str], *, listed: bool
+) -> None:
+    model = SmallModel(16_384, turns=1)
+    windows = {"local": model.window} if listed else {"local": 0}
+    settings = {"PROMPT_COMPRESSION": "compact", "BIG_MODEL": "local", "MIDDLE_MODEL": "local", "SMALL_MODEL": "local"}
+    with (
+        Backend(model, models=windows, rules=problems) as backend,
+        proxy_for(backend, **settings) as proxy,
+    ):
+        claude.url = proxy.url
+        outcome = claude.run("Read the file.", *options, model=model_name)
+        assert backend.illegal == []
+    assert outcome.succeeded(), (outcome, model)
+    assert outcome.text == "Finished."
+    assert model.refused <= (not listed)
+    assert model.read == 1
+    assert model.largest <= (14_000 if listed else model.window)
+
+
+@pytest.mark.parametrize("tagged", [True, False], ids=["with tags", "without tags"])
+@pytest.mark.parametrize("model_name", MODELS)
+def test_a_task_of_six_tool_turns_is_finished_in_a_window_of_16k_with_compaction(
+    claude: Claude, model_name: str, *, tagged: bool
+) -> None:
+    """A model that forgets the summary's tags is held to them: the work goes on behind it."""
+    model = SmallModel(16_384, turns=6, tagged=tagged)
+    settings = {"PROMPT_COMPRESSION": "compact", "CONTEXT_SCALE": "auto", "BIG_MODEL": "local", "MIDDLE_MODEL": "local"}
     with (
         Backend(model, models={"local": model.window}, rules=problems) as backend,
         proxy_for(backend, **settings) as proxy,
     ):
         claude.url = proxy.url
-        outcome = claude.run("Are you there?", model="local")
+        outcome = claude.run("Read all the files.", model=model_name)
+        assert backend.illegal == []
     assert outcome.succeeded(), (outcome, model)
     assert outcome.text == "Finished."
-    assert model.refused == 0
+    assert model.read == model.turns
+    assert model.compacted >= 1
+    assert "too long" not in str(outcome.result)

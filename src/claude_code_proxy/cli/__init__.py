@@ -84,17 +84,18 @@ def doctor_command(
 
 
 @app.command("prompt")
-def prompt_command(
+def prompt_command(  # noqa: PLR0917 - options
     file: Annotated[str, typer.Argument(help="A Messages request as JSON, - for standard input.")],
     budget: Annotated[int, typer.Option(help="Tokens for the system prompt (PROMPT_MAX_SYSTEM_TOKENS).")] = 4096,
     short: Annotated[bool, typer.Option("--short", help="Shorten descriptions (TOOL_DESCRIPTIONS=short).")] = False,
     tools: Annotated[str, typer.Option(help="The only tools to keep (TOOL_SUBSET).")] = "",
+    window: Annotated[int, typer.Option(help="Tokens of the model's window, to which tools are fitted.")] = 0,
     view: Annotated[str, typer.Option(help="table, json, diff or text (the compressed prompt).")] = "table",
 ) -> None:
     """Show what compression makes of a captured request: what goes, and how much that is."""
-    from .prompt import prompt  # noqa: PLC0415 - as above
+    from .prompt import Wanted, prompt  # noqa: PLC0415 - as above
 
-    raise typer.Exit(prompt(file, budget=budget, short=short, subset=tools, view=view))
+    raise typer.Exit(prompt(file, budget=budget, wanted=Wanted(short, tools, window), view=view))
 
 
 @config_app.command("check")

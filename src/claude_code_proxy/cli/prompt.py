@@ -13,7 +13,7 @@ import msgspec
 
 from ..prompt.compact import Compacted, compact
 from ..prompt.sections import folded, is_claude_codes, split
-from ..prompt.tools import Trimmed, trim
+from ..prompt.tools import Trimmed, fit, trim
 from ..tokens.count import Counter
 from ..tokens.estimate import estimate
 from ..tokens.vocabulary import load_vocabulary
@@ -32,9 +32,10 @@ class Part(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What becomes of a request."""
+    """What becomes of a request. tools: of each that is another: name, tokens before and after."""
 
     parts: tuple[Part, ...]
+    tools: tuple[tuple[str, int, int], ...]
     compacted: Compacted
     trimmed: Trimmed
     tools_before: int
@@ -49,14 +50,27 @@ class Shown(NamedTuple):
                 "budget": self.compacted.budget,
                 "sections": [part._asdict() for part in self.parts],
             },
-            "tools": {"before": self.tools_before, "after": self.tools_after, "removed": list(self.trimmed.removed)},
+            "tools": {
+                "before": self.tools_before,
+                "after": self.tools_after,
+                "removed": list(self.trimmed.removed),
+                "shortened": [{"name": name, "before": before, "after": after} for name, before, after in self.tools],
+            },
         }
 
 
-def prompt(file: str, *, budget: int, short: bool, subset: str, view: str) -> int:
+class Wanted(NamedTuple):
+    """What to do to tools: TOOL_DESCRIPTIONS=short, TOOL_SUBSET, and the model's window in tokens."""
+
+    short: bool = False
+    subset: str = ""
+    window: int = 0
+
+
+def prompt(file: str, *, budget: int, wanted: Wanted, view: str) -> int:
     """Print what compact compression makes of the request in `file` ("-": standard input); returns the exit code.
 
-    budget: tokens; short, subset: as the settings TOOL_DESCRIPTIONS and TOOL_SUBSET; view: table, json, diff or text.
+    budget: tokens; view: table, json, diff or text.
     """
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -65,16 +79,16 @@ def prompt(file: str, *, budget: int, short: bool, subset: str, view: str) -> in
         return _complain(f"{file} can't be read: {error.strerror}")
     except (ValueError, RecursionError):
         return _complain(f"{file} holds no Messages request: it takes JSON with `messages`, `system` or `tools`")
-    shown = examine(request, budget, frozenset(filter(None, map(str.strip, subset.split(",")))), short=short)
+    shown = examine(request, budget, wanted)
     print("\n".join(_lines(shown, request, view)))
     return 0
 
 
-def examine(request: Mapping[str, Any], budget: int, keep: frozenset[str], *, short: bool) -> Shown:
+def examine(request: Mapping[str, Any], budget: int, wanted: Wanted) -> Shown:
     """Return what becomes of a request's system prompt and tools."""
     counter = Counter(load_vocabulary() or estimate)
     compacted = compact(request.get("system") or "", budget, counter.text)
-    trimmed = trim(request, keep=keep, short=short)
+    trimmed = _trimmed(request, wanted, counter)
     kept = "".join(_texts(compacted.system))
     parts = tuple(
         Part(section.title or "(opening)", counter.text(section.text), _fate(section.text, folded(section), kept))
@@ -82,7 +96,31 @@ def examine(request: Mapping[str, Any], budget: int, keep: frozenset[str], *, sh
         for section in (split(block) if is_claude_codes(block) else [])
     )
     before, after = (counter.body({"tools": list(items(one.get("tools")))}) for one in (request, trimmed.request))
-    return Shown(parts, compacted, trimmed, before, after)
+    return Shown(parts, _differences(request, trimmed, counter), compacted, trimmed, before, after)
+
+
+def _trimmed(request: Mapping[str, Any], wanted: Wanted, counter: Counter) -> Trimmed:
+    """The tools as a request of these settings has them: the subset, then their descriptions."""
+    keep = frozenset(filter(None, map(str.strip, wanted.subset.split(","))))
+    trimmed = trim(request, keep=keep, short=wanted.short)
+    if wanted.short or not wanted.window:
+        return trimmed
+    return fit(trimmed.request, wanted.window, counter.text)._replace(removed=trimmed.removed)
+
+
+def _differences(request: Mapping[str, Any], trimmed: Trimmed, counter: Counter) -> tuple[tuple[str, int, int], ...]:
+    """Each tool that is left and is another now."""
+    now = {text(mapping(tool).get("name")): tool for tool in items(trimmed.request.get("tools"))}
+    pairs = (
+        (name, tool, now.get(name))
+        for tool in items(request.get("tools"))
+        for name in [text(mapping(tool).get("name"))]
+    )
+    return tuple(
+        (name, counter.body({"tools": [before]}), counter.body({"tools": [after]}))
+        for name, before, after in pairs
+        if after is not None and after != before
+    )
 
 
 def _request(decoded: object) -> Mapping[str, Any]:
@@ -129,8 +167,11 @@ def _table(shown: Shown) -> Iterator[str]:
     yield f"Tools: {shown.tools_before} -> {shown.tools_after} tokens"
     if shown.trimmed.removed:
         yield f"  left out: {', '.join(shown.trimmed.removed)}"
-    elif shown.tools_after == shown.tools_before:
-        yield "  untouched; TOOL_DESCRIPTIONS=short (--short) and TOOL_SUBSET (--tools) make them fewer and shorter"
+    for name, before, after in shown.tools:
+        yield f"  {name[:_TITLE]:{_TITLE}} {before:7}  described in {after}"
+    if shown.tools_after == shown.tools_before:
+        yield "  untouched; a small window (--window), TOOL_DESCRIPTIONS=short (--short) and TOOL_SUBSET (--tools) make"
+        yield "  them fewer and shorter"
 
 
 def _complain(problem: str) -> int:

@@ -215,7 +215,9 @@ CODES: Mapping[str, Meaning] = {
         "nothing",
     ),
     "tools-trimmed": Meaning(
-        "TOOL_SUBSET, TOOL_DESCRIPTIONS", "tools are left out, descriptions shortened", "what was left out"
+        "TOOL_SUBSET, TOOL_DESCRIPTIONS; PROMPT_COMPRESSION in a small window",
+        "tools are left out, descriptions shortened",
+        "what was left out",
     ),
     "prompt-compressed": Meaning(
         "PROMPT_COMPRESSION", "sections of the system prompt are shortened", "what the log lists"
