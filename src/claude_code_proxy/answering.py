@@ -62,23 +62,28 @@ def _record(request_id: str, headers: Mapping[str, str]) -> Record:
 
 
 async def _answer(call: Call, record: Record) -> None:
-    running = call.services.running
+    running, aside = call.services.running, call.services.aside
     body = await call.body()
-    key = key_of(body, call.headers)
+    key = await aside.run(len(body), key_of, body, call.headers)
     relay = running.joinable(key)
     if relay is not None:
         await unless_gone(call.receive, relay.follow(call.channel.forward))
         record.outcome = "joined"
         return
-    request = check_request(decoded(body))
+    request = await aside.run(len(body), checked, body)
     record.model = str(request["model"])[:_LONGEST_NAME]
     relay = call.channel.relayed()
     with running.runs(key, relay):
-        await _run(call, request, record, relay)
+        await _run(call, request, record, relay, len(body))
     record.outcome = "ok"
 
 
-async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Relay) -> None:
+def checked(body: bytes, *, counting: bool = False) -> dict[str, Any]:
+    """Return the request in a body. counting: one of `count_tokens`. Raises ClientError for one that is malformed."""
+    return check_request(decoded(body), counting=counting)
+
+
+async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Relay, size: int) -> None:
     """Run the exchange; what goes wrong is told before the run is over, so that those who joined are told too."""
     recording = call.services.journal.recording(record)
     if recording is not None:
@@ -88,7 +93,7 @@ async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Re
         headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
         believed = believed_window(str(request["model"]), headers)
-        await unless_gone(call.receive, exchange.run(request, window_stop=known, believed=believed), relay)
+        await unless_gone(call.receive, exchange.run(request, window_stop=known, believed=believed, size=size), relay)
     except ProxyError as error:
         await call.channel.fail(error)
         raise

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from starlette.types import Receive
 
+from .aside import LARGE, Aside
 from .errors import ClientError
 
 _DIGITS = 20  # of a length; more is far over any limit, and Python refuses to read thousands
@@ -21,11 +22,14 @@ class ClientGoneError(Exception):
     """The client closed the connection: nobody is there to be answered."""
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int, aside: Aside) -> bytes:
     """Return the body, unpacked. Raises ClientError for one that is too large or not packed as it says."""
     if _declared(headers) > limit:
         raise _too_large(limit)
-    return _unpack(await _read(receive, limit), headers.get("content-encoding", "").strip().lower(), limit)
+    body, encoding = await _read(receive, limit), headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    return await aside.run(LARGE, _unpack, body, encoding, limit)  # a few bytes may be many
 
 
 def decoded(body: bytes) -> Any:
@@ -64,8 +68,6 @@ def _too_large(limit: int) -> ClientError:
 
 
 def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
-    if encoding in ("", "identity"):
-        return body
     if encoding not in ("gzip", "deflate"):
         message = f"content-encoding {encoding[:20]} is not supported: use gzip, deflate or none"
         raise ClientError(message, code="request_body_encoding_unsupported")

@@ -34,4 +34,4 @@ class Call:
 
     async def body(self) -> bytes:
         """Return the request's body."""
-        return await read_body(self.receive, self.headers, self.config.max_body)
+        return await read_body(self.receive, self.headers, self.config.max_body, self.services.aside)

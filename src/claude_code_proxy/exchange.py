@@ -71,7 +71,7 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._window_stop = True
-        self._believed = 0
+        self._believed = self._size = 0
         self._witness = Witness(record, recording)
         self._tries: Tries
         self._deadline: asyncio.Timeout
@@ -82,14 +82,16 @@ class Exchange:
         self.notes = Notes()
         self._mending = Mending(self._services.learned, self.notes, self._services.shaper)
 
-    async def run(self, request: Mapping[str, Any], *, window_stop: bool = True, believed: int = 0) -> None:
+    async def run(
+        self, request: Mapping[str, Any], *, window_stop: bool = True, believed: int = 0, size: int = 0
+    ) -> None:
         """Answer a checked request. Raises ClientError or UpstreamError; what the client was sent by then is legal.
 
         window_stop: the client knows the stop reason of a full window; believed: the window it believes in, in
-        tokens, 0 for the model's own.
+        tokens, 0 for the model's own; size: bytes of the request.
         """
         self._window_stop = window_stop
-        self._believed = believed
+        self._believed, self._size = believed, size
         config, record = self._services.config, self.record
         record.stream = request.get("stream") is True
         watch = Watch(
@@ -134,7 +136,8 @@ class Exchange:
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         """Prepare the request for whom it goes to now, and say so."""
         ask, route = self._asker(str(request["model"])), self._tries.route
-        prepared = await prepare(self._services, request, self.notes, ask, self._mending.taught, route)
+        taught = self._mending.taught
+        prepared = await prepare(self._services, request, self.notes, ask, taught, route, size=self._size)
         self._know(prepared)
         check_room(prepared, self._services.config.model_window)
         lower_output(prepared, self._mending.rooms)

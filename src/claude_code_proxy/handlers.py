@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from . import __version__
-from .answering import messages, unless_gone
-from .body import ClientGoneError, decoded
+from .answering import checked, messages, unless_gone
+from .body import ClientGoneError
 from .call import Call
 from .channel import Captive
 from .context_scale import believed_window, factor
@@ -22,15 +22,15 @@ from .record import Record
 from .routing import resolve, tier_names
 from .translate.names import shown
 from .translate.notes import Notes
-from .translate.validate import check_request
 
 __all__ = ["Call", "ClientGoneError", "messages"]
 
 
 async def count_tokens(call: Call) -> None:
     """POST /v1/messages/count_tokens: the request as the backend would be asked, counted here."""
-    request = check_request(decoded(await call.body()), counting=True)
-    prepared = await prepare(call.services, request, Notes())
+    body = await call.body()
+    request = await call.services.aside.run(len(body), checked, body, counting=True)
+    prepared = await prepare(call.services, request, Notes(), size=len(body))
     plan = prepared.translated.plan
     scale = factor(call.config.context_scale, plan.window, believed_window(str(request["model"]), call.headers))
     counted: dict[str, Any] = {"input_tokens": round(plan.input_estimate * scale)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .aside import LARGE
 from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
@@ -50,12 +51,14 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     ask: Ask | None = None,
     taught: Mapping[str, Any] = {},
     route: Route | None = None,
+    *,
+    size: int = 0,
 ) -> Prepared:
     """Prepare a request. Raises ClientError for one that can't be sent.
 
     ask: a way to put a request of the proxy's own to the model; None for a request that is only to be counted: nothing
     outside of this machine is asked then. taught: facts the backend has just made known by a refusal. route: where it
-    goes, None for where its model's name says.
+    goes, None for where its model's name says. size: of the client's body, in bytes; a large one is worked on aside.
     """
     config = services.config
     summary = config.compaction_reminder and is_compaction(request)
@@ -69,7 +72,9 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     request = await services.shaper.shape(request, notes, ask, window)
     dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
-    wants = [want for want in wanted(request, dialect, facts.vision) if ask is not None or not want.url]
+    aside = services.aside
+    needs = await aside.run(size, wanted, request, dialect, facts.vision)
+    wants = [want for want in needs if ask is not None or not want.url]
     target = Target(
         backend=route.backend.name,
         model=route.model,
@@ -83,8 +88,8 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         max_tokens_limit=config.max_tokens_limit,
         resources=await gather_resources(wants, session=services.fetcher) if wants else {},
     )
-    gauge = services.gauges.of(route.backend, route.model)
-    translated = translate_request(request, target, notes, count=gauge)
+    gauge = services.gauges.of(route.backend, route.model, aside=size >= LARGE)
+    translated = await aside.run(size, translate_request, request, target, notes, count=gauge)
     if not gauge.is_sure:
         exact = await services.exact.count(route.backend, identity, translated.body)
         gauge.settle(exact) if exact else None

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import msgspec
 
+from .aside import Aside
 from .backends.catalogue import Catalogue
 from .backends.client import Client
 from .backends.exact import ExactCounts
@@ -41,6 +42,7 @@ class Services(msgspec.Struct, frozen=True):
     """The shared parts. fetcher: reaches public hosts only, for what a request points to; chains: by model name."""
 
     config: Config
+    aside: Aside
     client: Client
     catalogue: Catalogue
     counter: Counter
@@ -73,6 +75,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
         counter = Counter(load_vocabulary() or estimate)
         services = Services(
             config=config,
+            aside=Aside(),
             client=client,
             catalogue=Catalogue(client.session, client.way),
             counter=counter,
@@ -93,6 +96,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
         finally:
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
+            services.aside.close()
 
 
 def new_id(prefix: str) -> str:

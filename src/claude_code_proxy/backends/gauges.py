@@ -51,19 +51,19 @@ class Gauges:
 
     def __init__(self, counter: Counter, path: Path | None = None) -> None:
         self._counter = counter
+        self._aside = counter.twin()
         self._kept = Kept(path, "ratios", most=_MOST)
         self._known = {key: _read(facts) for key, facts in self._kept.read().items()}
         self._written = {key: known.factor for key, known in self._known.items()}
         self._anchors: dict[tuple[str, int], int] = {}
         self._old_anchors: dict[tuple[str, int], int] = {}
 
-    def of(self, backend: Backend, model: str) -> Gauge:
-        """Return the counter of one request to a model."""
-        return Gauge(self, key_of(backend, model))
+    def of(self, backend: Backend, model: str, *, aside: bool = False) -> Gauge:
+        """Return the counter of one request to a model. aside: it counts in the thread of large requests."""
+        return Gauge(self, key_of(backend, model), self._aside if aside else self._counter)
 
-    def count(self, key: str, body: Mapping[str, Any]) -> Counted:
-        """Return the size of a body, from the longest beginning of it whose size was reported."""
-        measure = self._counter.measure(body)
+    def sized(self, key: str, measure: Measure) -> Counted:
+        """Return the size of what was measured, from the longest beginning of it whose size was reported."""
         known = self._known.get(key, Calibration())
         for fingerprint, so_far in reversed(measure.steps) if known.proven else ():
             reported = self._anchor(key, fingerprint)
@@ -115,14 +115,15 @@ class Gauges:
 class Gauge:
     """Counts the bodies of one request to one model; `counted` is the latest."""
 
-    def __init__(self, gauges: Gauges, key: str) -> None:
+    def __init__(self, gauges: Gauges, key: str, counter: Counter) -> None:
         self._gauges = gauges
         self._key = key
+        self._counter = counter
         self.counted = NOTHING
 
     def __call__(self, body: Mapping[str, Any]) -> int:
         """Return the tokens of a body."""
-        self.counted = self._gauges.count(self._key, body)
+        self.counted = self._gauges.sized(self._key, self._counter.measure(body))
         return self.counted.tokens
 
     @property

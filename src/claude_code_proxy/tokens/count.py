@@ -56,6 +56,10 @@ class Counter:
         self._print = 0
         self._media = 0
 
+    def twin(self) -> Counter:
+        """Return a counter like this one for another thread: what is being measured is kept in the counter."""
+        return Counter(self._tokenize, self._entries)
+
     def text(self, text: str) -> int:
         """Return the tokens of one text."""
         if not text:

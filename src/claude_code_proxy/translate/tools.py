@@ -66,8 +66,8 @@ def translate_tools(
         noted = Notes()
         known = _Kept(_translated(request, dialect, noted, changes, referenced), tuple(noted))
         if key:
-            if len(_kept) >= _MOST_KEPT:
-                del _kept[next(iter(_kept))]
+            for oldest in list(_kept)[: len(_kept) - _MOST_KEPT + 1]:  # in steps no other thread comes between
+                _kept.pop(oldest, None)
             _kept[key] = known
     for note in known.notes:
         notes.add(*note)
