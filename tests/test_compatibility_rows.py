@@ -211,6 +211,8 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], Callable[[Any], b
         lambda heard: heard.calls == [("Bash", {"a": None, "_raw": '{"a":"x y" z"}'})],
     ),
     "call-dropped": ([fragment("{}", **CALL), fragment("{}", index=1, id="b", name="Read"), chunk({}, "tool_calls")], {"one_tool": True}, lambda heard: heard.calls == [("Bash", {})]),
+    "call-forbidden": ([HI, fragment("{}", **CALL), STOP], {"choice": "none"}, lambda heard: heard.calls == [] and heard.stop["stop_reason"] == "end_turn"),
+    "choice-unmet": ([HI, STOP], {"choice": "any"}, lambda heard: heard.stop["stop_reason"] == "end_turn"),
     "call-clipped": ([fragment("{}", index=0, id="a", name="x" * 900), chunk({}, "tool_calls")], {}, lambda heard: len(heard.calls[0][0]) == 200),
     "call-late": ([fragment('{"a":1}', **CALL), HI, fragment('{"b":2}', index=0), STOP], {}, lambda heard: heard.calls == [("Bash", {"a": 1})]),
     "thinking-hidden": ([chunk({"reasoning_content": "hm"}), HI, STOP], {"hide_thinking": True}, lambda heard: b"hm" not in heard.frames),

@@ -186,3 +186,29 @@ def test_to_09_elsewhere_the_search_says_that_it_failed(house: Backend, speaking
     house.play([answered({"content": "Ich konnte nicht suchen."}, stream=False)])
     heard = client.ask(model="gpt-5.4", tools=[WEB])
     assert searched(heard)[1]["content"] == {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+
+
+@both
+@pytest.mark.parametrize("name", ["web_search", "openrouter:web_search"])
+def test_to_09_a_search_the_backend_hands_back_is_no_call_of_the_clients(
+    searching: Any, name: str, *, stream: bool
+) -> None:
+    backend, client = searching
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": name, "arguments": '{"query":"Wetter"}'}}
+    backend.play([answered({"content": "Ich suche."}, {"tool_calls": [call]}, counted=USAGE, stream=stream)])
+    heard = client.ask(tools=[WEB, BASH], stream=stream, messages=[user(QUERY)])
+    assert heard.kinds == ["text", "server_tool_use", "web_search_tool_result"]
+    asked, result = searched(heard)
+    assert asked["input"] == {"query": "Wetter"}
+    assert result["content"] == {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+    assert heard.stop == "end_turn"
+    assert heard.usage["server_tool_use"]["web_search_requests"] == 0
+
+
+@both
+def test_to_09_a_search_that_was_handed_back_and_served_has_its_pages(searching: Any, *, stream: bool) -> None:
+    backend, client = searching
+    call = {"index": 0, "id": "a", "function": {"name": "web_search", "arguments": '{"query":"Wetter"}'}}
+    backend.play([answered({"tool_calls": [call]}, {"annotations": ANNOTATIONS}, stream=stream)])
+    _, result = searched(client.ask(tools=[WEB, BASH], stream=stream, messages=[user(QUERY)]))
+    assert len(result["content"]) == 2

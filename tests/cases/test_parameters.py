@@ -576,6 +576,71 @@ def test_pa_11_none_is_obeyed(backend: Backend, client: Client, *, called: bool)
     assert body.get("tool_choice") == "none" or "tools" not in body
 
 
+@both
+def test_pa_11_a_call_that_none_forbids_is_left_out_and_the_text_stays(
+    backend: Backend, client: Client, *, stream: bool
+) -> None:
+    backend.play([answer(Text("Ich frage nach."), Call("Bash", {"command": "rm x"}))])
+    heard = client.ask(tools=TOOLS, tool_choice={"type": "none"}, stream=stream)
+    assert (heard.kinds, heard.text, heard.stop) == (["text"], "Ich frage nach.", "end_turn")
+    assert stream or "call-forbidden" in heard.notes
+
+
+@both
+def test_pa_11_an_answer_of_nothing_but_a_forbidden_call_is_asked_for_again(
+    backend: Backend, patient: Client, *, stream: bool
+) -> None:
+    backend.play([answer(Call("Bash", {"command": "rm x"})), say("Gut.")])
+    heard = patient.ask(tools=TOOLS, tool_choice={"type": "none"}, stream=stream)
+    assert (heard.text, heard.stop, len(backend.chats)) == ("Gut.", "end_turn", 2)
+
+
+@both
+def test_pa_11_a_model_that_only_calls_what_none_forbids_is_a_failure(
+    backend: Backend, client: Client, *, stream: bool
+) -> None:
+    backend.play(lambda _: answer(Call("Bash", {"command": "rm x"})))
+    heard = client.ask(tools=TOOLS, tool_choice={"type": "none"}, stream=stream)
+    assert heard.status >= 500
+    assert heard.error is not None
+    assert "tool_choice none" in heard.error[1]
+
+
+def test_pa_11_a_call_written_as_text_stays_text_where_none_is_wanted(backend: Backend, client: Client) -> None:
+    written = '<tool_call>{"name": "Bash", "arguments": {"command": "ls"}}</tool_call>'
+    backend.play([say(written)])
+    heard = client.ask(model="local-model", tools=TOOLS, tool_choice={"type": "none"}, stream=True)
+    assert (heard.kinds, heard.text) == (["text"], written)
+
+
+UNMET: dict[str, tuple[Any, list[tuple[str, dict[str, Any]]]]] = {
+    "words": (say("Nein."), []),
+    "another tool": (answer(Call("Read", {"file_path": "a"})), [("Read", {"file_path": "a"})]),
+    "another tool too": (
+        answer(Call("Bash", {"command": "ls"}), Call("Read", {"file_path": "a"})),
+        [("Bash", {"command": "ls"}), ("Read", {"file_path": "a"})],
+    ),
+}
+
+
+@pytest.mark.parametrize("said", UNMET)
+def test_pa_11_an_answer_that_is_not_the_demanded_call_is_passed_on_and_noted(
+    backend: Backend, client: Client, said: str
+) -> None:
+    reply, calls = UNMET[said]
+    backend.play([reply])
+    heard = client.ask(tools=TOOLS, tool_choice={"type": "tool", "name": "Bash"})
+    assert heard.calls == calls
+    assert heard.stop == ("tool_use" if calls else "end_turn")
+    assert "choice-unmet" in heard.notes
+
+
+def test_pa_11_a_demanded_call_that_came_leaves_no_note(backend: Backend, client: Client) -> None:
+    backend.play(lambda _: answer(Call("Bash", {"command": "ls"})))
+    for choice in ({"type": "tool", "name": "Bash"}, {"type": "any"}):
+        assert "choice-unmet" not in client.ask(tools=TOOLS, tool_choice=choice).notes
+
+
 ONE = {"type": "auto", "disable_parallel_tool_use": True}
 
 

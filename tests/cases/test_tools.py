@@ -576,6 +576,59 @@ def test_to_09_a_backend_that_calls_the_server_tool_all_the_same_gives_the_clien
     assert heard.stop == "end_turn"
 
 
+FETCH = {"type": "web_fetch_20250910", "name": "web_fetch"}
+CODE = {"type": "code_execution_20250825", "name": "code_execution"}
+SEARCHED, FETCHED = Call("web_search", {"query": "Wetter"}), Call("web_fetch", {"url": "https://a.test"})
+RUN, LISTED = Call("bash_code_execution", {"command": "ls"}), Call("Bash", {"command": "ls"})
+PAIR = {name: ["server_tool_use", f"{name}_tool_result"] for name in ("web_search", "web_fetch", "bash_code_execution")}
+ORDERS: dict[str, tuple[list[Any], list[str]]] = {
+    "alone": ([SEARCHED], PAIR["web_search"]),
+    "before a client's": ([SEARCHED, LISTED], [*PAIR["web_search"], "tool_use"]),
+    "behind a client's": ([LISTED, SEARCHED], ["tool_use", *PAIR["web_search"]]),
+    "between": ([LISTED, FETCHED, LISTED], ["tool_use", *PAIR["web_fetch"], "tool_use"]),
+    "behind words": ([Text("Moment."), SEARCHED, FETCHED], ["text", *PAIR["web_search"], *PAIR["web_fetch"]]),
+    "a part of one": ([RUN, LISTED], [*PAIR["bash_code_execution"], "tool_use"]),
+}
+
+
+@both
+@pytest.mark.parametrize("order", ORDERS)
+def test_to_09_a_call_of_a_server_tool_beside_others_gets_its_error_block(
+    backend: Backend, client: Client, order: str, *, stream: bool
+) -> None:
+    calls, kinds = ORDERS[order]
+    backend.play([answer(*calls)])
+    heard = client.ask(tools=[WEB, BASH, FETCH, CODE], stream=stream)
+    assert heard.kinds == kinds
+    assert heard.stop == ("tool_use" if "tool_use" in kinds else "end_turn")
+    called = [block for block in heard.content if block["type"] == "server_tool_use"]
+    failed = [block for block in heard.content if block["type"].endswith("_tool_result")]
+    assert [block["id"] for block in called] == [block["tool_use_id"] for block in failed]
+    assert len({block["id"] for block in called}) == len(called)
+    assert {block["content"]["error_code"] for block in failed} == {"unavailable"}
+    assert [block["input"] for block in called] == [
+        one.arguments for one in calls if isinstance(one, Call) and one is not LISTED
+    ]
+    backend.play([say("weiter")])
+    results = [user(*(result(tool_id) for tool_id in heard.ids), "und?")]
+    again = client.ask(tools=[WEB, BASH], messages=[user("a"), heard.turn(), *results])
+    assert again.text == "weiter"
+
+
+@both
+def test_to_09_one_call_at_a_time_is_the_clients_own(backend: Backend, client: Client, *, stream: bool) -> None:
+    backend.play([answer(SEARCHED, LISTED, LISTED)])
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    heard = client.ask(tools=[WEB, BASH], tool_choice=choice, stream=stream)
+    assert heard.kinds == [*PAIR["web_search"], "tool_use"]
+
+
+@both
+def test_to_09_a_server_tool_nobody_may_call_opens_no_answer(backend: Backend, client: Client, *, stream: bool) -> None:
+    backend.play([say("42")])
+    assert client.ask(tools=[WEB], tool_choice={"type": "none"}, stream=stream).kinds == ["text"]
+
+
 @pytest.mark.parametrize("kind", ["web_fetch_20250910", "code_execution_20250825", "advisor_20260301"])
 def test_to_10_no_server_tool_hangs(backend: Backend, client: Client, kind: str) -> None:
     backend.play([say("ohne")])

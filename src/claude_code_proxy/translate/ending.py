@@ -11,6 +11,9 @@ from .notes import Notes
 from .plan import Plan
 
 _WINDOW_STOP = "model_context_window_exceeded"
+CUTTING = ("max_tokens", _WINDOW_STOP, "refusal")
+"""Reasons to stop anywhere, inside of a call too."""
+
 _WINDOW_BETA = "model-context-window-exceeded-2025-08-26"
 _FIRST_VERSION = "2023-06-01"
 _CHARACTERS_PER_TOKEN = 4  # of English and code, when the backend counts nothing
@@ -37,13 +40,19 @@ def knows_window_stop(version: str, betas: str) -> bool:
     return version > _FIRST_VERSION or _WINDOW_BETA in betas
 
 
-def is_empty(finish: Finish | None, plan: Plan, usage: Usage | None) -> bool:
-    """Whether an answer without content is a fault: a limit, a filter or a stop sequence explains it."""
+def emptiness(finish: Finish | None, plan: Plan, usage: Usage | None, *, forbidden: bool) -> str:
+    """Return why an answer without content is a fault, "" where it is none: a limit, a filter, a stop sequence.
+
+    forbidden: it had calls, which tool_choice does not allow.
+    """
     explained = finish is not None and finish.reason not in ("end_turn", "tool_use", "unknown")
     if plan.discard or plan.prefill or plan.lead_blocks or explained:
-        return False
+        return ""
+    if forbidden:
+        return "The backend's answer was nothing but a tool call, which tool_choice none forbids."
     # a model may end its turn at once, and be paid for it
-    return finish is None or usage is None or not usage.output_tokens
+    paid = finish is not None and usage is not None and usage.output_tokens
+    return "" if paid else "The backend's answer was empty: no text, no reasoning, no tool call."
 
 
 def estimate(plan: Plan, characters: int) -> Usage:

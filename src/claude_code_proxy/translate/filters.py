@@ -28,7 +28,7 @@ class Filters:
             self._filters.append(ThinkTags())
         if plan.prefill:
             self._filters.append(PrefillEcho(plan.prefill))
-        if dialect.text_tools and plan.tools:
+        if dialect.text_tools and plan.tools and plan.choice != "none":
             self._filters.append(TextCalls(plan, notes, self.past))
         if plan.json_shape is not None:
             self._filters.append(JsonFences())

@@ -163,7 +163,7 @@ CODES: Mapping[str, Meaning] = {
     ),
     "tool-server": Meaning(
         "Server tools nothing serves (web_search, code_execution, ...)",
-        "left out; a forced call is answered with the tool's error block",
+        "left out; a call of one, forced or made all the same, is answered with the tool's error block",
         "the tool",
     ),
     "search-hosted": Meaning(
@@ -240,6 +240,16 @@ CODES: Mapping[str, Meaning] = {
         "nothing",
     ),
     "call-dropped": Meaning("Tool calls without a name, or beyond disable_parallel_tool_use", "left out", "that call"),
+    "call-forbidden": Meaning(
+        "Tool calls although tool_choice is none",
+        "left out, so that no agent runs what it forbade; an answer of nothing else is asked for again, then fails",
+        "that call",
+    ),
+    "choice-unmet": Meaning(
+        "An answer without the call that tool_choice any or tool demands, or with others",
+        "passed on as it is",
+        "the guarantee",
+    ),
     "call-clipped": Meaning("Tool names no tool can have", "clipped to a legal name", "the rest of the name"),
     "call-late": Meaning("Fragments of a tool call that is already complete", "left out", "that fragment"),
     "thinking-hidden": Meaning("Reasoning although thinking is disabled", "left out", "that reasoning"),

@@ -36,7 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     model: echoed to the client; backend, upstream_model: written into the signature envelope; tools: by the name
     the backend knows; stops: all stop sequences the client asked for; scan_stops: the ones the proxy must look for
     itself; show_thinking: thinking text is visible (`display`), else only the signature goes out; hide_thinking:
-    no thinking block at all (the client switched thinking off); one_tool: only the first call counts;
+    no thinking block at all (the client switched thinking off); one_tool: only the first call counts; choice: the
+    type of tool_choice, chosen: the tool it names, as the backend knows it, or "";
     discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
     window: tokens, 0 unknown; prefill: text the answer must not repeat; input_estimate: tokens;
     seal: key of the signature envelope; server_tools: those that nothing serves, by name;
@@ -58,6 +59,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     show_thinking: bool = True
     hide_thinking: bool = False
     one_tool: bool = False
+    choice: str = ""
+    chosen: str = ""
     discard: bool = False
     max_tokens: int = 0
     window: int = 0

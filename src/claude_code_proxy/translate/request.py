@@ -27,7 +27,7 @@ from .plan import Plan
 from .response_format import translate_format
 from .server_tools import unserved
 from .thinking import Reader
-from .tool_choice import one_tool_only, translate_tool_choice
+from .tool_choice import answer_choice, one_tool_only, translate_tool_choice
 from .tools import translate_tools
 from .toolset import ToolSet
 
@@ -169,6 +169,7 @@ def _plan(
     edited: Edited,
     search: HostedSearch,
 ) -> Plan:
+    choice, chosen = answer_choice(request, tools)
     return Plan(
         model=str(request.get("model", "")),
         backend=target.backend,
@@ -179,6 +180,8 @@ def _plan(
         show_thinking=intent.visible,
         hide_thinking=intent.hidden,
         one_tool=one_tool_only(request),
+        choice=choice,
+        chosen=chosen,
         discard=parameters.discard,
         max_tokens=parameters.max_tokens,
         window=target.window,

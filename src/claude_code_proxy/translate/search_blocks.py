@@ -7,11 +7,12 @@ held back for that; clients read the blocks in any order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..wire.anthropic import CitationsDelta
 from .deltas import Citation, Usage
 from .grammar import State
+from .server_tools import failed_call
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -27,6 +28,8 @@ class SearchBlocks:
         self._pages: dict[str, Citation] = {}
         self._waiting: list[Citation] = []
         self._told = False
+        self._failed = False
+        self._query = writer.plan.search_query
 
     def page(self, page: Citation) -> None:
         """Take a page the answer leans on; a text that is open cites it at once, else the next one does."""
@@ -36,6 +39,11 @@ class SearchBlocks:
             self._cite(page)
         else:
             self._waiting.append(page)
+
+    def call(self, query: str) -> None:
+        """Take a call of the search that the backend hands to us: it fails, unless pages show that it was served."""
+        self._failed = True
+        self._query = query or self._query
 
     def lead(self) -> None:
         """Write the results, before a text that comes after them."""
@@ -52,8 +60,8 @@ class SearchBlocks:
         """Write the results that were not told yet; a page no text could cite is noted where nothing else tells it."""
         usage = self._writer.usage
         searched = bool(self._pages) or bool(usage and usage.searches)
-        if searched and not self._told:
-            self._tell()
+        if (searched or self._failed) and not self._told:
+            self._tell(failed=not searched)
         if self._waiting and self._writer.plan.search_query is None:
             self._writer.notes.add("chunk-ignored", "content", "citation outside of text")
 
@@ -61,16 +69,21 @@ class SearchBlocks:
         """Return the field of the usage that counts searches; nothing where the client declared none."""
         if self._writer.plan.search_query is None:
             return {}
-        known = usage.searches if usage.searches is not None else int(self._told)
+        known = usage.searches if usage.searches is not None else int(bool(self._pages))
         return {"server_tool_use": {"web_search_requests": known, "web_fetch_requests": 0}}
 
-    def _tell(self) -> None:
-        query = self._writer.plan.search_query
+    def _tell(self, *, failed: bool = False) -> None:
+        query = self._query
         if query is None or self._writer.plan.discard:
             return
         self._told = True
-        call = {"type": "server_tool_use", "id": "", "name": "web_search", "input": {"query": query}}
-        results = [
+        call, result = failed_call("web_search", {"query": query})
+        if not failed:
+            result["content"] = self._results()
+        self._writer.open_server_blocks(call, result)
+
+    def _results(self) -> list[dict[str, Any]]:
+        return [
             {
                 "type": "web_search_result",
                 "url": page.url,
@@ -80,8 +93,6 @@ class SearchBlocks:
             }
             for page in self._pages.values()
         ]
-        self._writer.open_server_block(call)
-        self._writer.open_server_block({"type": "web_search_tool_result", "tool_use_id": "", "content": results})
 
     def _cite(self, page: Citation) -> None:
         self._writer.delta(

@@ -6,7 +6,7 @@ reports "0 searches" as if the search had found nothing (case TO-09). Block shap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ..wire.shapes import items, mapping, text
@@ -23,6 +23,7 @@ _RESULTS: Mapping[str, str] = {
     "tool_search_tool_bm25": "tool_search_tool_result",
     "advisor": "advisor_tool_result",
 }
+_MEMBERS = {"bash_code_execution": "code_execution", "text_editor_code_execution": "code_execution"}
 _LONGEST_QUERY = 400
 _TOLD = (
     "The tool {name} is not available here, and its call has just failed. Say so plainly. You may answer from what you "
@@ -41,13 +42,23 @@ def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str
     if not name and tools.server_tools and not tools.functions and not tools.left_out:
         name = tools.server_tools[0]
     found_anyway = name.startswith(TOOL_SEARCH) and tools.functions  # every tool it could find is there
-    if name not in _RESULTS or found_anyway:
+    forbidden = mapping(request.get("tool_choice")).get("type") == "none"
+    if name not in _RESULTS or found_anyway or forbidden:
         return (), ""
-    query = last_words(request)
+    return failed_call(name, _input(name, last_words(request))), _TOLD.format(name=name)
+
+
+def failed_call(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the call of a server tool and the result that says that nothing serves it; their id is not set."""
     kind = _RESULTS[name]
-    call = {"type": "server_tool_use", "id": "", "name": name, "input": _input(name, query)}
+    call = {"type": "server_tool_use", "id": "", "name": name, "input": dict(given)}
     failure = {"type": f"{kind}_error", "error_code": "unavailable"}
-    return (call, {"type": kind, "tool_use_id": "", "content": failure}), _TOLD.format(name=name)
+    return call, {"type": kind, "tool_use_id": "", "content": failure}
+
+
+def is_unserved(name: str, server_tools: Container[str]) -> bool:
+    """Whether a call goes to one of these server tools, or to a part of one, and has a result block of its own."""
+    return name in _RESULTS and (name in server_tools or _MEMBERS.get(name) in server_tools)
 
 
 def _input(name: str, query: str) -> dict[str, str]:

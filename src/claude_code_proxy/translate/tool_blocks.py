@@ -13,17 +13,21 @@ import msgspec
 
 from ..errors import RetryableError
 from ..wire.anthropic import InputJsonDelta
+from ..wire.shapes import text
 from . import tool_ids
 from .argument_rest import settle
 from .argument_stream import ArgumentStream
 from .arguments import BROKEN, REPAIRED, read_arguments
 from .calls import Call, Calls
 from .deltas import ToolFragment
+from .ending import CUTTING
 from .plan import ToolFacts
+from .server_tools import failed_call, is_unserved
 
 if TYPE_CHECKING:
     from .writer import Writer
 
+_FORBIDDEN = "tool_choice none"
 _LONGEST_NAME = 200  # what a model hallucinates beyond that is no name (case HI-14)
 
 
@@ -32,6 +36,7 @@ class ToolBlocks:
 
     def __init__(self, writer: Writer, calls: Calls) -> None:
         self.called = False
+        self.forbidden = False
         self._writer = writer
         self._calls = calls
         self._live = 0
@@ -74,6 +79,19 @@ class ToolBlocks:
         while self._live < len(self._calls.all) and self._writer.failure is None:
             self._close(self._calls.all[self._live], cut=cut)
 
+    def judge(self) -> None:
+        """Note where the calls are not what the client's tool_choice demands; a cut answer says why by itself."""
+        plan, told = self._writer.plan, self._writer.ending
+        if plan.choice not in ("any", "tool") or (told and told.reason in CUTTING):
+            return
+        others = {call.name for call in self._calls.all if call.client_id} - {plan.chosen}
+        met = self._called_chosen() if plan.chosen else self.called
+        if not met or (plan.chosen and others):
+            self._writer.notes.add("choice-unmet", "tool_choice", "another tool" if others else "no call")
+
+    def _called_chosen(self) -> bool:
+        return any(call.client_id and call.name == self._writer.plan.chosen for call in self._calls.all)
+
     def _late(self, call: Call, fragment: ToolFragment) -> None:
         """A call that is closed can't take more text; its signature travels in the next envelope."""
         if fragment.arguments and not call.is_all(fragment.arguments):
@@ -84,7 +102,7 @@ class ToolBlocks:
         """Pass on what is certain of the live call; what is complete at first sight is written whole, and repaired."""
         if not self._streaming:
             scan = call.scan
-            if call.whole or scan.broken or scan.complete or not scan.begun or not call.name or self._skipped(call):
+            if call.whole or scan.broken or scan.complete or not scan.begun or not self._is_clients(call):
                 return
             self._open(call)
             self._streaming = True
@@ -100,7 +118,9 @@ class ToolBlocks:
         elif call.echo and not call.arguments:
             pass
         elif self._skipped(call) or not self._named(call):
-            self._writer.notes.add("call-dropped", "content", self._skipped(call) or "nameless")
+            self._drop(call)
+        elif self._is_served_elsewhere(call):
+            self._write_failed(call, cut=cut)
         else:
             self._write_whole(call, cut=cut)
         self._carry(call)
@@ -123,14 +143,12 @@ class ToolBlocks:
         self._writer.delta(InputJsonDelta(rest))
 
     def _write_whole(self, call: Call, *, cut: bool) -> None:
-        text = call.arguments
-        if cut and text.strip() and not call.scan.complete:
-            self._writer.notes.add("call-dropped", "content", "cut off")
+        if self._is_cut(call, cut=cut):
             return
         schema = self._facts(call).schema
-        arguments, code = read_arguments(text, schema)
+        arguments, code = read_arguments(call.arguments, schema)
         if code:
-            arguments, code, _ = settle(text, schema)
+            arguments, code, _ = settle(call.arguments, schema)
         self._open(call)
         self._repaired(code, call)
         if arguments:
@@ -138,10 +156,9 @@ class ToolBlocks:
 
     def _can_be_mended(self, call: Call) -> bool:
         """Whether the arguments of a broken call are all there, so that the next one need not wait."""
-        text = call.arguments
-        if not (call.scan.broken and call.name and text.rstrip().endswith("}")):
+        if not (call.scan.broken and call.name and call.arguments.rstrip().endswith("}")):
             return False
-        return read_arguments(text, self._facts(call).schema)[1] != BROKEN
+        return read_arguments(call.arguments, self._facts(call).schema)[1] != BROKEN
 
     def _goes_on(self, call: Call) -> bool:
         """Whether something comes behind the object."""
@@ -185,14 +202,50 @@ class ToolBlocks:
         return bool(call.name)
 
     def _skipped(self, call: Call) -> str:
-        """Why a call goes to nobody, "" for one that does.
-
-        A client has no tool that Anthropic's servers would run; that nothing runs it is what the answer began with.
-        """
+        """Why a call goes to nobody, "" for one that does."""
         plan = self._writer.plan
-        if plan.lead_blocks and call.name in plan.server_tools and call.name not in plan.tools:
-            return "a server tool"
-        return "a second call" if plan.one_tool and call is not self._calls.all[0] else ""
+        if plan.choice == "none":
+            return _FORBIDDEN
+        if any(block.get("name") == call.name for block in plan.lead_blocks) and call.name not in plan.tools:
+            return "what the answer began with"
+        return "a second call" if plan.one_tool and self.called and not self._is_served_elsewhere(call) else ""
+
+    def _drop(self, call: Call) -> None:
+        why = self._skipped(call) or "nameless"
+        self.forbidden = self.forbidden or why == _FORBIDDEN
+        self._writer.notes.add("call-forbidden" if why == _FORBIDDEN else "call-dropped", "content", why)
+
+    def _is_clients(self, call: Call) -> bool:
+        return bool(call.name) and not self._skipped(call) and not self._is_served_elsewhere(call)
+
+    def _is_served_elsewhere(self, call: Call) -> bool:
+        """Whether a call is one of a tool that no client runs: Anthropic's servers do, or the backend itself."""
+        plan = self._writer.plan
+        if call.name in plan.tools:
+            return False
+        return self._is_hosted(call) or is_unserved(call.name, plan.server_tools)
+
+    def _is_hosted(self, call: Call) -> bool:
+        return self._writer.plan.search_query is not None and call.name.rpartition(":")[2] == "web_search"
+
+    def _write_failed(self, call: Call, *, cut: bool) -> None:
+        """Answer the call of a server tool with its error block: no client has it, and none may wait for it."""
+        if self._is_cut(call, cut=cut):
+            return
+        arguments, _ = read_arguments(call.arguments, {})
+        if self._is_hosted(call):
+            self._writer.search.call(text(arguments.get("query")))
+            return
+        self._writer.flush_state()
+        self._writer.open_server_blocks(*failed_call(call.name, arguments))
+        self._writer.notes.add("tool-server", f"content[{self._writer.index}]", call.name)
+
+    def _is_cut(self, call: Call, *, cut: bool) -> bool:
+        """Whether a limit cut a call off; such a one that was not begun is left out."""
+        broken_off = cut and bool(call.arguments.strip()) and not call.scan.complete
+        if broken_off:
+            self._writer.notes.add("call-dropped", "content", "cut off")
+        return broken_off
 
     def _unique(self, call_id: str) -> str:
         """Clients lose calls whose ids they have seen, and some backends begin with call_0 in every turn."""

@@ -46,6 +46,15 @@ def one_tool_only(request: Mapping[str, Any]) -> bool:
     return mapping(request.get("tool_choice")).get("disable_parallel_tool_use") is True
 
 
+def answer_choice(request: Mapping[str, Any], toolset: ToolSet) -> tuple[str, str]:
+    """Return the plan's `choice` and `chosen`: what an answer is held against. A demand without a function is none."""
+    choice = mapping(request.get("tool_choice"))
+    kind = text(choice.get("type"))
+    chosen = toolset.aliases.get(text(choice.get("name")), "") if kind == "tool" else ""
+    demands = bool(toolset.functions) if kind == "any" else bool(chosen)
+    return (kind, chosen) if kind == "none" or demands else ("", "")
+
+
 def forced_server_tool(request: Mapping[str, Any], toolset: ToolSet) -> str:
     """Return the server tool that tool_choice forces, "" when it forces none."""
     choice = mapping(request.get("tool_choice"))

@@ -46,7 +46,6 @@ from .tool_blocks import ToolBlocks
 from .usage import anthropic_usage, cut_window
 
 _CONTENT = (Text, Thinking, Refusal, Citation)
-_CUTTING = ("max_tokens", "model_context_window_exceeded", "refusal")  # reasons to stop anywhere
 _WEAK = ("end_turn", "tool_use", "unknown")  # reasons that do not say why
 _LONGEST_DETAIL = 40  # characters of a backend's word in a note
 
@@ -69,6 +68,7 @@ class Writer:
         self.stop_reason = ""
         self._events: list[Event] = []
         self._waiting: list[Delta] = []
+        self._pairs = 0
         self.thinking = ThinkingBlocks(self)
         self.tools = ToolBlocks(self, Calls(plan.tools))
         self.search = SearchBlocks(self)
@@ -149,13 +149,16 @@ class Writer:
         usage = self.usage or Usage(self.plan.input_estimate, 1)
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage, self.plan.scale)}
         self.emit(MessageStart(message))
-        for block in () if self.plan.discard else self.plan.lead_blocks:
-            self.open_server_block(block)
+        if self.plan.lead_blocks and not self.plan.discard:
+            self.open_server_blocks(*self.plan.lead_blocks)
 
-    def open_server_block(self, block: Mapping[str, Any]) -> None:
-        """Open a server tool's call or result, whole; both get one id, which no other answer has."""
-        field = "id" if "id" in block else "tool_use_id"
-        self.open({**block, field: tool_ids.SERVER_PREFIX + self.message_id.removeprefix("msg_")})
+    def open_server_blocks(self, *blocks: Mapping[str, Any]) -> None:
+        """Open a server tool's call and result, whole; both get one id, which no other pair has."""
+        self._pairs += 1
+        number = f"_{self._pairs}" if self._pairs > 1 else ""
+        shared = tool_ids.SERVER_PREFIX + self.message_id.removeprefix("msg_") + number
+        for block in blocks:
+            self.open({**block, "id" if "id" in block else "tool_use_id": shared})
 
     def carry(self, call_id: str, signature: str) -> None:
         """Put a call's own signature into the next envelope."""
@@ -217,14 +220,16 @@ class Writer:
         if self.ending is not None and self.ending.reason == "error":
             self.failure = RetryableError("The backend reported an error in the middle of its answer.")
             return
-        self.tools.finish(cut=self.ending is not None and self.ending.reason in _CUTTING)
+        self.tools.finish(cut=self.ending is not None and self.ending.reason in ending.CUTTING)
         if self.failure is not None:
             return
         self._release()
+        self.tools.judge()
         self.flush_state()
         silent = self.state is State.BEFORE and not self.thinking.hidden
-        if silent and ending.is_empty(self.ending, self.plan, self.usage):
-            self.failure = RetryableError("The backend's answer was empty: no text, no reasoning, no tool call.")
+        fault = ending.emptiness(self.ending, self.plan, self.usage, forbidden=self.tools.forbidden) if silent else ""
+        if fault:
+            self.failure = RetryableError(fault)
             return
         self.search.finish()
         self.close()
