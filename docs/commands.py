@@ -49,7 +49,7 @@ What is asked for goes to standard output, everything else to standard error.
 | 1 | something failed, and was said |
 | 2 | a setting or an argument is wrong |
 | 127 | `run`: there is no Claude Code; any other code of `run` is Claude Code's own |
-| 130 | ended by Ctrl-C |
+| 130 | ended by Ctrl-C; what serves (`serve`, `record`) is meant to be ended so, finishes its answers and ends with 0 |
 """
 
 

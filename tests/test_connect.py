@@ -120,6 +120,14 @@ def test_a_proxy_that_wants_a_key_we_do_not_have_is_told(proxy: ProxyProcess, tm
     assert "ANTHROPIC_API_KEY" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["env", "settings"])
+def test_a_key_the_proxy_refuses_is_told_and_not_handed_on(proxy: ProxyProcess, tmp_path: Path, name: str) -> None:
+    done = command(tmp_path, name, "--url", proxy.url, ANTHROPIC_API_KEY="another-key-altogether")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "refuses this ANTHROPIC_API_KEY" in done.stderr
+    assert "another-key" not in done.stderr
+
+
 def test_the_address_comes_from_the_settings(proxy: ProxyProcess, tmp_path: Path) -> None:
     port = proxy.url.rpartition(":")[2]
     (tmp_path / ".env").write_text(f"PORT={port}\n")

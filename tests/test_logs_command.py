@@ -116,10 +116,28 @@ def test_an_unknown_id_is_a_sentence(home: Path) -> None:
     assert "nobody" in done.stderr
 
 
+@pytest.mark.parametrize("wanted", ["", "req_"])
+def test_an_id_that_may_be_several_lists_them(home: Path, wanted: str) -> None:
+    done = run(home, "show", wanted)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f'3 requests have an id that begins with "{wanted}"' in done.stderr
+    assert [line.rpartition(" ")[2] for line in done.stderr.splitlines()[1:]] == [one["id"] for one in records(home)]
+
+
+def test_the_beginning_of_one_id_is_enough(home: Path) -> None:
+    first, *_ = records(home)
+    assert run(home, "show", first["id"][:-1]).returncode == 0
+
+
 def test_logs_can_be_narrowed(home: Path) -> None:
     assert len(run(home, "logs", "-n", "1").stdout.splitlines()) == 1
     assert len(run(home, "logs", "--failed").stdout.splitlines()) == 1
-    assert run(home, "logs", "--session", "nobody").stdout == ""
+
+
+def test_that_nothing_matches_is_not_told_as_if_nothing_was_there(home: Path) -> None:
+    done = run(home, "logs", "--session", "nobody", "--failed")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == 'No failed request of a session that begins with "nobody" is among the 3 in the log file.\n'
 
 
 def test_no_content_is_in_the_file(home: Path) -> None:

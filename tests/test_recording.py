@@ -236,6 +236,17 @@ def test_a_foreign_signature_stays_as_it_is() -> None:
     assert unsealed(request, KEY) == request
 
 
+@pytest.mark.parametrize("where", ["taken/deeper", "/proc/nowhere"])
+def test_a_place_nothing_can_be_recorded_in_is_told_at_the_start(tmp_path: Path, where: str) -> None:
+    (tmp_path / "taken").write_text("a file")
+    for arguments, env in ((("record", where), {}), (("serve",), {"RECORD_DIR": where})):
+        done = run(tmp_path, *arguments, OPENAI_API_KEY=SECRET, PORT="0", **env)
+        assert done.returncode == 2
+        assert "Nothing can be recorded in " in done.stderr
+        assert where in done.stderr
+        assert "RECORD_DIR takes" in done.stderr
+
+
 def test_record_is_serve_that_records(tmp_path: Path) -> None:
     with Backend([error(400, "unsupported thing")], key=SECRET) as backend:
         env = {"OPENAI_BASE_URL": backend.url, "OPENAI_API_KEY": SECRET, "BIG_MODEL": "gpt-5.4", "MAX_RETRIES": "0"}

@@ -255,6 +255,39 @@ async def test_a_request_that_outlives_the_drain_is_an_error(backend: Backend) -
         assert (await talk.reply()).status_code == 529
 
 
+def test_a_log_in_json_has_nothing_else_in_it(backend: Backend, tmp_path: Path) -> None:
+    """From the first line to the last: settings, banner, libraries' complaints, an answer the drain cuts off."""
+    backend.play([answer(Text("first"), Stall())])
+    env = {"LOG_FORMAT": "json", "DRAIN_TIMEOUT": "1", "PORTT": "1", "RECORD_DIR": str(tmp_path)}
+    with proxy_for(backend, **env) as proxy:
+        with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as odd:
+            odd.sendall(b"\x16\x03\x01 is not HTTP\r\n\r\n")
+            odd.recv(1000)
+        with httpx2.stream("POST", f"{proxy.url}/v1/messages", json={**HELLO, "stream": True}, trust_env=False) as talk:
+            pieces = talk.iter_bytes()
+            next(pieces)
+            proxy.process.send_signal(signal.SIGTERM)
+            assert proxy.process.wait(SECONDS) == 0
+        told = [json.loads(line)["event"] for line in proxy.log().splitlines()]
+    assert any(
+        event.startswith(f"claude-code-proxy on {proxy.url.replace('127.0.0.1', 'localhost')}") for event in told
+    )
+    for part in (
+        "prompts included",
+        "127.0.0.1 only",
+        "uvicorn: Invalid HTTP request",
+        "timeout graceful shutdown exceeded",
+    ):
+        assert any(part in event for event in told), part
+
+
+@pytest.mark.parametrize("wrong", [{"MAX_RETRIES": "many"}, {"HOST": "192.0.2.1"}, {"RECORD_DIR": "/proc/nowhere"}])
+def test_why_it_does_not_start_is_json_too(tmp_path: Path, wrong: dict[str, str]) -> None:
+    done = run(tmp_path, "serve", LOG_FORMAT="json", LOG_LEVEL="ERROR", PORT="0", **wrong)
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["level"] for line in told if line["level"] != "info"] == ["error"]
+
+
 def _until_refused(url: str) -> None:
     """Return when no new connection is taken."""
     host, port = url.removeprefix("http://").split(":")

@@ -153,8 +153,9 @@ def test_a_damaged_file_is_set_aside(path: Path) -> None:
     assert ids(path) == ["after"]
 
 
-def test_a_locked_file_gets_what_it_missed_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_gets_what_it_missed_once_it_is_free(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "_BUSY", 0.05)
+    monkeypatch.setattr(kept, "_AGAIN", 0.1)
     written(path, record(id="first"))
     usage = Usage(path, 90)
     with structlog.testing.capture_logs() as logs:
@@ -165,12 +166,35 @@ def test_a_locked_file_gets_what_it_missed_later(path: Path, monkeypatch: pytest
             while not logs and time.monotonic() < deadline:
                 time.sleep(0.01)
             other.execute("ROLLBACK")
-        usage.add(record(id="later"))
+        await_ids(path, {"first", "missed"})  # no further request was needed
         usage.close()
     assert [entry["event"] for entry in logs] == [
-        "usage can't be written: database is locked; requests go on without it"
+        "usage can't be written: database is locked; requests go on without it, and it is tried again"
     ]
-    assert set(ids(path)) == {"first", "missed", "later"}
+
+
+def await_ids(path: Path, wanted: set[str]) -> None:
+    deadline = time.monotonic() + 10
+    while set(ids(path)) != wanted:
+        assert time.monotonic() < deadline, ids(path)
+        time.sleep(0.05)
+
+
+def test_an_end_that_waits_for_a_locked_file_says_so_and_what_is_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_BUSY", "_LAST"):
+        monkeypatch.setattr(kept, name, 0.05)
+    written(path, record(id="first"))
+    usage = Usage(path, 90)
+    with structlog.testing.capture_logs() as logs, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        usage.add(record(id="lost"))
+        usage.close()
+    told = [entry["event"] for entry in logs]
+    assert told[0].startswith("usage can't be written: database is locked")
+    assert told[1].startswith("usage of 1 requests is still to be written; this takes up to")
+    assert told[2] == "usage of 1 requests is lost: database is locked"
 
 
 def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
@@ -264,6 +288,21 @@ def test_without_a_file_usage_says_why(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "USAGE_DB" in done.stderr
     assert json.loads(run(tmp_path, "usage", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("form", [(), ("--requests",)])
+def test_that_nothing_matches_is_not_told_as_if_nothing_was_kept(home: Path, form: tuple[str, ...]) -> None:
+    done = run(home, "usage", "--session", "zz", *form)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert 'No usage of a session that begins with "zz" is kept from the last 30 days.' in done.stderr
+    assert "USAGE_DB" not in done.stderr
+
+
+@pytest.mark.parametrize("form", [("--by", "model"), ("--requests",)])
+def test_without_rows_programs_get_the_empty_form(home: Path, form: tuple[str, ...]) -> None:
+    full = run(home, "usage", "--csv", *form).stdout.splitlines()
+    assert run(home, "usage", "--session", "zz", "--csv", *form).stdout.splitlines() == full[:1]
+    assert json.loads(run(home, "usage", "--session", "zz", "--json", *form).stdout) == []
 
 
 def test_a_broken_file_is_a_sentence(home: Path) -> None:

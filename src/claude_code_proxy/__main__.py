@@ -1,6 +1,21 @@
 """`python -m claude_code_proxy` is the command `claude-code-proxy`."""
 
-from .cli import main
+from __future__ import annotations
+
+import sys
+
+_INTERRUPTED = 130  # exit code
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it without a traceback even while its modules load."""
+    try:
+        from .cli import main as run  # noqa: PLC0415 - as above
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

@@ -20,11 +20,16 @@ class Background(Generic[Item]):
     """Hands batches of items to `write` in a thread of its own, which begins with the first one.
 
     what: names what is written, for the log; write: may block; what it raises is logged once, until it works again.
+    again: seconds after which a `write` that keeps what it couldn't write is called again, 0 for one that doesn't.
     """
 
-    def __init__(self, what: str, write: Callable[[Sequence[Item]], None], *, most: int = _MOST) -> None:
+    def __init__(
+        self, what: str, write: Callable[[Sequence[Item]], None], *, most: int = _MOST, again: float = 0
+    ) -> None:
         self._what = what
         self._write = write
+        self._again = again
+        self._failed = False
         self._waiting: deque[Item] = deque()
         self._most = most
         self._lost = 0
@@ -58,21 +63,23 @@ class Background(Generic[Item]):
 
     def _run(self) -> None:
         while not (self._closing.is_set() and not self._waiting):
-            self._news.wait()
+            self._news.wait(self._again if self._failed and self._again else None)
             self._news.clear()
             self._closing.wait(_GATHER)
             self._batch()
 
     def _batch(self) -> None:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        if not batch:
+        if not (batch or (self._failed and self._again)):
             return
         try:
             self._write(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, requests go on
-            self._complain(f"{self._what} can't be written: {_words(error)}; requests go on without it")
+            self._failed = True
+            then = ", and it is tried again" if self._again else ""
+            self._complain(f"{self._what} can't be written: {_words(error)}; requests go on without it{then}")
             return
-        self._complained = False
+        self._failed = self._complained = False
         if self._lost:
             lost, self._lost = self._lost, 0
             self._complain(f"{self._what}: {lost} requests were not written, the disk was too slow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,24 @@ def journal_for(config: Config, state: Path | None) -> Journal:
     return Journal(_keepers(config, state), recorder, folder=folder, log=log, usage=usage)
 
 
+def recording_trouble(config: Config) -> str:
+    """Return why nothing can be recorded where the settings say, "" when it can; makes the folder."""
+    if not config.record_dir:
+        return ""
+    folder = recording_folder(config)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"Nothing can be recorded in {folder}: {error.strerror}. RECORD_DIR takes a folder that can be written."
+
+
+def recording_folder(config: Config) -> Path:
+    """Return the folder that recordings go to."""
+    return Path(config.record_dir).expanduser()
+
+
 def secrets_of(config: Config) -> Iterator[str]:
     """Yield every text of the configuration that must not leave this machine."""
     yield config.client_key
@@ -39,7 +58,7 @@ def _recorder(config: Config) -> Recorder:
     from .redaction import Redaction  # noqa: PLC0415
 
     return Recorder(
-        Path(config.record_dir).expanduser(),
+        recording_folder(config),
         Redaction(secrets_of(config)),
         everything=config.record == "all",
         key=config.signature_key,

@@ -18,7 +18,7 @@ import structlog
 from .record import Record, facts, sentence, visible
 from .redaction import Redaction
 
-__all__ = ["Record", "log_exchange", "setup"]
+__all__ = ["Record", "hear_libraries", "log_exchange", "setup", "tell"]
 
 _BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
 _LONGEST = 2000  # characters of any text
@@ -50,6 +50,39 @@ def setup(level: str, form: str, file: TextIO | None = None, secrets: Iterable[s
         logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=False,
     )
+
+
+def tell(form: str, *lines: str, level: str = "info") -> None:
+    """Say what is of no request, whatever LOG_LEVEL is: as it stands for people, as lines of the log for programs.
+
+    level: for programs. `setup` came before.
+    """
+    if form == "text":
+        for line in lines:
+            sys.stderr.write(f"{line}\n")
+        return
+    log = structlog.wrap_logger(structlog.get_config()["logger_factory"](), wrapper_class=structlog.BoundLogger)
+    for line in lines:
+        getattr(log, level)(line.strip())
+
+
+def hear_libraries() -> None:
+    """Let what libraries complain of (uvicorn, asyncio, aiohttp, Python's warnings) be lines of our log."""
+    logging.basicConfig(handlers=[_Library()], level=logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+class _Library(logging.Handler):
+    """Hands a library's log record on to ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        write = log.error if record.levelno >= logging.ERROR else log.warning
+        details = {"exc_info": record.exc_info} if record.exc_info else {}
+        try:
+            write(f"{record.name.partition('.')[0]}: {record.getMessage()}", **details)
+        except Exception:  # noqa: BLE001 - as every handler of the standard library
+            self.handleError(record)
 
 
 def _sentence_only(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

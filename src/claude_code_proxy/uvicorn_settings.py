@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.config import LOGGING_CONFIG
 
 from .http_protocol import HttpProtocol
 
@@ -12,14 +11,11 @@ DRAIN = 30
 """Seconds running streams get to finish after SIGTERM."""
 
 
-def uvicorn_config(app: ASGIApp, *, drain: int = DRAIN, own_log: bool = True) -> uvicorn.Config:
-    """Return uvicorn's configuration.
-
-    drain: seconds running streams get to finish; own_log: it sets up its few messages on standard error by itself.
-    """
+def uvicorn_config(app: ASGIApp, *, drain: int = DRAIN) -> uvicorn.Config:
+    """Return uvicorn's configuration. drain: seconds running streams get to finish."""
     return uvicorn.Config(
         app,
-        log_config=LOGGING_CONFIG if own_log else None,
+        log_config=None,  # its few messages are lines of our log (`observe.hear_libraries`)
         http=HttpProtocol,
         ws="none",
         lifespan="on",  # a start that fails ends the process

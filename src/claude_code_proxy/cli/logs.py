@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..journal.log_file import follow_log, log_path, read_log
@@ -16,6 +16,8 @@ from ..state import state_dir
 
 _COLOURS = {"ok": "32", "failed": "31", "broke": "31", "cancelled": "33", "stopped": "33", "joined": "36"}
 _NONE_YET = "No requests are in the log file yet. They are kept there while REQUEST_LOG is on."
+_MOST_SHOWN = 10  # requests among which an id is to be told more exactly
+_INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 def logs(*, follow: bool, last: int, session: str, failed: bool, as_data: bool) -> int:
@@ -25,16 +27,27 @@ def logs(*, follow: bool, last: int, session: str, failed: bool, as_data: bool) 
         return 1
     fresh = follow_log(path) if follow else iter(())  # from here on, whatever is read before
     known = deque(_wanted(read_log(path), session, failed=failed), maxlen=last)
-    if not known and not follow:
-        print(_NONE_YET, file=sys.stderr)
+    if not (known or follow) and last:
+        print(_why_none(path, session, failed=failed), file=sys.stderr)
     try:
         for record in known:
             _say(record, as_data=as_data)
         for record in _wanted(fresh, session, failed=failed):
             _say(record, as_data=as_data)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
         sys.stderr.close()  # a pipe that is gone is no fault worth a word
     return 0
+
+
+def _why_none(path: Path, session: str, *, failed: bool) -> str:
+    """Why nothing is printed: nothing is there, or nothing that was asked for."""
+    count = sum(1 for _ in read_log(path))
+    if not count:
+        return _NONE_YET
+    of = f' of a session that begins with "{visible(session)}"' if session else ""
+    return f"No{' failed' if failed else ''} request{of} is among the {count} in the log file."
 
 
 def show(wanted: str, *, as_data: bool) -> int:
@@ -42,11 +55,11 @@ def show(wanted: str, *, as_data: bool) -> int:
     path = _path()
     if path is None:
         return 1
-    found = [record for record in read_log(path) if _named(record, wanted)]
-    if not found:
-        print(f"No request in the log file has the id {wanted}. `claude-code-proxy logs` lists them.", file=sys.stderr)
+    found = _found(path, wanted)
+    if len(found) != 1:
+        _say_which(found, wanted)
         return 1
-    record = found[-1]
+    (record,) = found
     if as_data:
         print(json.dumps(facts(record), indent=1))
         return 0
@@ -80,8 +93,29 @@ def _wanted(records: Iterable[Record], session: str, *, failed: bool) -> Iterato
             yield record
 
 
-def _named(record: Record, wanted: str) -> bool:
-    return any(name.startswith(wanted) for name in (record.id, record.client_id, record.upstream_id) if name)
+def _found(path: Path, wanted: str) -> list[Record]:
+    """The request of an id, the latest where a client used one twice; all of them where only the beginning fits."""
+    begun: dict[str, Record] = {}
+    exact = None
+    for record in read_log(path):
+        names = [name for name in (record.id, record.client_id, record.upstream_id) if name]
+        if wanted in names:
+            exact = record
+        elif any(name.startswith(wanted) for name in names):
+            begun[record.id] = record
+    return [exact] if exact is not None else list(begun.values())
+
+
+def _say_which(found: Sequence[Record], wanted: str) -> None:
+    """Say that none is meant, or that many may be, and which those are."""
+    shown = visible(wanted)
+    if not found:
+        print(f"No request in the log file has the id {shown}. `claude-code-proxy logs` lists them.", file=sys.stderr)
+        return
+    latest = f", the latest {_MOST_SHOWN} of which are" if len(found) > _MOST_SHOWN else ""
+    print(f'{len(found)} requests have an id that begins with "{shown}"{latest}:', file=sys.stderr)
+    for record in found[-_MOST_SHOWN:]:
+        print(line(record, colour=False), file=sys.stderr)
 
 
 def _path() -> Path | None:

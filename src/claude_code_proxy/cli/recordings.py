@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..doctor.settings import read_settings
 from ..journal.log_file import log_path, read_log
-from ..keeping import secrets_of
+from ..keeping import recording_folder, secrets_of
 from ..record import Record, visible
 from ..recording.case import Case, read_case
 from ..recording.replay import Replayed, accept, differences, replay
@@ -80,19 +80,13 @@ def record_serve(directory: Path, *, everything: bool) -> int:
     """Serve, and record into a directory; returns the exit code."""
     from .serve import serve  # noqa: PLC0415 - the other commands need none of it
 
-    print(
-        f"Recording {'every exchange' if everything else 'what fails'}, prompts included, in {directory}",
-        file=sys.stderr,
-    )
     return serve({"RECORD_DIR": str(directory.resolve()), "RECORD": "all" if everything else "failures"})
 
 
 def report(wanted: list[str], *, to: Path, prompts: bool, last: int) -> int:
     """Write a bundle for a bug report; returns 1 when what it is about is not there."""
     settings = read_settings(os.environ, Path.cwd())
-    directory = (
-        Path(settings.config.record_dir).expanduser() if settings.config and settings.config.record_dir else None
-    )
+    directory = recording_folder(settings.config) if settings.config and settings.config.record_dir else None
     folders, records = [], deque(_kept(), maxlen=last)
     for name in wanted:
         folder = _folder(name, directory)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 import shutil
@@ -26,7 +25,7 @@ from ..launch.environment import Connection, Tier, claude_environment, variables
 from ..launch.preflight import look_ahead
 from ..launch.private_proxy import private_proxy
 from ..local_servers import find_servers
-from ..observe import setup
+from ..observe import hear_libraries, setup
 from ..setting_layers import settings_folder
 from ..state import state_dir
 
@@ -53,7 +52,7 @@ def run(arguments: Sequence[str], *, profile: str = "", program: str = "", quiet
         state = state_dir(os.environ)
         with _log_file(state) as log:
             setup(config.log_level, config.log_format, file=log, secrets=secrets_of(config))
-            logging.basicConfig(stream=log, level=logging.WARNING)  # of libraries: the terminal is Claude Code's
+            hear_libraries()  # the terminal is Claude Code's
             return _run(config, state, [claude, *arguments], log, quiet=quiet)
     except ConfigError as error:
         _say(*error.problems)

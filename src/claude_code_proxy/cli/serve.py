@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,11 +17,13 @@ from ..backends.learned import Learned
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
-from ..keeping import journal_for, secrets_of
+from ..keeping import journal_for, recording_trouble, secrets_of
 from ..local_servers import find_servers
-from ..observe import setup
+from ..observe import hear_libraries, setup, tell
 from ..port_owner import port_owner
 from ..server import create_app
+from ..setting_layers import gather
+from ..setting_values import Reading
 from ..state import state_dir
 from ..uvicorn_settings import uvicorn_config
 from .workers import Supervisor, sockets_for
@@ -42,10 +43,15 @@ def serve(overrides: Mapping[str, str]) -> int:
             os.environ, cwd=Path.cwd(), overrides=overrides, find_servers=find_servers, dialects=tuple(DIALECTS)
         )
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        form = str(Reading(gather(os.environ, Path.cwd(), overrides)).value("LOG_FORMAT"))
+        setup("ERROR", form)
+        tell(form, *error.problems, level="error")
         return _WRONG_SETTINGS
     setup(config.log_level, config.log_format, secrets=secrets_of(config))
+    hear_libraries()
+    if trouble := recording_trouble(config):
+        tell(config.log_format, trouble, level="error")
+        return _WRONG_SETTINGS
     listener = _listen(config)
     if isinstance(listener, int):
         return listener
@@ -93,7 +99,7 @@ def _listen(config: Config) -> socket.socket | int:
             (config.host, config.port), family=socket.AF_INET6 if ":" in config.host else socket.AF_INET, backlog=2048
         )
     except OSError as error:
-        print(_why_not(config, error), file=sys.stderr)
+        tell(config.log_format, _why_not(config, error), level="error")
         return _WRONG_SETTINGS if _names_nothing(error) else 1
 
 
@@ -119,13 +125,21 @@ def _why_not(config: Config, error: OSError) -> str:
 def _banner(config: Config, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host  # noqa: S104 - compared, not bound
-    for line in (*config.warnings, *config.notices):
-        print(line, file=sys.stderr)
-    backend = config.default_backend
-    print(f"claude-code-proxy on http://{shown}:{port} -> {backend.base_url}", file=sys.stderr)
-    print(
-        f"  opus {config.big_model} | sonnet {config.middle_model} | haiku {config.small_model}",
-        file=sys.stderr,
-    )
     key = " ANTHROPIC_AUTH_TOKEN=<your ANTHROPIC_API_KEY>" if config.client_key else " ANTHROPIC_AUTH_TOKEN=any"
-    print(f"  ANTHROPIC_BASE_URL=http://{shown}:{port}{key} claude", file=sys.stderr, flush=True)
+    tell(config.log_format, *config.warnings, level="warning")
+    tell(
+        config.log_format,
+        *config.notices,
+        *_recording(config),
+        f"claude-code-proxy on http://{shown}:{port} -> {config.default_backend.base_url}",
+        f"  opus {config.big_model} | sonnet {config.middle_model} | haiku {config.small_model}",
+        f"  ANTHROPIC_BASE_URL=http://{shown}:{port}{key} claude",
+    )
+
+
+def _recording(config: Config) -> list[str]:
+    """That prompts are kept is nobody's surprise."""
+    if not config.record_dir:
+        return []
+    what = "every exchange" if config.record == "all" else "what fails"
+    return [f"Recording {what}, prompts included, in {config.record_dir}"]

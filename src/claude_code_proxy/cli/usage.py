@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..journal.log_file import usage_path
-from ..journal.usage import Sum, read_rows, read_usage_by
+from ..journal.usage import COLUMNS, Sum, read_rows, read_usage_by
 from ..record import readable, visible
 from ..state import state_dir
 
@@ -33,19 +33,32 @@ def usage(*, by: str, days: int, session: str, as_csv: bool, as_json: bool, ever
     try:
         if every:
             rows = list(read_rows(path, since=since, session=session))
-            return _print(rows, as_csv=as_csv, as_json=as_json)
-        sums = read_usage_by(path, by, since=since, session=session)
+            names: Sequence[str] = COLUMNS
+        else:
+            sums = read_usage_by(path, by, since=since, session=session)
+            rows, names = [_named(by, one) for one in sums], (by, *Sum.__struct_fields__[1:])
     except (OSError, sqlite3.Error) as error:
         print(f"The usage file can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 1
-    rows = [_named(by, one) for one in sums]
-    if as_csv or as_json:
-        return _print(rows, as_csv=as_csv, as_json=as_json)
-    if not sums:
-        print(_NONE_YET, file=sys.stderr)
-        return 0
-    table([*sums, total(sums)], head=by)
+    if as_csv:
+        _as_csv(rows, names)
+    elif as_json:
+        print(json.dumps(msgspec.to_builtins(rows), indent=1))
+    elif not rows:
+        print(_why_none(path, days, session), file=sys.stderr)
+    elif every:
+        _say_each(rows)
+    else:
+        table([*sums, total(sums)], head=by)
     return 0
+
+
+def _why_none(path: Path, days: int, session: str) -> str:
+    """Why nothing is printed: nothing is kept, or nothing that was asked for."""
+    if next(read_rows(path, since=0), None) is None:
+        return _NONE_YET
+    of = f' of a session that begins with "{visible(session)}"' if session else ""
+    return f"No usage{of} is kept from the last {days} days. --days looks further back."
 
 
 def table(sums: Sequence[Sum], *, head: str) -> None:
@@ -110,21 +123,16 @@ def _cells(one: Sum) -> tuple[str, ...]:
     )
 
 
-def _print(rows: Sequence[Mapping[str, Any]], *, as_csv: bool, as_json: bool) -> int:
-    if as_csv:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    elif as_json:
-        print(json.dumps(msgspec.to_builtins(rows), indent=1))
-    else:
-        for row in rows:
-            print(
-                "  ".join(
-                    f"{name}={readable(name, value)}" for name, value in row.items() if value not in ("", None, 0)
-                )
-            )
-    return 0
+def _as_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> None:
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _say_each(rows: Iterable[Mapping[str, Any]]) -> None:
+    for row in rows:
+        told = (f"{name}={readable(name, value)}" for name, value in row.items() if value not in ("", None, 0))
+        print("  ".join(told))
 
 
 def _midnight(when: float) -> float:

@@ -13,7 +13,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -78,7 +77,7 @@ class Supervisor:
             threading.Thread(target=self._end_with_parent, daemon=True).start()
             code = self._work(self._sockets[number])
         except BaseException:  # noqa: BLE001 - the process ends with it
-            traceback.print_exc()
+            structlog.get_logger().exception("a worker failed")
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -5,7 +5,6 @@ Several processes may share the file. Migrations are only ever added; the file's
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import time
@@ -20,7 +19,10 @@ import structlog
 from ..background import Background
 from ..record import Record
 
-_BUSY = 5.0  # seconds another process may hold the file before rows wait for the next time
+_BUSY = 1.0  # seconds another process may hold the file before rows wait for the next time
+_AGAIN = 2.0  # seconds until then
+_LAST = 5.0  # seconds it may hold it when this process ends
+_READING = 5.0  # seconds it may hold it while somebody wants to read
 _MOST_WAITING = 10_000  # rows that wait for a file that can't be written
 _DAY = 86_400
 _CLEAN_EVERY = 3600.0  # seconds between two looks for rows that are too old
@@ -56,12 +58,14 @@ MIGRATIONS = (
 )
 """Each runs once on every file, in this order; what is here never changes."""
 
-_COLUMNS = (
+COLUMNS = (
     *("id", "started", "model", "tier", "backend", "upstream_model", "session", "agent", "outcome", "status"),
     *("error_type", "stop", "input_tokens", "cache_read", "cache_write", "output_tokens", "thinking_tokens"),
     *("cost", "first_byte", "duration", "retries"),
 )
-_INSERT = f"INSERT OR REPLACE INTO requests ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
+"""What is kept of a request, in this order."""
+
+_INSERT = f"INSERT OR REPLACE INTO requests ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
 
 GROUPS = {
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
@@ -106,16 +110,22 @@ class Usage:
         self._path = path
         self._days = days
         self._waiting: list[tuple[Any, ...]] = []
+        self._locked = False
         self._cleaned = -_CLEAN_EVERY
-        self._background: Background[Record] = Background("usage", self._write)
+        self._background: Background[Record] = Background("usage", self._write, again=_AGAIN)
         self.add = self._background.add
 
     def close(self) -> None:
         """Write what waits; what another process kept from being written gets a last try."""
         self._background.close()
-        if self._waiting:
-            with contextlib.suppress(sqlite3.Error, OSError, NewerFileError):
-                self._insert()
+        if not (self._waiting and self._locked):  # nothing but a lock goes by itself
+            return
+        log, count = structlog.get_logger(), len(self._waiting)
+        log.warning(f"usage of {count} requests is still to be written; this takes up to {_LAST:.0f} s")
+        try:
+            self._insert(_LAST)
+        except (sqlite3.Error, OSError, NewerFileError) as error:
+            log.warning(f"usage of {count} requests is lost: {getattr(error, 'strerror', None) or error}")
 
     def _write(self, records: Sequence[Record]) -> None:
         self._waiting = [*self._waiting, *map(_row, records)][-_MOST_WAITING:]
@@ -123,14 +133,15 @@ class Usage:
         try:
             self._insert()
         except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
+            self._locked = _code(error) == sqlite3.SQLITE_BUSY
+            if _code(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise
             self._set_aside()
             self._insert()
 
-    def _insert(self) -> None:
+    def _insert(self, patience: float | None = None) -> None:
         os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
-        with closing(sqlite3.connect(self._path, timeout=_BUSY, isolation_level=None)) as database:
+        with closing(sqlite3.connect(self._path, timeout=patience or _BUSY, isolation_level=None)) as database:
             _prepare(database)
             database.execute("BEGIN IMMEDIATE")
             database.executemany(_INSERT, self._waiting)
@@ -184,15 +195,15 @@ def read_rows(path: Path, *, since: float, session: str = "") -> Iterator[dict[s
     if not path.exists():
         return
     query = (
-        f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE started >= ? AND session LIKE ? ESCAPE '!' ORDER BY started"  # noqa: S608 - our own names
+        f"SELECT {', '.join(COLUMNS)} FROM requests WHERE started >= ? AND session LIKE ? ESCAPE '!' ORDER BY started"  # noqa: S608 - our own names
     )
     with closing(_open(path)) as database:
         for row in database.execute(query, (since, _prefix(session))):
-            yield dict(zip(_COLUMNS, row, strict=True))
+            yield dict(zip(COLUMNS, row, strict=True))
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_READING)
 
 
 def _prefix(text: str) -> str:
@@ -218,7 +229,7 @@ def _prepare(database: sqlite3.Connection) -> None:
 
 
 def _row(record: Record) -> tuple[Any, ...]:
-    values = (getattr(record, name) for name in _COLUMNS)
+    values = (getattr(record, name) for name in COLUMNS)
     return tuple(_text(value) if isinstance(value, str) else value for value in values)
 
 
@@ -227,9 +238,6 @@ def _text(value: str) -> str:
     return value[:_LONGEST].encode("utf-8", "replace").decode()
 
 
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    return error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) if _has_code(error) else False
-
-
-def _has_code(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", None) is not None
+def _code(error: sqlite3.DatabaseError) -> int:
+    """SQLite's own number of an error; some errors of its binding have none."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK))

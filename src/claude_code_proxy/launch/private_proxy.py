@@ -30,7 +30,7 @@ def private_proxy(config: Config, state: Path | None) -> Iterator[str]:
     """
     app = create_app(config, Learned(state and state / "learned.json"), journal_for(config, state))
     with socket.create_server((config.host, config.port), backlog=256) as listener:
-        server = uvicorn.Server(uvicorn_config(app, drain=_DRAIN, own_log=False))
+        server = uvicorn.Server(uvicorn_config(app, drain=_DRAIN))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="proxy", daemon=True)
         thread.start()
         try:

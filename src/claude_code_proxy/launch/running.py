@@ -18,6 +18,7 @@ from .environment import Connection, Tier
 
 _PATIENCE = 5  # seconds
 _LONGEST = 256 * 1024  # bytes of an answer
+_REFUSED = 401
 _ANY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
@@ -37,14 +38,14 @@ def client_key(environ: Mapping[str, str], cwd: Path) -> str:
 
 def connection_to(url: str, key: str) -> Connection:
     """Ask a running proxy what it serves. ConfigError: none runs there, or it wants a key and there is none."""
-    said = _root(url)
+    _, said = _asked(url, "/", "")
     if said.get("name") != "claude-code-proxy":
         absent = f"No claude-code-proxy answers at {url}."
         raise ConfigError(
             [f"{absent} Start it with `claude-code-proxy`, or say where it is with --url; `run` needs none."]
         )
-    if mapping(said.get("config")).get("client_key_required") and not key:
-        raise ConfigError([f"The proxy at {url} wants a key: set ANTHROPIC_API_KEY to the one it was started with."])
+    if mapping(said.get("config")).get("client_key_required"):
+        _try_key(url, key)
     tiers = mapping(said.get("tiers"))
     return Connection(
         url=url,
@@ -57,13 +58,23 @@ def connection_to(url: str, key: str) -> Connection:
     )
 
 
-def _root(url: str) -> Mapping[str, Any]:
-    """What a server says of itself; empty when nothing like ours answers."""
+def _try_key(url: str, key: str) -> None:
+    """ConfigError: the proxy wants another key, or any."""
+    if key and _asked(url, "/v1/models?limit=1", key)[0] != _REFUSED:
+        return
+    trouble = "refuses this ANTHROPIC_API_KEY: set it" if key else "wants a key: set ANTHROPIC_API_KEY"
+    raise ConfigError([f"The proxy at {url} {trouble} to the one it was started with."])
+
+
+def _asked(url: str, path: str, key: str) -> tuple[int, Mapping[str, Any]]:
+    """The status of a server's answer, and its JSON; 0 and nothing when nothing like ours answers."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
         connection = kind(parts.hostname or "", parts.port, timeout=_PATIENCE)
-        connection.request("GET", f"{parts.path.rstrip('/')}/", headers={"Accept": "application/json"})
-        return mapping(json.loads(connection.getresponse().read(_LONGEST)))
+        headers = {"Accept": "application/json", **({"x-api-key": key} if key else {})}
+        connection.request("GET", f"{parts.path.rstrip('/')}{path}", headers=headers)
+        answer = connection.getresponse()
+        return answer.status, mapping(json.loads(answer.read(_LONGEST)))
     except (OSError, ValueError, RecursionError, http.client.HTTPException):
-        return {}
+        return 0, {}
