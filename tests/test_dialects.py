@@ -110,35 +110,66 @@ def listed(*owners: str) -> dict[str, Any]:
     return {"object": "list", "data": [{"id": f"m{n}", "owned_by": owner} for n, owner in enumerate(owners)]}
 
 
+OLLAMA_SAYS: dict[str, object] = {
+    "/api/version": {"version": "0.12.0"},
+    "/api/tags": {"models": [{"name": "m0"}, {"name": "m1"}]},
+}
+
+
 @pytest.mark.parametrize(
-    ("models", "header", "props", "version", "name"),
+    ("models", "header", "said", "name"),
     [
-        pytest.param(listed("library", "library"), "", None, {"version": "0.12.0"}, "ollama", id="ollama"),
+        pytest.param(listed("library", "library"), "", {}, "ollama", id="ollama"),
+        pytest.param(listed("bartowski", "library"), "", OLLAMA_SAYS, "ollama", id="ollama-with-a-person-s-own-model"),
+        pytest.param(listed("bartowski"), "", {"/api/version": {"version": "0.12"}}, "", id="a-version-alone"),
         pytest.param(
-            listed("llamacpp"), "llama.cpp", {"default_generation_settings": {}}, None, "llamacpp", id="llamacpp"
+            listed("bartowski", "x"), "", OLLAMA_SAYS | {"/api/tags": {"models": []}}, "", id="not-its-own-models"
         ),
-        pytest.param(None, "", {"default_generation_settings": {"n_ctx": 8}}, None, "llamacpp", id="props-alone"),
-        pytest.param(None, "llama.cpp", None, None, "llamacpp", id="header-alone"),
-        pytest.param(listed("vllm"), "uvicorn", None, None, "vllm", id="vllm"),
-        pytest.param(listed("sglang"), "uvicorn", None, None, "sglang", id="sglang"),
-        pytest.param(listed("organization_owner"), "", None, None, "lmstudio", id="lm-studio"),
-        pytest.param(None, "", None, {"version": "0.1.2"}, "ollama", id="version-alone"),
-        pytest.param(listed("openai"), "", None, {"version": "0.6"}, "", id="an-interface-before-other-models"),
-        pytest.param(listed("vllm", "openai"), "", None, None, "", id="a-gateway-of-several"),
-        pytest.param(listed(), "nginx/1.25", {}, {}, "", id="says-nothing"),
-        pytest.param("no json", "", [1], "x", "", id="garbage"),
-        pytest.param({"data": [None, 3, {"owned_by": 5}]}, "", None, None, "", id="garbage-in-the-list"),
+        pytest.param(listed("llamacpp"), "llama.cpp", {}, "llamacpp", id="llamacpp"),
+        pytest.param(
+            listed("me"), "", {"/props": {"default_generation_settings": {"n_ctx": 8}}}, "llamacpp", id="props"
+        ),
+        pytest.param(None, "llama.cpp", {}, "llamacpp", id="header-alone"),
+        pytest.param(listed("vllm"), "uvicorn", {}, "vllm", id="vllm"),
+        pytest.param(listed("sglang"), "uvicorn", {}, "sglang", id="sglang"),
+        pytest.param(
+            listed("me"),
+            "",
+            {"/get_model_info": {"model_path": "/m", "is_generation": True}},
+            "sglang",
+            id="sglang-info",
+        ),
+        pytest.param(
+            {"data": [{"id": "m", "owned_by": "me", "max_model_len": 9}]},
+            "",
+            {"/version": {"version": "0.11"}},
+            "vllm",
+            id="vllm-by-version",
+        ),
+        pytest.param(listed("me"), "", {"/version": {"version": "1"}}, "", id="any-program-has-a-version"),
+        pytest.param(listed("organization_owner"), "", {}, "lmstudio", id="lm-studio"),
+        pytest.param(
+            listed("me"),
+            "",
+            {"/api/v0/models": {"data": [{"id": "m0", "state": "loaded", "max_context_length": 8}]}},
+            "lmstudio",
+            id="lm-studio-by-its-list",
+        ),
+        pytest.param(listed("koboldcpp"), "", OLLAMA_SAYS, "koboldcpp", id="imitates-ollama"),
+        pytest.param(listed("openai"), "", {"/api/version": {"version": "0.6"}}, "", id="a-web-interface"),
+        pytest.param(listed("vllm", "openai"), "", {}, "", id="a-gateway-of-several"),
+        pytest.param(listed(), "nginx/1.25", {}, "", id="says-nothing"),
+        pytest.param("no json", "", {"/props": [1], "/api/version": "x", "/api/v0/models": {}}, "", id="garbage"),
+        pytest.param({"data": [None, 3, {"owned_by": 5}]}, "", {}, "", id="garbage-in-the-list"),
     ],
 )
-def test_a_server_is_known_by_its_answers(
-    models: object, header: str, props: object, version: object, name: str
-) -> None:
-    assert identity_of(models, header, props, version) == name
+def test_a_server_is_known_by_its_answers(models: object, header: str, said: dict[str, object], name: str) -> None:
+    assert identity_of(models, header, said) == name
 
 
 def test_every_identity_is_a_dialect() -> None:
     for owner in ("library", "llamacpp", "vllm", "sglang", "organization_owner"):
-        assert identity_of(listed(owner), "", None, None) in DIALECTS
+        assert identity_of(listed(owner), "") in DIALECTS
 
 
 # -- which facts ------------------------------------------------------------------------------------------------------

@@ -207,6 +207,7 @@ class Exchange:
         except UpstreamError as error:
             self._witness.refused(error)
             learn_window(self._services.learned, prepared, error)
+            self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
             raise
         prepared.gauge.reported(self.record.prompt_tokens)
         doubt_window(self._services.learned, prepared, self.record.prompt_tokens + self.record.output_tokens)

@@ -23,7 +23,7 @@ from .translate.repairs import apply
 from .translate.request import Target, Translated, translate_request
 from .wire.shapes import count
 
-_EXACT = frozenset({"llamacpp", "vllm"})
+_EXACT = frozenset({"llamacpp", "vllm", "sglang"})
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -99,9 +99,10 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
 
 
 def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:
-    """Return the window of a model: as an overflow named it, but for servers whose lists say what they run with."""
+    """Return the window of a model: as an overflow named it, but for servers that say what they run it with."""
     named = count(learned.get("window"))
-    return facts.window or named if identity in _EXACT else named or facts.window
+    exact = facts.loaded or identity in _EXACT
+    return facts.window or named if exact else named or facts.window
 
 
 async def window_of(services: Services, model: str) -> int:

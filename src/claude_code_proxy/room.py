@@ -18,12 +18,13 @@ def check_room(prepared: Prepared, declared: int) -> None:
     """Refuse what can't fit. declared: MODEL_WINDOW.
 
     A backend that refuses by itself is asked: it knows better. One that would cut the prompt in silence is not, and
-    where a person has said how large the window is, what is over it beyond the error of the count is refused too.
+    where a person has said how large the window is, what is over it beyond the error of the count is refused too. A
+    window that is known from a refusal only is no reason: that backend does refuse, and may run with a larger one now.
     """
-    plan, counted = prepared.translated.plan, prepared.gauge.counted
-    cut = prepared.dialect.truncates and counted.tokens > plan.window * _SURELY_CUT
-    if plan.window and (cut or (declared and counted.least > plan.window)):
-        raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=plan.window))
+    counted, window = prepared.gauge.counted, declared or prepared.facts.window
+    cut = prepared.dialect.truncates and counted.tokens > window * _SURELY_CUT
+    if window and (cut or (declared and counted.least > window)):
+        raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=window))
 
 
 def lower_output(prepared: Prepared, rooms: list[int]) -> None:

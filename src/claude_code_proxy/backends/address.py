@@ -29,6 +29,11 @@ def models_url(backend: Backend) -> str:
     return f"{base}/models{_version(backend)}"
 
 
+def root_of(base_url: str) -> str:
+    """Return the URL below which a server has its paths that are not OpenAI's."""
+    return base_url.removesuffix("/v1").removesuffix("/api/v0")  # LM Studio has chat completions at both
+
+
 def _is_v1(base: str) -> bool:
     return base.endswith("/openai/v1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,18 +10,29 @@ import aiohttp
 import msgspec
 
 from ..config import Backend
-from ..dialects import identity_of, recognise
-from .address import headers, models_url
-from .local_windows import WINDOWS
+from ..dialects import SIGNS, identity_of, is_told, is_worth_asking, recognise
+from .address import headers, models_url, root_of
+from .local_windows import ONE_MODEL, WINDOWS
 from .model_lists import UNKNOWN, ModelFacts, read_models
 
 __all__ = ["UNKNOWN", "Catalogue", "ModelFacts"]
 
 _TIMEOUT = 15  # seconds
 _MAX_LIST = 32 * 1024 * 1024  # bytes; OpenRouter's list is about 1 MB
+_OWN_PATH = 3.0  # seconds for an answer from a path that only some programs have
+_HANGS = "no answer in time"
 _LOOK_AGAIN = 30.0  # seconds: a local server says its window only once it has loaded the model
+_STAYS = 60.0  # seconds: it may be started anew with another one
 _SOON = 15.0  # seconds: a server whose list can't be read may be starting; doubles each time
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError)
+
+
+class _RefusedError(ValueError):
+    """A status other than 200. is_passing: the server, or what is before it, is only just starting."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.is_passing = status >= 500  # noqa: PLR2004
 
 
 Way = Callable[[Backend], Mapping[str, Any]]
@@ -37,6 +47,7 @@ class Catalogue:
         self._models: dict[str, dict[str, ModelFacts]] = {}
         self._identities: dict[str, str] = {}
         self._looked: dict[str, float] = {}
+        self._away: set[str] = set()
         self._looking: set[asyncio.Task[bool]] = set()
         self.first_read = asyncio.Event()
 
@@ -44,11 +55,16 @@ class Catalogue:
         """Return what is known of a model; `UNKNOWN` is an answer too."""
         known = self._models.get(backend.name, {})
         bare = model.removeprefix("models/").split(":", maxsplit=1)[0]  # OpenRouter's variants have the same limits
-        return known.get(model) or known.get(f"{model}:latest") or known.get(bare) or UNKNOWN  # Ollama's tag for none
+        found = known.get(model) or known.get(f"{model}:latest") or known.get(bare)  # Ollama's tag for none
+        return found or self._only(backend, known) or UNKNOWN
+
+    def _only(self, backend: Backend, known: Mapping[str, ModelFacts]) -> ModelFacts | None:
+        """Return the one model of a server that does not look at the name it is asked for."""
+        return next(iter(known.values())) if len(known) == 1 and self.identity(backend) in ONE_MODEL else None
 
     def identity(self, backend: Backend) -> str:
-        """Return which server program a backend is, "" while nobody knows."""
-        return self._identities.get(backend.name, "")
+        """Return which server program a backend is, as it says or as a person does, "" while nobody knows."""
+        return self._identities.get(backend.name, "") or (backend.dialect if backend.dialect in WINDOWS else "")
 
     def all(self) -> Iterator[tuple[str, ModelFacts]]:
         """Return every known model with its backend's name."""
@@ -67,11 +83,18 @@ class Catalogue:
             await asyncio.sleep(pause)
 
     def look_again(self, backend: Backend, model: str) -> None:
-        """After an answer: a local server that has loaded the model now knows the window it did not know before."""
-        if self.facts(backend, model).window or self.identity(backend) not in WINDOWS:
+        """After an answer or a failure: a local server may have loaded the model, or run with another window now.
+
+        One that could not be reached before is there now.
+        """
+        if backend.name in self._away:
+            pause = _LOOK_AGAIN
+        elif self.identity(backend) in WINDOWS:
+            pause = _STAYS if self.facts(backend, model).loaded else _LOOK_AGAIN
+        else:
             return
         now = asyncio.get_running_loop().time()
-        if now - self._looked.get(backend.name, -_LOOK_AGAIN) >= _LOOK_AGAIN:
+        if now - self._looked.get(backend.name, -pause) >= pause:
             self._looked[backend.name] = now
             task = asyncio.create_task(self.refresh(backend))
             self._looking.add(task)
@@ -79,36 +102,74 @@ class Catalogue:
 
     async def refresh(self, backend: Backend) -> bool:
         """Read one backend's list; False when it has none or can't be reached: what was known stays known."""
-        with contextlib.suppress(*_FAULTS):
+        try:
             answer, server = await self._get(backend, models_url(backend))
             found = {model.id: model for model in read_models(answer)}
-            self._identities[backend.name] = identity_of(answer, server, None, None)
-            if found:
-                self._models[backend.name] = await self._with_windows(backend, found)
-                return True
-        return False
+        except _FAULTS as error:
+            self._reached(backend, not isinstance(error, _RefusedError) or error.is_passing)
+            return False
+        self._reached(backend, False)
+        if not found:
+            return False
+        known = self._models.setdefault(backend.name, found)  # limits first: a server may hang on other paths
+        self._identities[backend.name] = await self._identity(backend, answer, server)
+        self._models[backend.name] = await self._described(backend, found, known)
+        return True
 
-    async def _with_windows(self, backend: Backend, models: dict[str, ModelFacts]) -> dict[str, ModelFacts]:
-        """Add the windows that a local server tells in its own places."""
+    def _reached(self, backend: Backend, away: bool) -> None:
+        (self._away.add if away else self._away.discard)(backend.name)
+
+    async def _identity(self, backend: Backend, models: object, server: str) -> str:
+        """Return the server's program; one whose list does not name it is asked for signs, unless it is well known."""
+        told = identity_of(models, server)
+        if told or is_told(backend) or not is_worth_asking(models):
+            return told
+        answers = await asyncio.gather(*(self._ask(backend, path) for path in SIGNS))
+        found = identity_of(models, server, dict(zip(SIGNS, answers, strict=True)))
+        return found or (self.identity(backend) if _HANGS in answers else "")
+
+    async def _described(
+        self, backend: Backend, models: dict[str, ModelFacts], known: dict[str, ModelFacts]
+    ) -> dict[str, ModelFacts]:
+        """Add what a local server says of its models in its own places."""
         read = WINDOWS.get(self.identity(backend))
         if read is None:
             return models
-        with contextlib.suppress(*_FAULTS):
-            root = backend.base_url.removesuffix("/v1")
-            answer, _ = await self._get(backend, root + read.path)
-            return read.windows(answer, models)
-        return models
 
-    async def _get(self, backend: Backend, url: str) -> tuple[Any, str]:
+        async def ask(path: str, body: Mapping[str, Any] | None = None) -> Any:
+            return await self._ask(backend, path, body)
+
+        return await read(ask, models, known)
+
+    async def _ask(self, backend: Backend, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask a server for a path of its own; None for no answer that can be read, `_HANGS` for none in time."""
+        try:
+            answer, _ = await self._get(backend, root_of(backend.base_url) + path, body, within=_OWN_PATH)
+        except TimeoutError:
+            return _HANGS
+        except _FAULTS:
+            return None
+        return answer
+
+    async def _get(
+        self, backend: Backend, url: str, body: Mapping[str, Any] | None = None, *, within: float = _TIMEOUT
+    ) -> tuple[Any, str]:
         # a connection of its own: one that idles for an hour is dead when the next chat takes it from the pool
         sent = headers(backend, recognise(backend, ""), stream=False) | {"Connection": "close"}
         async with (
-            asyncio.timeout(_TIMEOUT),
-            self._session.get(url, headers=sent, allow_redirects=False, **self._way(backend)) as response,
+            asyncio.timeout(within),
+            self._session.request(
+                "GET" if body is None else "POST",
+                url,
+                headers=sent,
+                data=None if body is None else msgspec.json.encode(body),
+                allow_redirects=False,
+                **self._way(backend),
+            ) as response,
         ):
             if response.status != 200:  # noqa: PLR2004
-                raise ValueError(response.status)
-            body = await response.content.read(_MAX_LIST)
-            while not response.content.at_eof() and len(body) < _MAX_LIST:
-                body += await response.content.read(_MAX_LIST)
-            return msgspec.json.decode(body), response.headers.get("server", "")
+                raise _RefusedError(response.status)
+            answer = await response.content.read(_MAX_LIST)
+            while not response.content.at_eof() and len(answer) < _MAX_LIST:
+                answer += await response.content.read(_MAX_LIST)
+            return msgspec.json.decode(answer), response.headers.get("server", "")

@@ -19,7 +19,7 @@ from ..config import Backend
 from ..dialects import recognise
 from ..endpoint import is_loopback
 from ..wire.shapes import count, mapping
-from .address import headers
+from .address import headers, root_of
 from .catalogue import Way
 
 _LONGEST = 0.3  # seconds
@@ -48,7 +48,7 @@ class ExactCounts:
         asked = {name: body[name] for name in _FIELDS if name in body} | {"add_generation_prompt": True}
         try:
             async with asyncio.timeout(_LONGEST):
-                tokens = await self._ask(backend, backend.base_url.removesuffix("/v1") + path, asked)
+                tokens = await self._ask(backend, root_of(backend.base_url) + path, asked)
         except _FAULTS:
             tokens = 0
         if not tokens:

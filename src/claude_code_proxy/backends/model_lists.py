@@ -26,7 +26,11 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; price: what its tokens cost."""
+    """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; price: what its tokens cost.
+
+    loaded: the window is the one its server runs it with now. own_window: what a local server would run it with at
+    most, as `own_window_set` by a person for it, else as it was trained.
+    """
 
     id: str
     name: str = ""
@@ -37,6 +41,9 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Reasoning = Reasoning()
     created: int = 0
     price: Price | None = None
+    loaded: bool = False
+    own_window: int = 0
+    own_window_set: bool = False
 
 
 UNKNOWN = ModelFacts(id="")
@@ -96,6 +103,7 @@ def _model(entry: Mapping[str, Any]) -> ModelFacts:
             entry.get("max_context_length"),  # Mistral, LM Studio
             entry.get("max_model_len"),  # vLLM
             meta.get("n_ctx"),  # llama.cpp
+            mapping(entry.get("parameters")).get("max_seq_len"),  # TabbyAPI
             entry.get("inputTokenLimit"),
         ),
         max_output=_first(
@@ -109,6 +117,7 @@ def _model(entry: Mapping[str, Any]) -> ModelFacts:
         reasoning=_reasoning(entry),
         created=count(entry.get("created")),
         price=read_price(mapping(entry.get("pricing"))),
+        loaded=mapping(entry.get("status")).get("value") == "loaded",  # llama.cpp's router
     )
 
 

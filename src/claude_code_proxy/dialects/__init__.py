@@ -21,7 +21,7 @@ from .generic import GENERIC
 from .glm import GLM, GLM_MODELS
 from .groq import GROQ, GROQ_MODELS
 from .habits import HABITS
-from .identity import identity_of
+from .identity import SIGNS, identity_of, is_worth_asking
 from .kimi import KIMI, KIMI_MODELS
 from .llamacpp import LLAMACPP
 from .lmstudio import LMSTUDIO
@@ -38,7 +38,19 @@ from .together import TOGETHER, TOGETHER_MODELS
 from .vllm import TEMPLATES, VLLM
 from .xai import GROK, XAI
 
-__all__ = ["DIALECTS", "FAMILIES", "HABITS", "ROWS", "Models", "Row", "identity_of", "recognise"]
+__all__ = [
+    "DIALECTS",
+    "FAMILIES",
+    "HABITS",
+    "ROWS",
+    "SIGNS",
+    "Models",
+    "Row",
+    "identity_of",
+    "is_told",
+    "is_worth_asking",
+    "recognise",
+]
 
 ROWS: tuple[Row, ...] = (
     Row(dialect=OPENAI, hosts=("api.openai.com",), models=OPENAI_MODELS),
@@ -76,12 +88,22 @@ ROWS: tuple[Row, ...] = (
 
 _BY_NAME: Mapping[str, Row] = {row.dialect.name: row for row in ROWS}
 
+_PROGRAMS = frozenset({"ollama", "llamacpp", "lmstudio", "vllm", "sglang", "generic"})
+"""Dialects of programs that anybody may run, at any address."""
+
 DIALECTS: Mapping[str, Dialect] = {name: row.dialect for name, row in _BY_NAME.items()}
 
 
 def recognise(backend: Backend, model: str, identity: str = "") -> Dialect:
     """Return the dialect of a backend for a model. identity: as `identity_of` returns it."""
     return _recognised(backend.dialect, backend.base_url, bool(backend.azure_api_version), model, identity)
+
+
+def is_told(backend: Backend) -> bool:
+    """Tell whether a setting or the base URL's host says what a backend is, so that nobody need ask it."""
+    host = urlsplit(backend.base_url).hostname or ""
+    known = backend.dialect and backend.dialect not in _PROGRAMS
+    return bool(known or backend.azure_api_version) or any(row.at(host) for row in ROWS)
 
 
 @lru_cache(maxsize=1024)

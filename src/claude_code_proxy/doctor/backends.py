@@ -12,7 +12,8 @@ import msgspec
 
 from ..backend_tables import DEFAULT_NAME
 from ..backends.address import headers, models_url
-from ..backends.catalogue import UNKNOWN
+from ..backends.catalogue import UNKNOWN, ModelFacts
+from ..backends.local_windows import ONE_MODEL
 from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
 from ..endpoint import Backend, is_loopback
@@ -163,7 +164,7 @@ class Visit:
         self.there.append(model)
         request = {"model": model.asked, "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello."}]}
         prepared = await prepare(self._proxy.services, request, Notes())
-        yield self._window(group, model, prepared)
+        yield self._window(group, prepared)
         yield self._output(group, model)
         yield group.ok("model.dialect", _dialect(self._proxy, model, prepared))
         for line in learned_lines(group, self._proxy, model):
@@ -172,8 +173,10 @@ class Visit:
     async def _exists(self, group: Group, model: Model) -> Line:
         name, setting = "model.exists", model.settings[0]
         catalogue = self._proxy.services.catalogue
-        listed = catalogue.facts(model.backend, model.name) is not UNKNOWN
-        if listed and not model.backend.azure_api_version:
+        facts = catalogue.facts(model.backend, model.name)
+        if catalogue.identity(model.backend) in ONE_MODEL and facts.id not in {"", model.name}:
+            return group.ok(name, f"the server answers with its one model, {facts.id}, under any name")
+        if facts is not UNKNOWN and not model.backend.azure_api_version:
             return group.ok(name, "the backend lists it")
         hello = await self._hello(model)
         if not hello.failed:
@@ -185,7 +188,7 @@ class Visit:
         such = f"Set {setting} to a model it has, such as {', '.join(near)}"
         return group.failed(name, words, such if near else remedy)
 
-    def _window(self, group: Group, model: Model, prepared: Prepared) -> Line:
+    def _window(self, group: Group, prepared: Prepared) -> Line:
         window, services = prepared.translated.plan.window, self._proxy.services
         if not window:
             return group.warning(
@@ -193,9 +196,10 @@ class Visit:
                 "window unknown: a prompt that is too long is noticed when the backend refuses it",
                 "Set MODEL_WINDOW to the tokens it takes",
             )
-        learned = count(services.learned.facts(model.backend, model.name).get("window"))
-        source = "MODEL_WINDOW" if services.config.model_window else "learned" if learned else "from the backend"
-        said = f"window {window} tokens ({source})"
+        if not services.config.model_window and is_guess(prepared.facts, window):
+            said = f"window at most {window} tokens: the model is not loaded, and may be loaded with less"
+            return group.warning("model.window", said, "Load it, then run the doctor again")
+        said = f"window {window} tokens ({_source(services.config, prepared, window)})"
         if window < _SMALL_WINDOW:
             remedy = "Start the server with a larger context, or use a model that has one"
             return group.warning("model.window", f"{said}: Claude Code's own prompt takes some 20000 of them", remedy)
@@ -229,6 +233,19 @@ async def models_status(proxy: Inside, backend: Backend, *, with_key: bool = Tru
     if with_key and status == _GOOD:
         await services.catalogue.refresh(backend)
     return status
+
+
+def is_guess(facts: ModelFacts, window: int) -> bool:
+    """Tell whether a window is only what a model was trained with, which its server seldom loads it with."""
+    return not (facts.loaded or facts.own_window_set) and window == facts.own_window
+
+
+def _source(config: Config, prepared: Prepared, window: int) -> str:
+    if config.model_window:
+        return "MODEL_WINDOW"
+    if window != prepared.facts.window:
+        return "learned"
+    return "as it is loaded now" if prepared.facts.loaded else "from the backend"
 
 
 def near_names(wanted: str, known: list[str]) -> list[str]:
@@ -271,4 +288,6 @@ def _reason(backend: Backend, name: str, identity: str) -> str:
         return "the server says so"
     if is_loopback(host) and parts.port in row.ports:
         return f"guessed by port {parts.port}"
+    if identity and identity not in DIALECTS:
+        return f"the server says it is {identity}, which needs nothing of its own"
     return "nothing tells which server this is; DIALECT can"
