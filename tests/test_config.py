@@ -346,6 +346,40 @@ def test_default_models_elsewhere_than_openrouter_are_warned_of(loaded):
     )
 
 
+# -- a subset of tools ------------------------------------------------------------------------------------------------
+
+
+def test_a_subset_is_names_between_commas_or_a_list(loaded, tmp_path):
+    assert loaded({**KEY, "TOOL_SUBSET": ""}).tools == frozenset()
+    assert loaded({**KEY, "TOOL_SUBSET": " Bash, Read ,,mcp__files__find"}).tools == {
+        "Bash",
+        "Read",
+        "mcp__files__find",
+    }
+    (tmp_path / "claude-code-proxy.toml").write_text('TOOL_SUBSET = ["Bash", "Edit"]')
+    assert load(KEY, cwd=tmp_path).tools == {"Bash", "Edit"}
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("Baash", " (did you mean Bash?)"), ("edit", " (did you mean Edit?)"), ("Xyzzy12", "")]
+)
+def test_a_tool_claude_code_is_not_known_to_have_is_warned_of(loaded, given, hint):
+    [warning] = loaded({**KEY, "TOOL_SUBSET": f"Bash,{given}"}).warnings
+    assert warning == f'TOOL_SUBSET: Claude Code is not known to have a tool "{given}"{hint}'
+
+
+@pytest.mark.parametrize("given", [",", " , ,", "Bash;Read", "Bash Read"])
+def test_a_subset_that_names_nothing_is_refused(problems, given):
+    [problem] = problems({**KEY, "TOOL_SUBSET": given})
+    assert "takes names separated by commas, such as Bash,Read" in problem
+
+
+def test_an_empty_list_of_tools_is_refused(tmp_path):
+    (tmp_path / "claude-code-proxy.toml").write_text("TOOL_SUBSET = []")
+    with pytest.raises(ConfigError, match="takes names separated by commas"):
+        load(KEY, cwd=tmp_path)
+
+
 # -- dialects ---------------------------------------------------------------------------------------------------------
 
 

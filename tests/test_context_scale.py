@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from tests.asgi import running
 from tests.backend import Backend, Reply, say
 from tests.messages_api import HELLO, envelope, events
 
+from claude_code_proxy.config import load
 from claude_code_proxy.context_scale import believed_window, factor
+from claude_code_proxy.errors import ConfigError
 from claude_code_proxy.translate.deltas import Usage
 from claude_code_proxy.translate.overflow import stretched
 from claude_code_proxy.translate.usage import anthropic_usage
@@ -57,6 +60,41 @@ def test_what_claude_code_was_measured_to_believe(model: str, headers: dict[str,
 )
 def test_the_factor_of_a_setting(setting: str, window: int, expected: float) -> None:
     assert factor(setting, window, 200_000) == expected
+
+
+TAKES = (
+    "takes off, auto, a factor from 0.05 to 500 such as 6.25, or the tokens of the window the client believes in, "
+    "from 8000 to 10000000, such as 200000"
+)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("0", "0.001", "0.04", "500.5", "1000", "7999", "10000001", "999999999", "nan", "inf", "-1", "1e3", "6,25"),
+        *("on", "auto auto", "off0", "\u0663", "0x10", "6.", ".5", "200k"),
+    ],
+)
+def test_a_scale_that_can_not_be_meant_is_refused_at_start(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({"OPENAI_API_KEY": "x", "CONTEXT_SCALE": setting}, cwd=tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.startswith("CONTEXT_SCALE from environment: got ")
+    assert problem.endswith(TAKES)
+
+
+@pytest.mark.parametrize(
+    ("setting", "kept"),
+    [("auto ", "auto"), (" OFF", "OFF"), ("0.05", "0.05"), ("500", "500"), ("8000", "8000"), ("10000000", "10000000")],
+)
+def test_a_scale_at_the_edge_is_taken(setting: str, kept: str, tmp_path: Path) -> None:
+    assert load({"OPENAI_API_KEY": "x", "CONTEXT_SCALE": setting}, cwd=tmp_path).context_scale == kept
+
+
+@pytest.mark.parametrize("window", [1, 500, 4_000, 32_000, 400_000, 100_000_000])
+@pytest.mark.parametrize("setting", ["auto", "8000", "10000000"])
+def test_a_window_stretches_within_what_can_be_meant(setting: str, window: int) -> None:
+    assert 0.05 <= factor(setting, window, 1_000_000) <= 500
 
 
 def test_a_version_nobody_has_is_none() -> None:

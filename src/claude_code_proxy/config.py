@@ -15,6 +15,7 @@ import msgspec
 from .backend_tables import common_timeouts, read_backends
 from .endpoint import Backend, Timeouts, is_loopback, is_openrouter, is_this_server
 from .errors import ConfigError
+from .prompt.tool_names import CLAUDE_CODES, SERVERS
 from .setting_layers import gather
 from .setting_values import Reading
 from .settings import HEADER_FAMILY, SETTINGS, near, quoted
@@ -146,6 +147,7 @@ def load(
     _check_tiers(reading, backends, chains)
     workers = _workers(reading, value)
     floor = _floor(reading, value)
+    tools = _tools(reading, value)
     if reading.problems:
         raise ConfigError(list(dict.fromkeys([*reading.problems, *odd_names])))  # a misspelt name may be the cause
     return Config(
@@ -169,7 +171,7 @@ def load(
         min_tokens_explicit=reading.is_set("MIN_TOKENS_LIMIT"),
         max_body=value["MAX_BODY_MB"] * 1024 * 1024,
         compaction_reminder=value["COMPACTION_REMINDER"] == "on",
-        tools=frozenset(filter(None, (name.strip() for name in value["TOOL_SUBSET"].split(",")))),
+        tools=tools,
         signature_key=_signature_key(value["SIGNATURE_KEY"], next(iter(backends.values())).key),
         **{field: value[name] for field, name in _AS_SET.items()},
         sources=reading.sources,
@@ -239,6 +241,17 @@ def _check_tiers(reading: Reading, backends: Mapping[str, Backend], chains: Mapp
         reading.warnings.append(
             f"{quoted(default.base_url)} may not have the default models {names}: set them to models it has"
         )
+
+
+def _tools(reading: Reading, value: Mapping[str, Any]) -> frozenset[str]:
+    """The subset of tools. A name nobody knows may be a newer Claude Code's; a misspelt one takes a tool away."""
+    names = frozenset(_names(value["TOOL_SUBSET"])) - {""}
+    for name in sorted(names - CLAUDE_CODES):
+        if not name.startswith(SERVERS):
+            close = {known.lower(): known for known in CLAUDE_CODES}.get(name.lower()) or near(name, CLAUDE_CODES)
+            hint = f" (did you mean {close}?)" if close else ""
+            reading.warnings.append(f"TOOL_SUBSET: Claude Code is not known to have a tool {quoted(name)}{hint}")
+    return names
 
 
 def _floor(reading: Reading, value: Mapping[str, Any]) -> int:

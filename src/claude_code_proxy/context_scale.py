@@ -10,18 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PATTERN = r"(?i:off|auto)|\d{1,9}(\.\d{1,6})?"
-TAKES = "off, auto, a factor such as 6.25, or the tokens of the window the client believes in, such as 200000"
+PATTERN = r"(?i:off|auto)|[0-9]{1,9}(\.[0-9]{1,6})?"
+TAKES = (
+    "off, auto, a factor from 0.05 to 500 such as 6.25, or the tokens of the window the client believes in, from 8000 "
+    "to 10000000, such as 200000"
+)
 
 _USUAL = 200_000
 _WIDE = 1_000_000
 _WIDE_BETA = "context-1m"
-_LEAST_WINDOW = 1000  # a larger number is a window, a smaller one a factor
-_MOST = 1000.0
+_FACTORS = (0.05, 500.0)  # a million in a window of 2,000; 200,000 in one of four million
+_WINDOWS = (8_000.0, 10_000_000.0)  # tokens
 _AGENT = re.compile(r"claude-cli/(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 _WIDE_SINCE = (2, 1, 330)
 """The first Claude Code measured to believe in a million tokens of most names; 2.1.197 does only for `[1m]`."""
 _OLDER_FAMILY = re.compile(r"claude-(?:3|[a-z]+-4(?:-[0-6])?(?:-\d{8})?(?:$|[^\d-]))", re.IGNORECASE)
+
+
+def is_sane(setting: str) -> bool:
+    """Whether a setting that matches PATTERN is a word, a factor or a window that can be meant."""
+    if setting.lower() in {"off", "auto"}:
+        return True
+    return any(low <= float(setting) <= high for low, high in (_FACTORS, _WINDOWS))
 
 
 def believed_window(model: str, headers: Mapping[str, str]) -> int:
@@ -36,9 +46,10 @@ def believed_window(model: str, headers: Mapping[str, str]) -> int:
 def factor(setting: str, window: int, believed: int) -> float:
     """Return what the client's numbers are multiplied with. window: the model's, 0 where nobody knows it: then 1."""
     word = setting.lower()
-    if word == "off" or (word != "auto" and not float(setting)):
+    if word == "off":
         return 1.0
     number = float(believed) if word == "auto" else float(setting)
-    if number < _LEAST_WINDOW:
-        return number
-    return min(_MOST, number / window) if window else 1.0
+    least, most = _FACTORS
+    if number <= most and word != "auto":
+        return number or 1.0
+    return min(most, max(least, number / window)) if window else 1.0

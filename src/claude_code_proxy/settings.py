@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .context_scale import PATTERN, TAKES
+from .context_scale import PATTERN, TAKES, is_sane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 HEADER_PREFIX = "CUSTOM_HEADER_"
 HEADER_FAMILY = f"{HEADER_PREFIX}*"
@@ -34,10 +34,11 @@ class Setting(msgspec.Struct, frozen=True):
     """One setting.
 
     default: its type is the setting's type, "" means none; low, high: bounds of a number, both allowed; unit: of the
-    number; choices: the only texts allowed, in any case; pattern: what a text must match; takes: what it accepts,
-    where type, bounds and choices don't say it; unset: what happens without it, where the default doesn't say it;
-    secret: its value is never shown; may_be_empty: an empty value is a value (elsewhere it means unset);
-    several: texts separated by commas, or a list in the TOML file; example: for .env.example.
+    number; choices: the only texts allowed, in any case; pattern: what a text must match; check: tells whether a text
+    that matches is right; takes: what it accepts, where type, bounds and choices don't say it; unset: what happens
+    without it, where the default doesn't say it; secret: its value is never shown; may_be_empty: an empty value is a
+    value (elsewhere it means unset); several: texts separated by commas, or a list in the TOML file; example: for
+    .env.example.
     """
 
     group: str
@@ -49,6 +50,7 @@ class Setting(msgspec.Struct, frozen=True):
     unit: str = ""
     choices: tuple[str, ...] = ()
     pattern: str = ""
+    check: Callable[[str], bool] | None = None
     takes: str = ""
     unset: str = ""
     secret: bool = False
@@ -104,7 +106,7 @@ SETTINGS: tuple[Setting, ...] = (
             high=_MOST_TOKENS, unit="tokens", takes="a whole number of tokens, 0 to ask the backend"),
     Setting("Models", "CONTEXT_SCALE", "off",
             "Stretches the prompt counts a client sees, so that one that believes in another window compacts in time.",
-            pattern=PATTERN, takes=TAKES),
+            pattern=PATTERN, check=is_sane, takes=TAKES),
     Setting("Models", "MODELS_REFRESH", 3600.0,
             "How often the backend's list of models and limits is read again.",
             low=1, high=30 * _DAY, unit="seconds"),
@@ -166,8 +168,8 @@ SETTINGS: tuple[Setting, ...] = (
             choices=("auto", "full", "short")),
     Setting("Prompt", "TOOL_SUBSET", "",
             "The only tools of Claude Code a model is offered, for small windows; MCP tools are offered in any case.",
-            takes="names separated by commas, such as Bash,Read,Edit,Write,Glob,Grep", unset="all of them",
-            example="Bash,Read,Edit,Write,Glob,Grep"),
+            pattern=r"[\w.-]{1,128}", takes="names separated by commas, such as Bash,Read,Edit,Write,Glob,Grep",
+            unset="all of them", several=True, example="Bash,Read,Edit,Write,Glob,Grep"),
     Setting("Prompt", "COMPACTION_REMINDER", "on",
             "Whether a summary of the conversation is held to the form Claude Code reads: reminded of it, and mended.",
             choices=("on", "off")),
@@ -318,6 +320,8 @@ def _read_text(setting: Setting, raw: object) -> str:
         raise ValueError(accepts(setting))  # noqa: TRY004 - a wrong value of a setting, whatever its type
     value = raw.strip()
     if not (value.isprintable() and re.fullmatch(setting.pattern or ".*", value)):
+        raise ValueError(accepts(setting))
+    if setting.check and not setting.check(value):
         raise ValueError(accepts(setting))
     return _choice(setting, value) if setting.choices else value
 
