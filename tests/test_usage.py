@@ -29,6 +29,26 @@ CASES: list[tuple[str, dict[str, Any], Usage]] = [
         Usage(10, 5, cache_read=90),
     ),
     (
+        "CX-06: what was read and written again is counted once",
+        {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 75, "cache_write_tokens": 100}},
+        Usage(0, 5, cache_read=75, cache_write=25),
+    ),
+    (
+        "CX-06: a total that counts the parts apart from the prompt is believed",
+        {"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 255, "prompt_tokens_details": {"cached_tokens": 75, "cache_write_tokens": 75}},
+        Usage(100, 5, cache_read=75, cache_write=75),
+    ),
+    (
+        "Anthropic's own fields, as gateways pass them on, exclude what is cached",
+        {"input_tokens": 100, "output_tokens": 5, "cache_read_input_tokens": 75, "cache_creation_input_tokens": 20},
+        Usage(100, 5, cache_read=75, cache_write=20),
+    ),
+    (
+        "Anthropic's cache fields beside OpenAI's prompt are a part of it",
+        {"prompt_tokens": 100, "completion_tokens": 5, "cache_read_input_tokens": 75, "cache_creation_input_tokens": 20},
+        Usage(5, 5, cache_read=75, cache_write=20),
+    ),
+    (
         "the whole prompt is cached",
         {"prompt_tokens": 64, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 64}},
         Usage(0, 5, cache_read=64),
@@ -98,7 +118,7 @@ def test_no_counts(given: object) -> None:
 def test_llama_cpp_says_it_with_timings_alone() -> None:
     timings = {"cache_n": 90, "prompt_n": 10, "predicted_n": 5, "prompt_ms": 3.2}
     assert read_usage(None, timings) == Usage(10, 5, cache_read=90)
-    assert read_usage({"prompt_tokens": 100, "completion_tokens": 5}, timings) == Usage(100, 5)
+    assert read_usage({"prompt_tokens": 100, "completion_tokens": 5}, timings) == Usage(10, 5, cache_read=90)
     assert read_usage(None, {"prompt_ms": 1}) is None
 
 
@@ -133,7 +153,7 @@ def test_the_prompt_is_the_sum_of_its_parts(
         assert not completion
         return
     parts = usage.input_tokens + usage.cache_read + usage.cache_write
-    assert parts == (prompt if cached + written <= prompt else prompt + cached + written)
+    assert parts == (prompt if max(cached, written) <= prompt else prompt + cached + written)
     assert usage.output_tokens == completion
     assert min(anthropic_usage(usage)[name] for name in anthropic_usage(usage) if name.endswith("_tokens")) >= 0
 
@@ -153,3 +173,11 @@ def test_the_prompt_is_the_sum_of_its_parts(
 )
 def test_cx_08_counts_that_end_at_a_windows_edge_show_a_cut_prompt(estimate: int, usage: Usage, window: int) -> None:
     assert cut_window(estimate, usage) == window
+
+
+@given(st.builds(Usage, NUMBERS, NUMBERS, NUMBERS, NUMBERS), st.floats(0.01, 100))
+def test_a_stretched_prompt_is_the_sum_of_its_stretched_parts(usage: Usage, scale: float) -> None:
+    told = anthropic_usage(usage, scale)
+    parts = [told[name] for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
+    assert sum(parts) == round((usage.input_tokens + usage.cache_read + usage.cache_write) * scale)
+    assert min(parts) >= 0

@@ -111,10 +111,14 @@ _UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 def error_headers(error: ProxyError) -> dict[str, str]:
-    """Return the headers clients decide by whether and when to ask again."""
+    """Return the headers clients decide by whether and when to ask again.
+
+    A wait of nothing is not told: a client that obeys it asks again at once, each time. Left to themselves Claude Code
+    and the SDKs wait longer from try to try (2.1.330 takes a 0 for that too, measured).
+    """
     headers = {}
-    if error.retry_after is not None:
-        headers["retry-after"] = str(max(0, math.ceil(error.retry_after)))  # whole seconds: RFC 9110, section 10.2.3
+    if error.retry_after is not None and error.retry_after > 0:
+        headers["retry-after"] = str(math.ceil(error.retry_after))  # whole seconds: RFC 9110, section 10.2.3
     if error.should_retry is not None:
         headers["x-should-retry"] = "true" if error.should_retry else "false"
     return headers

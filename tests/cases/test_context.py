@@ -432,6 +432,14 @@ USAGES: dict[str, tuple[dict[str, Any], tuple[int, int, int, int]]] = {
         {"prompt_tokens": 100, "completion_tokens": 9, "prompt_tokens_details": {"cached_tokens": 400}},
         (100, 400, 0, 9),
     ),
+    "read and written again": (
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 9,
+            "prompt_tokens_details": {"cached_tokens": 75, "cache_write_tokens": 100},
+        },
+        (0, 75, 25, 9),
+    ),
     "reasoning apart from the answer": (
         {"prompt_tokens": 100, "completion_tokens": 9, "total_tokens": 159},
         (100, 0, 0, 59),

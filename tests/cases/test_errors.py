@@ -141,6 +141,16 @@ def test_er_02_the_time_to_wait_is_handed_on(backend: Backend, client: Client, w
 
 
 @both
+def test_er_02_a_wait_of_nothing_is_no_reason_to_ask_again_at_once(
+    backend: Backend, client: Client, *, stream: bool
+) -> None:
+    backend.play(lambda _: error(429, "slow down", retry_after="0"))
+    heard = client.ask(stream=stream)
+    assert heard.status == 429
+    assert "retry-after" not in heard.headers
+
+
+@both
 def test_er_02_a_short_wait_is_waited_here(backend: Backend, patient: Client, *, stream: bool) -> None:
     backend.play([error(429, "slow down", retry_after="0.2"), say("nun")])
     assert patient.ask(stream=stream).text == "nun"

@@ -15,6 +15,7 @@ from .deltas import Usage
 _SHORTEST = 3000  # tokens of a prompt: below that an estimate proves nothing
 _SLACK = 8  # tokens a server keeps free
 _BLOCK = 1024  # windows are multiples of it
+_OWN = ("cache_read_input_tokens", "cache_creation_input_tokens")  # beside input_tokens, which excludes them
 _DEAREST = 1e9  # of any currency: more is no price
 
 
@@ -29,8 +30,11 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
         return _from_timings(mapping(timings))
     prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
     output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
-    cached, written = _cached(given, prompt_details), _written(given, prompt_details)
-    apart = cached + written if cached + written > prompt else 0  # a server that already counts them apart
+    cached = _cached(given, prompt_details) or min(prompt, count(mapping(timings).get("cache_n")))
+    written = _written(given, prompt_details)
+    apart = cached + written if _are_apart(given, prompt, cached, written) else 0
+    if not apart:  # what is written of the part that was read is one and the same
+        written = min(written, prompt - cached)
     thinking = count(output_details.get("reasoning_tokens")) or count(given.get("reasoning_tokens"))
     audio = count(prompt_details.get("audio_tokens"))  # Mistral counts them in the total only
     return Usage(
@@ -66,10 +70,11 @@ def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:
 
     scale: of the prompt's tokens; the answer's stay true, since `max_tokens` limits them.
     """
-    read, written = round(usage.cache_read * scale), round(usage.cache_write * scale)
     prompt = round((usage.input_tokens + usage.cache_read + usage.cache_write) * scale)
+    read = round(usage.cache_read * scale)
+    written = min(round(usage.cache_write * scale), prompt - read)
     shown: dict[str, Any] = {
-        "input_tokens": max(0, prompt - read - written),
+        "input_tokens": prompt - read - written,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
         "output_tokens": usage.output_tokens,
@@ -77,6 +82,18 @@ def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:
     if usage.thinking is not None:
         shown["output_tokens_details"] = {"thinking_tokens": usage.thinking}
     return shown
+
+
+def _are_apart(given: Mapping[str, Any], prompt: int, cached: int, written: int) -> bool:
+    """Whether a server counts cached tokens beside those of the prompt, not among them (case CX-06).
+
+    It does when a part is more than the whole, in Anthropic's own fields, and where its total says so.
+    """
+    own = not given.get("prompt_tokens") and any(name in given for name in _OWN)
+    if max(cached, written) > prompt or own:
+        return True
+    completion = count(given.get("completion_tokens")) or count(given.get("output_tokens"))
+    return cached + written > prompt and count(given.get("total_tokens")) == prompt + cached + written + completion
 
 
 def _cached(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:
