@@ -67,7 +67,7 @@ async def _answer(call: Call, record: Record) -> None:
     key = await aside.run(len(body), key_of, body, call.headers)
     relay = running.joinable(key)
     if relay is not None:
-        await unless_gone(call.receive, relay.follow(call.channel.forward))
+        await unless_gone(call, relay.follow(call.channel.forward))
         record.outcome = "joined"
         return
     request = await aside.run(len(body), checked, body)
@@ -93,7 +93,7 @@ async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Re
         headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
         believed = believed_window(str(request["model"]), headers)
-        await unless_gone(call.receive, exchange.run(request, window_stop=known, believed=believed, size=size), relay)
+        await unless_gone(call, exchange.run(request, window_stop=known, believed=believed, size=size), relay)
     except ProxyError as error:
         await call.channel.fail(error)
         raise
@@ -104,14 +104,15 @@ async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Re
         record.notes = list(exchange.notes)
 
 
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, None], relay: Relay | None = None) -> None:
-    """Do `work`, and stop it at once when the client leaves: what it holds open is closed by its cancellation.
+async def unless_gone(call: Call, work: Coroutine[Any, Any, None], relay: Relay | None = None) -> None:
+    """Do `work`, and stop it when the client leaves: what it holds open is closed by its cancellation.
 
     relay: carries the answer to others too; then it stops when the last of them has left. Raises ClientGoneError.
     """
-    leaving = _Leaving(receive, relay)
+    leaving = _Leaving(call.receive, relay)
     try:
-        await work
+        with call.services.pulse.watching(leaving):
+            await work
     except BaseException:
         if leaving.is_whole_cause():
             raise ClientGoneError from None
@@ -121,14 +122,22 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, None], relay: 
 
 
 class _Leaving:
-    """Cancels the task it is made in when its client leaves. The work needs no task of its own so."""
+    """Cancels the task it is made in when its client leaves. The work needs no task of its own so.
+
+    Nobody looks until the pulse's next tick: most work is done by then, and needs no second task either.
+    """
 
     def __init__(self, receive: Receive, relay: Relay | None) -> None:
         self._receive = receive
         self._relay = relay
         self._gone = False
         self._task = asyncio.current_task()
-        self._watching = asyncio.ensure_future(self._watch())
+        self._watching: asyncio.Task[None] | None = None
+
+    def tick(self, _now: float) -> None:
+        """Begin to look."""
+        if self._watching is None:
+            self._watching = asyncio.ensure_future(self._watch())
 
     def is_whole_cause(self) -> bool:
         """Whether the client left, and nobody else cancelled the task."""
@@ -141,8 +150,9 @@ class _Leaving:
         a cancellation leaves behind refers to itself: only the garbage collector would free it, and the answer with it.
         """
         self._task = None
-        asyncio.get_running_loop().call_soon(self._watching.cancel)
-        del self._watching
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            asyncio.get_running_loop().call_soon(watching.cancel)
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

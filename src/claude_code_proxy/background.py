@@ -21,10 +21,17 @@ class Background(Generic[Item]):
 
     what: names what is written, for the log; write: may block; what it raises is logged once, until it works again.
     again: seconds after which a `write` that keeps what it couldn't write is called again, 0 for one that doesn't.
+    gather: seconds a batch is gathered.
     """
 
     def __init__(
-        self, what: str, write: Callable[[Sequence[Item]], None], *, most: int = _MOST, again: float = 0
+        self,
+        what: str,
+        write: Callable[[Sequence[Item]], None],
+        *,
+        most: int = _MOST,
+        again: float = 0,
+        gather: float = _GATHER,
     ) -> None:
         self._what = what
         self._write = write
@@ -32,6 +39,7 @@ class Background(Generic[Item]):
         self._failed = False
         self._waiting: deque[Item] = deque()
         self._most = most
+        self._gather = gather
         self._lost = 0
         self._news = threading.Event()
         self._closing = threading.Event()
@@ -65,7 +73,7 @@ class Background(Generic[Item]):
         while not (self._closing.is_set() and not self._waiting):
             self._news.wait(self._again if self._failed and self._again else None)
             self._news.clear()
-            self._closing.wait(_GATHER)
+            self._closing.wait(self._gather)
             self._batch()
 
     def _batch(self) -> None:

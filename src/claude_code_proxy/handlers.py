@@ -133,7 +133,7 @@ async def test_connection(call: Call) -> None:
     begun = time.monotonic()
     try:
         with call.services.journal.following_own(record):
-            await unless_gone(call.receive, exchange.run(asked))
+            await unless_gone(call, exchange.run(asked))
     except ProxyError as error:
         remedy = _REMEDIES.get(error.status, "Read the message: it is the backend's own.")
         failed = {"status": "failed", "error_type": error.type, "message": error.message, "remedy": remedy, **told}

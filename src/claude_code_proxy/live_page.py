@@ -108,7 +108,7 @@ async def feed(call: Call) -> None:
     mine = object()
     _feeds.add(mine)
     try:
-        await unless_gone(call.receive, _tell(call))
+        await unless_gone(call, _tell(call))
     finally:
         _feeds.discard(mine)
 

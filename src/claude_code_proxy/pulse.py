@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from .channel import Channel
 from .wire.anthropic import PING
@@ -81,21 +82,23 @@ class Watch:
         return now - self._said >= (self._ping_every if channel.started else self._commit_after)
 
 
+class Ticked(Protocol):
+    """Looks at the time now and then."""
+
+    def tick(self, now: float) -> None:
+        """Look at the time (seconds of the loop's clock)."""
+
+
 class Pulse:
-    """Ticks every running watch."""
+    """Ticks everything that runs. every: seconds."""
 
     def __init__(self, every: float = 0.25) -> None:
-        self._watched: set[Watch] = set()
+        self._watched: set[Ticked] = set()
         self._every = every
 
-    @contextmanager
-    def watching(self, watch: Watch) -> Iterator[Watch]:
-        """Tick `watch` within this block."""
-        self._watched.add(watch)
-        try:
-            yield watch
-        finally:
-            self._watched.discard(watch)
+    def watching(self, watch: Ticked) -> _Watching:
+        """Return a block in which `watch` is ticked."""
+        return _Watching(self._watched, watch)
 
     async def run(self) -> None:
         """Tick, until cancelled."""
@@ -105,3 +108,19 @@ class Pulse:
             now = loop.time()
             for watch in tuple(self._watched):
                 watch.tick(now)
+
+
+class _Watching:
+    """A block in which something is ticked."""
+
+    __slots__ = ("_all", "_one")
+
+    def __init__(self, watched: set[Ticked], one: Ticked) -> None:
+        self._all = watched
+        self._one = one
+
+    def __enter__(self) -> None:
+        self._all.add(self._one)
+
+    def __exit__(self, *_: object) -> None:
+        self._all.discard(self._one)

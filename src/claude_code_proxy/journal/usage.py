@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _MOST_WAITING = 10_000  # rows that wait for a file that can't be written
 _DAY = 86_400
 _CLEAN_EVERY = 3600.0  # seconds between two looks for rows that are too old
 _LONGEST = 300  # characters of a name
+_GATHER = 1.0  # seconds rows are gathered: opening and closing the file costs as much as a hundred of them
 
 MIGRATIONS = (
     """
@@ -65,6 +67,7 @@ COLUMNS = (
 )
 """What is kept of a request, in this order."""
 
+_values = attrgetter(*COLUMNS)
 _INSERT = f"INSERT OR REPLACE INTO requests ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
 
 GROUPS = {
@@ -112,7 +115,7 @@ class Usage:
         self._waiting: list[tuple[Any, ...]] = []
         self._locked = False
         self._cleaned = -_CLEAN_EVERY
-        self._background: Background[Record] = Background("usage", self._write, again=_AGAIN)
+        self._background: Background[Record] = Background("usage", self._write, again=_AGAIN, gather=_GATHER)
         self.add = self._background.add
 
     def close(self) -> None:
@@ -229,13 +232,13 @@ def _prepare(database: sqlite3.Connection) -> None:
 
 
 def _row(record: Record) -> tuple[Any, ...]:
-    values = (getattr(record, name) for name in COLUMNS)
-    return tuple(_text(value) if isinstance(value, str) else value for value in values)
+    return tuple([_text(value) if type(value) is str else value for value in _values(record)])
 
 
 def _text(value: str) -> str:
     """A name as SQLite takes it: short, and without half of a surrogate pair."""
-    return value[:_LONGEST].encode("utf-8", "replace").decode()
+    short = value[:_LONGEST]
+    return short if short.isascii() else short.encode("utf-8", "replace").decode()
 
 
 def _code(error: sqlite3.DatabaseError) -> int:
