@@ -10,7 +10,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -20,6 +20,7 @@ from .redaction import Redaction
 
 __all__ = ["Record", "hear_libraries", "log_exchange", "setup", "tell"]
 
+_LEVELS = {"exception": "error", "warn": "warning"}  # of methods that are named otherwise
 _BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
 _LONGEST = 2000  # characters of any text
 _LONGEST_REASON = 80  # characters of an inner error's message: enough for a reason, not for a prompt
@@ -31,21 +32,19 @@ def setup(level: str, form: str, file: TextIO | None = None, secrets: Iterable[s
     secrets: never shown, not even in the words of an inner error.
     """
     file = file or sys.stderr
-    shared: list[Any] = [
-        _sentence_only if form == "text" else _spread,
-        structlog.processors.add_log_level,
-        _Clock() if form == "text" else structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.ExceptionRenderer(_Traceback(secrets)),
-        _harmless,
-    ]
+    exceptions = structlog.processors.ExceptionRenderer(_Traceback(secrets))
+    chain: list[Any] = []
     if form != "text":
+        stamp = structlog.processors.TimeStamper(fmt="iso")
+        chain = [_spread, structlog.processors.add_log_level, stamp, exceptions, _harmless]
         end: Any = structlog.processors.JSONRenderer()
     elif file.isatty():
+        chain = [_sentence_only, structlog.processors.add_log_level, _stamped, exceptions, _harmless]
         end = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
     else:
-        end = _plain
+        end = _Plain(exceptions)
     structlog.configure(
-        processors=[*shared, end],
+        processors=[*chain, end],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=False,
@@ -98,37 +97,57 @@ def _spread(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> M
 
 
 class _Clock:
-    """Stamps an entry with the time of day, which is written out once a second: a line is cheaper so."""
+    """The time of day, which is written out once a second: a line is cheaper so."""
 
     def __init__(self) -> None:
         self._second = -1
         self._text = ""
 
-    def __call__(self, _logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def __call__(self) -> str:
         now = time.time()
         if int(now) != self._second:
             self._second = int(now)
             self._text = time.strftime("%H:%M:%S", time.localtime(now))
-        entry["timestamp"] = self._text
-        return entry
+        return self._text
 
 
-def _plain(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> str:
-    """Render an entry as the console renderer does without colours, for an eighth of the time."""
-    line = f"{entry.pop('timestamp')} [{entry.pop('level')}] {entry.pop('event')}"
-    exception = entry.pop("exception", "")
-    for name, value in entry.items():
-        line += f" {name}={value}" if isinstance(value, str) and _BARE.fullmatch(value) else f" {name}={value!r}"
-    return f"{line}\n{exception}" if exception else line
+_clock = _Clock()
+
+
+def _stamped(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Stamp an entry with the time of day."""
+    entry["timestamp"] = _clock()
+    return entry
+
+
+class _Plain:
+    """Renders an entry as the console renderer does without colours, in one step, for an eighth of the time."""
+
+    def __init__(self, exceptions: Callable[..., Any]) -> None:
+        self._exceptions = exceptions
+
+    def __call__(self, logger: Any, method: str, entry: MutableMapping[str, Any]) -> str:
+        entry.pop("record", None)  # for people the sentence says it all
+        if "exc_info" in entry:
+            entry = self._exceptions(logger, method, entry)
+        exception = entry.pop("exception", "")
+        line = f"{_clock()} [{_LEVELS.get(method, method)}] {_one_line(entry.pop('event'))}"
+        for name, value in entry.items():
+            shown = _one_line(value)
+            line += f" {name}={shown if isinstance(shown, str) and _BARE.fullmatch(shown) else repr(shown)}"
+        return "\n".join([line, *map(visible, exception.split("\n"))]) if exception else line
 
 
 def _harmless(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Make every text of a log line one short line of visible characters; only a traceback has lines."""
     for name, value in entry.items():
-        if isinstance(value, str):
-            lines = value.split("\n") if name == "exception" else [value[:_LONGEST]]
-            entry[name] = "\n".join(visible(line) for line in lines)
+        entry[name] = "\n".join(map(visible, value.split("\n"))) if name == "exception" else _one_line(value)
     return entry
+
+
+def _one_line(value: Any) -> Any:
+    """Return a text as one short line of visible characters; anything else as it is."""
+    return visible(value[:_LONGEST]) if isinstance(value, str) else value
 
 
 class _Traceback:

@@ -6,8 +6,6 @@ A stream that lives costs nothing here but a comparison a few times a second, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from .channel import Channel
@@ -40,21 +38,21 @@ class Watch:
         self._fired = False
         self._beat: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def listening(self, limit: float) -> Iterator[None]:
-        """Within this block the backend may be silent for `limit` seconds at most; `heard` changes the limit."""
+    def listening(self, limit: float) -> _Listening:
+        """Return a block in which the backend may be silent for `limit` seconds at most; `heard` changes the limit."""
+        return _Listening(self, limit)
+
+    def begin(self, limit: float) -> None:
+        """Listen, in the running task, until `end`."""
         self._task = asyncio.current_task()
         self.heard(limit)
-        try:
-            yield
-        except asyncio.CancelledError:
-            task = self._task
-            if not self._fired or task is None or task.uncancel() > 0:
-                raise  # the client's doing, not ours
+
+    def end(self, error: BaseException | None) -> None:
+        """Listen no longer. Raises SilenceError when it was silence that ended the block with a cancellation."""
+        task, self._task = self._task, None
+        if isinstance(error, asyncio.CancelledError) and self._fired and task is not None and task.uncancel() == 0:
             self._fired = False
-            raise SilenceError(self._limit) from None
-        finally:
-            self._task = None
+            raise SilenceError(self._limit) from None  # else it is the client's doing, not ours
 
     def heard(self, limit: float) -> None:
         """The backend lives: the next silence may last `limit` seconds, 0 for any time."""
@@ -80,6 +78,22 @@ class Watch:
 
     def _ping_is_due(self, channel: Channel, now: float) -> bool:
         return now - self._said >= (self._ping_every if channel.started else self._commit_after)
+
+
+class _Listening:
+    """A block in which a backend must not be silent."""
+
+    __slots__ = ("_limit", "_watch")
+
+    def __init__(self, watch: Watch, limit: float) -> None:
+        self._watch = watch
+        self._limit = limit
+
+    def __enter__(self) -> None:
+        self._watch.begin(self._limit)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._watch.end(error)
 
 
 class Ticked(Protocol):

@@ -20,6 +20,14 @@ from .errors import ProxyError
 RESENT_AFTER = 2.0
 """Seconds."""
 
+_SENDER = (
+    "x-api-key",
+    "authorization",
+    "x-claude-code-session-id",
+    "x-claude-code-agent-id",
+    "anthropic-version",
+    "anthropic-beta",
+)
 _MOST = 8 * 1024 * 1024  # bytes kept for followers; one that is still there then is told that it can't go on
 _KEPT = 8 * 1024  # bytes of an answer kept for a newcomer; one that has come further is not joined
 
@@ -127,28 +135,33 @@ class Running:
         relay = self._relays.get(key)
         return relay if relay is not None and relay.is_joinable else None
 
-    @contextmanager
-    def runs(self, key: bytes, relay: Relay) -> Iterator[None]:
-        """Let others find `relay` within this block; it is finished at its end."""
-        self._relays[key] = relay
-        try:
-            yield
-        finally:
-            if self._relays.get(key) is relay:
-                del self._relays[key]
-            relay.finish()
+    def runs(self, key: bytes, relay: Relay) -> _Run:
+        """Return a block in which others find `relay`; it is finished at its end."""
+        return _Run(self._relays, key, relay)
+
+
+class _Run:
+    """A block in which others find an answer."""
+
+    __slots__ = ("_key", "_relay", "_relays")
+
+    def __init__(self, relays: dict[bytes, Relay], key: bytes, relay: Relay) -> None:
+        self._relays = relays
+        self._key = key
+        self._relay = relay
+
+    def __enter__(self) -> None:
+        self._relays[self._key] = self._relay
+
+    def __exit__(self, *_: object) -> None:
+        if self._relays.get(self._key) is self._relay:
+            del self._relays[self._key]
+        self._relay.finish()
 
 
 def key_of(body: bytes, headers: Mapping[str, str]) -> bytes:
     """Return what makes two requests the same: every byte of the body, the sender, and who of its agents."""
     digest = hashlib.sha256(body)
-    for name in (
-        "x-api-key",
-        "authorization",
-        "x-claude-code-session-id",
-        "x-claude-code-agent-id",
-        "anthropic-version",
-        "anthropic-beta",
-    ):
-        digest.update(b"\0" + headers.get(name, "").encode("utf-8", "replace"))
+    sender = "\0".join([headers.get(name, "") for name in _SENDER])
+    digest.update(b"\0" + sender.encode("utf-8", "replace"))
     return digest.digest()

@@ -10,8 +10,7 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping
 from typing import Any, Self
 
 import aiohttp
@@ -75,30 +74,14 @@ class Client:
         """Ask a backend for something that is no chat."""
         return self.session.get(url, headers=sent, allow_redirects=False, **self.way(backend))
 
-    @asynccontextmanager
-    async def open(
-        self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool
-    ) -> AsyncIterator[Answer]:
-        """Send a chat request and give the backend's 200 answer; leaving closes it, finished or not.
+    def open(self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool) -> _Opened:
+        """Return a block that sends a chat request and gives the 200 answer; leaving closes it, finished or not.
 
         asked: what the request was, for the words of a failure.
 
         Raises UpstreamError when it can't be reached or answers anything but success.
         """
-        response = await self._post(backend, dialect, body, asked, stream=stream)
-        try:
-            if _failed(response):
-                raw = await _error_body(response)
-                failure = read_failure(response.status, raw, response.headers, asked)
-                failure.raw = raw
-                raise failure
-            yield response
-        except aiohttp.ClientPayloadError as error:
-            raise RetryableError("The backend closed the connection in the middle of its answer.") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise RetryableError(f"The connection to backend {backend.name} broke: {_reason(error)}.") from error
-        finally:
-            response.close()
+        return _Opened(self._post(backend, dialect, body, asked, stream=stream), backend, asked)
 
     async def _post(self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool) -> Answer:
         connect = backend.timeouts.connect
@@ -141,6 +124,37 @@ class Client:
                     f"The address of backend {backend.name} is no URL. Check {asked.url_name}."
                 ) from None
         return form
+
+
+class _Opened:
+    """A block with an answer in it. posted: gives the answer's head."""
+
+    __slots__ = ("_asked", "_backend", "_posted", "_response")
+
+    def __init__(self, posted: Coroutine[Any, Any, Answer], backend: Backend, asked: Asked) -> None:
+        self._posted = posted
+        self._backend = backend
+        self._asked = asked
+        self._response: Answer
+
+    async def __aenter__(self) -> Answer:
+        response = self._response = await self._posted
+        if _failed(response):
+            try:
+                raw = await _error_body(response)
+            finally:
+                response.close()
+            failure = read_failure(response.status, raw, response.headers, self._asked)
+            failure.raw = raw
+            raise failure
+        return response
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._response.close()
+        if isinstance(error, aiohttp.ClientPayloadError):
+            raise RetryableError("The backend closed the connection in the middle of its answer.") from error
+        if isinstance(error, (aiohttp.ClientError, OSError)):
+            raise RetryableError(f"The connection to backend {self._backend.name} broke: {_reason(error)}.") from error
 
 
 def _failed(response: Answer) -> bool:

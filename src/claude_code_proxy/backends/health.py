@@ -11,8 +11,6 @@ gives it up, so that the next whole answer is asked as a stream and put together
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -71,20 +69,16 @@ class Health:
         now = time.monotonic()
         return any(circuit.until > now for circuit in self._circuits.values())
 
-    @contextmanager
-    def asking(self, model: str, key: str) -> Iterator[None]:
-        """Learn from what is asked within this block."""
+    def asking(self, model: str, key: str) -> _Asking:
+        """Return a block to ask in: what fails in it is learned from."""
+        return _Asking(self, model, key)
+
+    def begin(self, model: str) -> Circuit | None:
+        """Take note that a model is asked; an open circuit is tried then."""
         circuit = self._circuits.get(model)
         if circuit is not None and circuit.until:
             circuit.trying = True
-        try:
-            yield
-        except UpstreamError as error:
-            self._failed(model, key, error)
-            raise
-        finally:
-            if circuit is not None:
-                circuit.trying = False
+        return circuit
 
     def answered(self, model: str, key: str) -> None:
         """Take note that an answer has begun."""
@@ -92,7 +86,8 @@ class Health:
         for scope in (model, ""):
             self._rests.pop((key, scope), None)
 
-    def _failed(self, model: str, key: str, error: UpstreamError) -> None:
+    def failed(self, model: str, key: str, error: UpstreamError) -> None:
+        """Take note of a failure: the key rests, or the circuit is nearer to being open."""
         now = time.monotonic()
         if error.kind in _RESTS:
             seconds = min(_KEY_REST, error.retry_after or _RESTS[error.kind])
@@ -104,6 +99,27 @@ class Health:
             if circuit.failures >= _OPENS_AFTER:
                 circuit.until = now + circuit.rest
                 circuit.rest = min(_LONGEST_REST, circuit.rest * 2)
+
+
+class _Asking:
+    """A block in which a backend is asked."""
+
+    __slots__ = ("_circuit", "_health", "_key", "_model")
+
+    def __init__(self, health: Health, model: str, key: str) -> None:
+        self._health = health
+        self._model = model
+        self._key = key
+        self._circuit: Circuit | None = None
+
+    def __enter__(self) -> None:
+        self._circuit = self._health.begin(self._model)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, UpstreamError):
+            self._health.failed(self._model, self._key, error)
+        if self._circuit is not None:
+            self._circuit.trying = False
 
 
 def _keep(known: dict[Any, Any], key: Any, value: Any) -> None:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from enum import IntEnum
 
 from ..errors import ProxyError, RetryableError
@@ -60,30 +58,33 @@ class Slots:
         """How many requests wait."""
         return sum(not turn.done() for _, _, turn in self._waiting)
 
-    @asynccontextmanager
-    async def hold(self, priority: Priority, *, learns: bool = True) -> AsyncIterator[Slot]:
-        """Hold a slot within this block. Raises ProxyError (429) when too many wait already.
+    def hold(self, priority: Priority, *, learns: bool = True) -> _Held:
+        """Return a block that holds a slot. Entering raises ProxyError (429) when too many wait already.
 
         learns: a refusal tells how many the backend takes; not where it was one of several keys, or others stand in.
         """
-        await self._enter(priority)
-        slot = Slot(among_others=self._busy > 1)
-        try:
-            yield slot
+        return _Held(self, priority, learns=learns)
+
+    async def enter(self, priority: Priority) -> Slot:
+        """Wait for a slot, and take it."""
+        if self._has_room:
+            self._busy += 1
+        else:
+            await self._wait(priority)
+        return Slot(among_others=self._busy > 1)
+
+    def leave(self, slot: Slot, error: BaseException | None, *, learns: bool) -> None:
+        """Give a slot back. error: how what was asked in it ended."""
+        if error is None:
             self._grow()
-        except RetryableError as error:
+        elif isinstance(error, RetryableError):
             slot.crowded = learns and error.status == _TOO_MANY and (slot.among_others or self._busy > 1)
             if slot.crowded:
                 self._shrink()
-            raise
-        finally:
-            self._busy -= 1
-            self._admit()
+        self._busy -= 1
+        self._admit()
 
-    async def _enter(self, priority: Priority) -> None:
-        if self._has_room:
-            self._busy += 1
-            return
+    async def _wait(self, priority: Priority) -> None:
         if self.waiting >= self._queue:
             raise ProxyError(
                 f"{self._queue} requests already wait for this backend (QUEUE_LIMIT). Try again later.",
@@ -110,7 +111,8 @@ class Slots:
 
     @property
     def _has_room(self) -> bool:
-        return all(self._busy < limit for limit in (self._limit, self._learned) if limit)
+        busy = self._busy
+        return (not self._limit or busy < self._limit) and (not self._learned or busy < self._learned)
 
     def _shrink(self) -> None:
         """One of those at work was one too many."""
@@ -130,6 +132,25 @@ class Slots:
         self._learned = 0 if forgotten else self._learned + 1
         self._later = None if forgotten else asyncio.get_running_loop().call_later(_ONE_MORE, self._reconsider)
         self._admit()
+
+
+class _Held:
+    """A block that holds a slot."""
+
+    __slots__ = ("_learns", "_priority", "_slot", "_slots")
+
+    def __init__(self, slots: Slots, priority: Priority, *, learns: bool) -> None:
+        self._slots = slots
+        self._priority = priority
+        self._learns = learns
+        self._slot: Slot
+
+    async def __aenter__(self) -> Slot:
+        self._slot = await self._slots.enter(self._priority)
+        return self._slot
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._slots.leave(self._slot, error, learns=self._learns)
 
 
 def _now() -> float:

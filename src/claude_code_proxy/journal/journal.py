@@ -73,19 +73,22 @@ class Journal:
         """Return what collects all of an exchange, None where none is to be recorded."""
         return None if self._recorder is None else self._recorder.begin(record)
 
-    @contextmanager
-    def following(self, record: Record) -> Iterator[None]:
-        """Follow one request within this block; `record` says at its end what happened."""
+    def following(self, record: Record) -> _Following:
+        """Return a block that is followed as one request; `record` says at its end what happened."""
+        return _Following(self, record)
+
+    def begin(self, record: Record) -> None:
+        """Take note that a request is under way."""
         self.running[record.id] = record
         self._tell()
-        try:
-            yield
-        finally:
-            del self.running[record.id]
-            log_exchange(record)
-            for keeper in self._keepers:
-                keeper.add(record)
-            self._tell()
+
+    def end(self, record: Record) -> None:
+        """Take note that all is known of it."""
+        del self.running[record.id]
+        log_exchange(record)
+        for keeper in self._keepers:
+            keeper.add(record)
+        self._tell()
 
     @contextmanager
     def following_own(self, record: Record) -> Iterator[None]:
@@ -135,3 +138,19 @@ class Journal:
             keeper.close()
         if self._board is not None:
             self._board.close()
+
+
+class _Following:
+    """A block that is followed as one request."""
+
+    __slots__ = ("_journal", "_record")
+
+    def __init__(self, journal: Journal, record: Record) -> None:
+        self._journal = journal
+        self._record = record
+
+    def __enter__(self) -> None:
+        self._journal.begin(self._record)
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.end(self._record)

@@ -6,8 +6,9 @@ only so many of them are told apart.
 
 from __future__ import annotations
 
-import time
+import threading
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -23,6 +24,7 @@ BUCKETS: Mapping[str, tuple[float, ...]] = {"first_token": FIRST_TOKEN, "duratio
 
 _MOST_MODELS = 200  # told apart; the rest is "other"
 _OTHER = "other"
+_AT_ONCE = 32  # requests
 
 Key = tuple[str, ...]
 """A name of `exposition.py`, and its labels' values."""
@@ -60,15 +62,33 @@ class Totals(msgspec.Struct):
 
 
 class Tally:
-    """Counts finished requests."""
+    """Counts finished requests; some at once, which costs a third of one after the other."""
 
     def __init__(self) -> None:
-        self.totals = Totals()
+        self._totals = Totals()
         self._models: set[tuple[str, str]] = set()
+        self._waiting: deque[Record] = deque()
+        self._counting = threading.Lock()  # a worker's totals are told to the others by a thread
 
     def add(self, record: Record) -> None:
-        """Count a request."""
-        totals = self.totals
+        """Take a request; it is counted before anybody sees the totals."""
+        self._waiting.append(record)
+        if len(self._waiting) >= _AT_ONCE:
+            self._settle()
+
+    @property
+    def totals(self) -> Totals:
+        """What was counted."""
+        self._settle()
+        return self._totals
+
+    def _settle(self) -> None:
+        with self._counting:
+            while self._waiting:
+                self._count(self._waiting.popleft())
+
+    def _count(self, record: Record) -> None:
+        totals = self._totals
         place = self._place(record)
         totals.add(("requests", *place, record.tier, record.outcome, str(record.status)))
         if record.backend:
@@ -87,12 +107,13 @@ class Tally:
 
     def _spread(self, record: Record, place: Key) -> None:
         if record.first_byte >= 0:
-            self.totals.observe(("first_token", *place), record.first_byte)
-        self.totals.observe(("duration", *place), max(0.0, record.duration))
+            self._totals.observe(("first_token", *place), record.first_byte)
+        self._totals.observe(("duration", *place), max(0.0, record.duration))
         if record.rate:
-            self.totals.observe(("rate", *place), record.rate)
+            self._totals.observe(("rate", *place), record.rate)
         if record.outcome == "ok":
-            self.totals.counts["last_success", place[0]] = time.time()
+            ended = record.started + max(0.0, record.duration)
+            self._totals.counts["last_success", place[0]] = ended
 
     def _tokens(self, record: Record, place: Key) -> None:
         kinds = {
@@ -103,8 +124,8 @@ class Tally:
             "thinking": record.thinking_tokens,
         }
         for kind, tokens in kinds.items():
-            self.totals.add(("tokens", *place, kind), max(0, tokens))
-        self.totals.add(("cost", *place), record.cost or 0)
+            self._totals.add(("tokens", *place, kind), max(0, tokens))
+        self._totals.add(("cost", *place), record.cost or 0)
 
     def _place(self, record: Record) -> tuple[str, str]:
         place = (record.backend, record.upstream_model)
