@@ -93,6 +93,16 @@ async def test_halves_of_surrogate_pairs_are_accepted(backend: Backend, half: st
     sent.encode()
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_half_a_character_is_told(backend: Backend, *, stream: bool) -> None:
+    backend.play([say("hello")])
+    async with running(backend) as app:
+        whole = await app.post({**said("a pair: 😀"), "stream": stream})
+        half = await app.post(json.dumps({**said("half: \ud83d"), "stream": stream}).encode())
+    assert "half-character" not in whole.headers.get("x-proxy-notes", "")
+    assert "half-character" in half.headers["x-proxy-notes"]
+
+
 async def test_a_text_that_only_looks_like_half_a_pair_is_untouched(backend: Backend) -> None:
     backend.play([say("hello")])
     text = 'a regex: [\\ud800-\\udbff], a pair: 😀, a quote: "\\uD83D"'

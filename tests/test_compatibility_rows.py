@@ -12,11 +12,13 @@ import pytest
 
 from answers import chunk, fragment, hear, plan_of, stream
 from claude_code_proxy import pdf_reader
+from claude_code_proxy.dialects.deepseek import DEEPSEEK
 from claude_code_proxy.dialects.openrouter import OPENROUTER
 from claude_code_proxy.dialects.perplexity import PERPLEXITY
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, digest, seal
 from claude_code_proxy.translate.notes import CODES, Notes
+from claude_code_proxy.translate.plan import ToolFacts
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.validate import check_request
 
@@ -26,6 +28,7 @@ OPENAI: dict[str, Any] = {}
 STRICT = {"replay": "reasoning_content", "replay_required": "with_tools", "replay_fallback": "space"}
 
 ELSEWHERE = {
+    "half-character": "test_body.py",
     "compaction-reminded": "test_prompt_compaction.py",
     "prompt-compressed": "test_shaping.py",
     "failed-over": "test_failover.py",
@@ -96,6 +99,9 @@ def history(*messages: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"messages": list(messages), "tools": [tool()], **more}
 
 
+MARKED = text("mark me", cache_control={"type": "ephemeral"})
+SEARCHED = {"id": "s", "name": "web_search"}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "s", "content": [{"type": "web_search_result", "title": "t", "url": "https://example.org", "encrypted_content": "Eq8x"}]}  # fmt: skip
 FOREIGN = history(user("a"), assistant(thought("secret", "Eo8B"), use("t")), user(result("t")))
 LONG = "mcp__" + "x" * 80
 CITING = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "told"}, "citations": {"enabled": True}}  # fmt: skip
@@ -141,10 +147,26 @@ REQUESTS: dict[str, list[Asked]] = {
     ],
     "thinking-unsupported": [Asked({"thinking": {"type": "enabled", "budget_tokens": 4000}}, {"efforts": ()}, says("!budget", "!effort", "!thinking"))],
     "thinking-kept": [Asked({"thinking": {"type": "disabled"}}, {"efforts": ("low", "high"), "thinks": "always"}, says('"reasoning_effort": "low"'))],
+    "thinking-open": [
+        Asked({"thinking": {"type": "deeply"}}, OPENAI, says("!deeply", "!effort")),
+        Asked({"thinking": {"type": "enabled"}}, DEEPSEEK, says('"thinking": {"type": "enabled"}')),
+    ],
+    "thinking-off": [
+        Asked({"thinking": {"type": "adaptive"}, "tools": [tool()], "tool_choice": {"type": "any"}}, DEEPSEEK, says('"thinking": {"type": "disabled"}', '"required"')),
+        Asked({"thinking": {"type": "between_tools"}}, DEEPSEEK, says('"thinking": {"type": "disabled"}')),
+    ],
     "effort-clamped": [Asked({"output_config": {"effort": "max"}, "thinking": {"type": "adaptive"}}, {"efforts": ("low", "high")}, says('"reasoning_effort": "high"'))],
     "budget-as-effort": [Asked({"thinking": {"type": "enabled", "budget_tokens": 4000}}, OPENAI, says("reasoning_effort", "!4000"))],
     "budget-lowered": [Asked({"thinking": {"type": "enabled", "budget_tokens": 7900}}, {"budget_path": ("reasoning", "max_tokens")}, lambda _, body: body["reasoning"]["max_tokens"] < 7900)],
     "effort-as-budget": [Asked({"output_config": {"effort": "high"}, "thinking": {"type": "adaptive"}}, {"efforts": (), "budget_path": ("budget",)}, lambda _, body: body["budget"] > 0)],
+    "cache-marker": [
+        Asked({"system": [MARKED]}, OPENAI, says("mark me", "!cache_control")),
+        Asked(history(*(user(MARKED) for _ in range(6))), OPENROUTER, lambda raw, _: raw.count("cache_control") == 4),
+    ],
+    "content-sealed": [
+        Asked(history(user("a"), assistant({**SEARCHED, "type": "server_tool_use", "input": {}}, FOUND), user("b")), OPENAI, says("example.org", "!Eq8x")),
+        Asked(history(user({"type": "compaction", "content": None, "encrypted_content": "Eq8x"}), user("b")), OPENAI, says("!Eq8x")),
+    ],
     "citations-dropped": [Asked(history(user(CITING, "a")), OPENAI, says("told", "!citations"))],
     "image-omitted": [Asked(history(user(image(), "a")), {"images": "no"}, says("!iVBO", "image"))],
     "image-moved": [Asked(history(user("a"), assistant(use("t")), user(result("t", [image()]))), OPENAI, lambda _, body: [message["role"] for message in body["messages"]][-2:] == ["tool", "user"])],
@@ -169,6 +191,7 @@ REQUESTS: dict[str, list[Asked]] = {
     "search-hosted": [Asked({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, OPENROUTER, says("openrouter:web_search"))],
     "search-limits": [Asked({"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]}, PERPLEXITY, says("!max_uses"))],
     "tool-choice": [Asked({"tools": [tool()], "tool_choice": {"type": "any"}}, {"tool_choices": frozenset({"auto"})}, says('"tool_choice": "auto"', "Call at least one"))],
+    "call-named": [Asked(history(user("a"), assistant(use("t", "")), user(result("t"))), OPENAI, says('"name": "unknown"'))],
     "tool-strict": [Asked({"tools": [tool(strict=True)]}, {"strict_flag": False}, says("!strict"))],
     "tool-cache-marker": [Asked({"tools": [tool(cache_control={"type": "ephemeral"})]}, OPENROUTER, says("!cache_control"))],
     "tool-examples": [Asked({"tools": [tool(input_examples=[{"p": "like this"}])]}, OPENAI, says("like this", "!input_examples"))],
@@ -178,7 +201,16 @@ REQUESTS: dict[str, list[Asked]] = {
     "sampling-dropped": [Asked({"temperature": 0.3}, {"sampling": False}, says("!temperature"))],
     "stops-local": [Asked({"stop_sequences": ["END"]}, {"max_stops": 0}, says("!END"))],
     "format-weakened": [Asked({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}, {"json_schema": "json_object"}, says("json_object"))],
-    "parameter-ignored": [Asked({"container": "c", "inference_geo": "eu"}, OPENAI, says("!container", "!inference_geo"))],
+    "user-id": [Asked({"metadata": {"user_id": "somebody"}}, OPENAI, says("!somebody"))],
+    "parameter-ignored": [
+        Asked({"container": "c", "inference_geo": "eu"}, OPENAI, says("!container", "!inference_geo")),
+        Asked({"speed": "warp"}, {"service_tier": True}, says("!warp")),
+        Asked({"thinking": {"type": "adaptive", "block_binding": {"a": "z9"}}}, OPENAI, says("!z9")),
+        Asked(history({**user("a"), "name": "z9"}), OPENAI, says("!z9")),
+        Asked(history(user({**image(), "transformations": {"oversized_image": "error"}})), OPENAI, says("!oversized")),
+        Asked(history(user(text("a", tone="z9"))), OPENAI, says("!z9")),
+        Asked({"tools": [tool(color="z9")]}, OPENAI, says("!z9")),
+    ],
 }  # fmt: skip
 
 
@@ -213,6 +245,11 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], Callable[[Any], b
     "call-dropped": ([fragment("{}", **CALL), fragment("{}", index=1, id="b", name="Read"), chunk({}, "tool_calls")], {"one_tool": True}, lambda heard: heard.calls == [("Bash", {})]),
     "call-forbidden": ([HI, fragment("{}", **CALL), STOP], {"choice": "none"}, lambda heard: heard.calls == [] and heard.stop["stop_reason"] == "end_turn"),
     "choice-unmet": ([HI, STOP], {"choice": "any"}, lambda heard: heard.stop["stop_reason"] == "end_turn"),
+    "call-named": (
+        [fragment('{"a":1}', index=0, id="a"), chunk({}, "tool_calls")],
+        {"tools": {"Bash": ToolFacts(name="Bash", schema={})}},
+        lambda heard: heard.calls == [("Bash", {"a": 1})],
+    ),
     "call-clipped": ([fragment("{}", index=0, id="a", name="x" * 900), chunk({}, "tool_calls")], {}, lambda heard: len(heard.calls[0][0]) == 200),
     "call-late": ([fragment('{"a":1}', **CALL), HI, fragment('{"b":2}', index=0), STOP], {}, lambda heard: heard.calls == [("Bash", {"a": 1})]),
     "thinking-hidden": ([chunk({"reasoning_content": "hm"}), HI, STOP], {"hide_thinking": True}, lambda heard: b"hm" not in heard.frames),

@@ -104,7 +104,7 @@ def test_a_whole_request_of_claude_code():
         "stream_options": {"include_usage": True, "include_obfuscation": False},
         "store": False,
     }
-    assert notes.codes() == ["attribution-dropped"]
+    assert notes.codes() == ["attribution-dropped", "cache-marker"]
 
 
 def test_the_plan_knows_how_to_answer():

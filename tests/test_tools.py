@@ -461,11 +461,19 @@ def choose(choice, *tools, dialect=OPENAI, **more):
         ({"type": "any"}, "required"),
         ({"type": "none"}, "none"),
         ({"type": "tool", "name": "Read"}, {"type": "function", "function": {"name": "Read"}}),
-        ({"type": "later"}, "auto"),
     ],
 )
 def test_each_choice_has_its_openai_form(choice, value):
     assert choose(choice) == ({"tool_choice": value}, "", [])
+
+
+def test_a_choice_of_a_type_nobody_knows_is_auto_and_told():
+    assert choose({"type": "later"}) == ({"tool_choice": "auto"}, "", ["tool-choice"])
+
+
+def test_a_demand_for_a_tool_that_is_not_sent_is_told():
+    tools = [{"name": "Read", "input_schema": {}}, {"name": "Inner", "allowed_callers": ["code_execution_20250825"]}]
+    assert "tool-choice" in choose({"type": "tool", "name": "Inner"}, *tools)[2]
 
 
 @pytest.mark.parametrize("choice", [None, {}])

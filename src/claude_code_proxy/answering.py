@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.types import Receive
 
@@ -17,6 +17,7 @@ from .exchange import Exchange
 from .record import Record, without_input
 from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
+from .translate.notes import Note
 from .translate.validate import check_request
 
 _LONGEST_NAME = 300  # characters of a name in the records
@@ -70,25 +71,38 @@ async def _answer(call: Call, record: Record) -> None:
         await unless_gone(call, relay.follow(call.channel.forward))
         record.outcome = "joined"
         return
-    request = await aside.run(len(body), checked, body)
+    request, noted = await aside.run(len(body), checked, body)
     record.model = str(request["model"])[:_LONGEST_NAME]
     relay = call.channel.relayed()
     with running.runs(key, relay):
-        await _run(call, request, record, relay, len(body))
+        await _run(call, request, record, relay, size=len(body), noted=noted)
     record.outcome = "ok"
 
 
-def checked(body: bytes, *, counting: bool = False) -> dict[str, Any]:
+class Checked(NamedTuple):
+    """A legal request, and what had to be changed of it to read it."""
+
+    request: dict[str, Any]
+    noted: tuple[Note, ...] = ()
+
+
+_HALVED = (Note("half-character", "body"),)
+
+
+def checked(body: bytes, *, counting: bool = False) -> Checked:
     """Return the request in a body. counting: one of `count_tokens`. Raises ClientError for one that is malformed."""
-    return check_request(decoded(body), counting=counting)
+    value, halved = decoded(body)
+    return Checked(check_request(value, counting=counting), _HALVED if halved else ())
 
 
-async def _run(call: Call, request: Mapping[str, Any], record: Record, relay: Relay, size: int) -> None:
+async def _run(
+    call: Call, request: Mapping[str, Any], record: Record, relay: Relay, *, size: int, noted: tuple[Note, ...]
+) -> None:
     """Run the exchange; what goes wrong is told before the run is over, so that those who joined are told too."""
     recording = call.services.journal.recording(record)
     if recording is not None:
         call.channel.watched(recording.seen)
-    exchange = Exchange(call.services, call.channel, record, recording)
+    exchange = Exchange(call.services, call.channel, record, recording, noted)
     try:
         headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.types import Receive
@@ -32,10 +32,17 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int, as
     return await aside.run(LARGE, _unpack, body, encoding, limit)  # a few bytes may be many
 
 
-def decoded(body: bytes) -> Any:
+class Decoded(NamedTuple):
+    """The JSON of a body. halved: halves of surrogate pairs in its texts became question marks."""
+
+    value: Any
+    halved: bool = False
+
+
+def decoded(body: bytes) -> Decoded:
     """Return the JSON of a body. Raises ClientError when it is none."""
     try:
-        return _decode(body)
+        return Decoded(_decode(body))
     except RecursionError:
         raise ClientError("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -84,12 +91,12 @@ def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
     return unpacked
 
 
-def _lenient(body: bytes, error: Exception) -> Any:
+def _lenient(body: bytes, error: Exception) -> Decoded:
     """JavaScript clients send halves of surrogate pairs, cut from text; every other fault is the client's."""
     try:
         text = body.decode()
         if "\\ud" in text or "\\uD" in text:
-            return _decode(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace"))
+            return Decoded(_decode(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")), True)
     except (ValueError, RecursionError):
         pass
     raise ClientError(f"The body is not valid JSON: {_place(error)}") from None

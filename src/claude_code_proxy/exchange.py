@@ -36,7 +36,7 @@ from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.deltas import Usage
 from .translate.failure import Asked
-from .translate.notes import Notes
+from .translate.notes import Note, Notes
 from .translate.stream import StreamTranslator
 from .tries import Tries
 from .wire.shapes import items, mapping, text
@@ -63,9 +63,15 @@ class Exchange:
     """Runs one POST /v1/messages; `record` says afterwards what happened."""
 
     def __init__(
-        self, services: Services, channel: Channel, record: Record, recording: Recording | None = None
+        self,
+        services: Services,
+        channel: Channel,
+        record: Record,
+        recording: Recording | None = None,
+        noted: tuple[Note, ...] = (),
     ) -> None:
         self.record = record
+        self._noted = noted  # of the request, whoever answers it
         self._services = services
         self._channel = channel
         self._loop = asyncio.get_running_loop()
@@ -79,7 +85,7 @@ class Exchange:
 
     def _forget(self) -> None:
         """Begin with another backend: what the last one refused, and what was changed for it, is not this one's."""
-        self.notes = Notes()
+        self.notes = Notes(self._noted)
         self._mending = Mending(self._services.learned, self.notes, self._services.shaper)
 
     async def run(

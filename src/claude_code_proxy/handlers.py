@@ -29,7 +29,7 @@ __all__ = ["Call", "ClientGoneError", "messages"]
 async def count_tokens(call: Call) -> None:
     """POST /v1/messages/count_tokens: the request as the backend would be asked, counted here."""
     body = await call.body()
-    request = await call.services.aside.run(len(body), checked, body, counting=True)
+    request, _ = await call.services.aside.run(len(body), checked, body, counting=True)
     prepared = await prepare(call.services, request, Notes(), size=len(body))
     plan = prepared.translated.plan
     scale = factor(call.config.context_scale, plan.window, believed_window(str(request["model"]), call.headers))

@@ -104,7 +104,7 @@ def _web_fetch_result(block: Block, context: Context, path: str) -> list[Part]:
 def _output(block: Block, context: Context, path: str) -> list[Part]:
     """Return what a program printed, how it ended and the files it left."""
     if "encrypted_stdout" in block:
-        context.notes.add("thinking-redacted", path, "encrypted_stdout")
+        context.notes.add("content-sealed", path, "encrypted_stdout")
     files = ", ".join(text(mapping(item).get("file_id")) for item in items(block.get("content")))
     lines = [
         text(block.get("stdout")),
@@ -132,7 +132,7 @@ def _advice(block: Block, _context: Context, _path: str) -> list[Part]:
 
 
 def _hidden_advice(_block: Block, context: Context, path: str) -> list[Part]:
-    context.notes.add("thinking-redacted", path, "advisor")
+    context.notes.add("content-sealed", path, "advisor")
     return [text_part("[advice this model can't read]")]
 
 

@@ -21,6 +21,7 @@ _BUDGETS = ((2048, "low"), (8192, "medium"), (24576, "high"))  # budget below ->
 _BUDGET_OF = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768}
 _DEFAULT_EFFORT = "high"  # what Anthropic's API takes for none given
 _OFF = frozenset({"disabled", "between_tools"})
+_KINDS = frozenset({"", "enabled", "adaptive", *_OFF})
 _BRIEF = 1024  # max_tokens below which a thought leaves nothing for the answer: titles, classifiers, probes
 
 
@@ -55,6 +56,20 @@ def read_intent(request: Mapping[str, Any]) -> Intent:
     return Intent(on=on, effort=effort, budget=budget, visible=visible, brief=brief)
 
 
+def note_intent(request: Mapping[str, Any], notes: Notes) -> None:
+    """Note what `read_intent` could not take as it was said."""
+    if "thinking" not in request:
+        return
+    thinking = mapping(request["thinking"])
+    kind = text(thinking.get("type"))
+    if kind == "between_tools":
+        notes.add("thinking-off", "thinking.type", kind)
+    elif kind not in _KINDS:
+        notes.add("thinking-open", "thinking.type", kind[:32])
+    elif kind == "enabled" and not count(thinking.get("budget_tokens")):
+        notes.add("thinking-open", "thinking.budget_tokens")
+
+
 def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0) -> dict[str, Any]:
     """Return the body fields that say `intent` in the backend's words; nothing where the client said nothing.
 
@@ -76,6 +91,13 @@ def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0
         fields = merge(fields, _at(dialect.effort_path, word))
     _note_lost(intent, dialect, notes, sent=bool(fields))
     return fields
+
+
+def thinking_said(intent: Intent, dialect: Dialect, free: Dialect) -> dict[str, Any]:
+    """Return what a body says of thinking, in the fields `free` has for it: the same backend beside no tools."""
+    said = merge(effort_fields(intent, dialect, Notes()), dialect.extra_body)
+    known = {*free.effort_path[:1], *free.budget_path[:1], *free.thinking_on, *free.thinking_off}
+    return {name: value for name, value in said.items() if name in known}
 
 
 def thinks_by_itself(dialect: Dialect) -> bool:

@@ -198,7 +198,7 @@ class _Writer:
     def _assistant(self, blocks: Sequence[Block], path: str) -> None:
         recalled = self._reader.recall(blocks, path)
         said = [block for block in blocks if block.get("type") not in {*THOUGHTS, "tool_use"}]
-        calls = {text(block.get("id")): self._call(block) for block in blocks if block.get("type") == "tool_use"}
+        calls = {text(block.get("id")): self._call(block, path) for block in blocks if block.get("type") == "tool_use"}
         signed(calls, recalled, self._dialect, self._context.notes, path)
         content = self._reply(said, path)
         if not content and not calls:
@@ -211,8 +211,10 @@ class _Writer:
         self.messages.append(message)
         self.replies.append((message, recalled, path))
 
-    def _call(self, block: Block) -> dict[str, Any]:
+    def _call(self, block: Block, path: str) -> dict[str, Any]:
         self._marker = marker_of(block, self._context) or self._marker
+        if not text(block.get("name")):
+            self._context.notes.add("call-named", path)
         name = self._context.alias(text(block.get("name")) or "unknown", text(block.get("toolset_name")))
         function = {"name": name, "arguments": arguments_of(block.get("input"))}
         return {"id": self._ids.of(text(block.get("id"))), "type": "function", "function": function}

@@ -7,7 +7,7 @@ docs/compatibility.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 
@@ -102,6 +102,16 @@ CODES: Mapping[str, Meaning] = {
         "its lowest effort where it has efforts, a higher max_tokens; its thoughts are left out",
         "the time and tokens of its thoughts",
     ),
+    "thinking-open": Meaning(
+        "thinking of a type nobody knows, or enabled without budget_tokens",
+        "the first as if it were left out; the second is asked for without a bound",
+        "what the type means; nothing of the second",
+    ),
+    "thinking-off": Meaning(
+        "thinking where it can't be: beside tools or a forced call on some backends, and between_tools",
+        "thinking is switched off for this request",
+        "its thoughts; the notes between tool calls",
+    ),
     "effort-clamped": Meaning(
         "output_config.effort beyond the backend's levels, or beside disabled thinking",
         "the nearest level the backend has; none beside disabled thinking",
@@ -117,6 +127,19 @@ CODES: Mapping[str, Meaning] = {
         "output_config.effort on backends that count tokens", "sent as a thinking budget", "nothing"
     ),
     # of a request, its content
+    "cache-marker": Meaning(
+        "cache_control on the request, the system prompt and messages",
+        "left out where the backend takes none, and beyond its four",
+        "nothing where a backend caches prefixes by itself, as most do; else that cache. The ttl in any case",
+    ),
+    "content-sealed": Meaning(
+        "Content only its provider can read: encrypted_content of search results and compactions, encrypted output",
+        "left out; titles, addresses and readable parts are sent",
+        "the sealed text",
+    ),
+    "half-character": Meaning(
+        "Half of a surrogate pair in a text", "sent as a question mark", "half a character, which no text can hold"
+    ),
     "citations-dropped": Meaning(
         "Citations in the history and citation requests", "the text stays, the marks do not", "the marks"
     ),
@@ -177,7 +200,14 @@ CODES: Mapping[str, Meaning] = {
         "that limit",
     ),
     "tool-choice": Meaning(
-        "tool_choice the backend does not know", "auto, and a sentence to the model", "the guarantee"
+        "tool_choice the backend does not know, or of a type nobody knows",
+        "auto, and a sentence to the model where there is one to say",
+        "the guarantee",
+    ),
+    "call-named": Meaning(
+        "Tool calls without a name",
+        "an answer's is the only tool's there is; one of the history is called `unknown`",
+        "nothing: they had none",
     ),
     "tool-strict": Meaning(
         "strict tools", "strict is left out where the backend or schema does not fit it", "the guarantee"
@@ -201,8 +231,10 @@ CODES: Mapping[str, Meaning] = {
     "format-weakened": Meaning(
         "output_config.format", "json_object, or an instruction, where schemas are not understood", "the guarantee"
     ),
+    "user-id": Meaning("metadata.user_id", "left out where the backend has no field for a hash of it", "who asked"),
     "parameter-ignored": Meaning(
-        "Parameters without a counterpart (context_management's compaction, container, speed, inference_geo, ...)",
+        "Parameters and fields without a counterpart (context_management's compaction, container, speed, "
+        "image.transformations, what a later version adds, ...)",
         "accepted, not sent",
         "their effect",
     ),
@@ -269,8 +301,8 @@ CODES: Mapping[str, Meaning] = {
 class Notes:
     """The notes of one exchange, each code and path once."""
 
-    def __init__(self) -> None:
-        self._notes: dict[tuple[str, str], Note] = {}
+    def __init__(self, first: Iterable[Note] = ()) -> None:
+        self._notes: dict[tuple[str, str], Note] = {note[:2]: note for note in first}
 
     def add(self, code: str, path: str = "", detail: str = "") -> None:
         """Remember a note. The code must stand in `CODES`: an undocumented loss is a bug."""

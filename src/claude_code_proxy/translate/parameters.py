@@ -56,7 +56,7 @@ def translate_parameters(
         **_sampling(request, dialect, intent, notes),
         **({"stop": list(sent)} if sent else {}),
         **response_format.fields,
-        **_identity(request, dialect),
+        **_identity(request, dialect, notes),
         **_service(request, dialect, notes),
     }
     _note_ignored(request, notes)
@@ -156,13 +156,16 @@ def _stops(
 # -- identity and service -------------------------------------------------------------------------------------------
 
 
-def _identity(request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+def _identity(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict[str, Any]:
     """Return hashes of who asks and in which session: the backend can tell sessions apart, not people."""
     user = text(mapping(request.get("metadata")).get("user_id"))
     if not user:
         return {}
-    fields = {dialect.user_field: _hash(user), dialect.cache_key_field: _hash(_session(user))}
-    return {name: value for name, value in fields.items() if name}
+    fields: dict[str, Any] = {dialect.user_field: _hash(user), dialect.cache_key_field: _hash(_session(user))}
+    fields.pop("", None)
+    if not fields:
+        notes.add("user-id", "metadata.user_id")
+    return fields
 
 
 def _session(user: str) -> str:
@@ -179,15 +182,14 @@ def _hash(value: str) -> str:
 
 
 def _service(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict[str, Any]:
-    fast, tier = request.get("speed") == "fast", text(request.get("service_tier"))
-    if dialect.service_tier:
-        word = "priority" if fast else {"standard_only": "default"}.get(tier, "")
-        return {"service_tier": word} if word else {}
-    if fast:
-        notes.add("parameter-ignored", "speed")
-    if tier not in {"", "auto"}:
-        notes.add("parameter-ignored", "service_tier")
-    return {}
+    speed, tier = text(request.get("speed")), text(request.get("service_tier"))
+    words = {"fast": "priority", "standard_only": "default"} if dialect.service_tier else {}
+    if speed not in {"", "standard", *words}:
+        notes.add("parameter-ignored", "speed", speed[:32])
+    if tier not in {"", "auto", *words}:
+        notes.add("parameter-ignored", "service_tier", tier[:32])
+    word = words.get(speed) or words.get(tier)
+    return {"service_tier": word} if word else {}
 
 
 # -- what has no counterpart ----------------------------------------------------------------------------------------

@@ -14,15 +14,16 @@ import msgspec
 
 from ..errors import ClientError
 from ..wire.shapes import items, mapping, text
+from .arrange import as_parts
 from .context_edits import Edited, apply_edits
 from .dialect import Dialect
-from .effort import Intent, effort_fields, merge, read_intent
+from .effort import Intent, effort_fields, merge, note_intent, read_intent, thinking_said
 from .history import heal_history
 from .hosted_search import HostedSearch, hosted_search
 from .messages import Chat, write_chat
 from .notes import Notes
 from .parameters import Parameters, translate_parameters
-from .parts import Context, Resource
+from .parts import Context, Resource, is_marked
 from .plan import Plan
 from .response_format import translate_format
 from .server_tools import unserved
@@ -30,6 +31,9 @@ from .thinking import Reader
 from .tool_choice import answer_choice, one_tool_only, translate_tool_choice
 from .tools import translate_tools
 from .toolset import ToolSet
+from .unread import read_unread
+
+_MOST_NAMES = 12  # in the log
 
 Count = Callable[[Mapping[str, Any]], int]
 """Tokens of a chat body."""
@@ -70,7 +74,9 @@ def translate_request(
 
     Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
     """
-    target = _suited(target, request)
+    intent = read_intent(request)
+    note_intent(request, notes)
+    target = _suited(target, request, intent, notes)
     dialect = target.dialect
     tools = translate_tools(request, dialect, notes)
     choice, sentence = translate_tool_choice(request, tools, dialect, notes)
@@ -78,7 +84,6 @@ def translate_request(
     lead_blocks, told = unserved(request, tools)
     search = hosted_search(request, tools, dialect, notes)
     sentences = [sentence, wish, told, search.sentence]
-    intent = read_intent(request)
 
     def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
         chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=sentences)
@@ -92,6 +97,7 @@ def translate_request(
     chat, prompt = prompted(edited.request, notes)
     if chat.thinking_off:
         intent = Intent(on=False, visible=intent.visible)
+    _note_unread(request, chat, notes)
     estimate = count(prompt) if count else 0
     parameters = translate_parameters(request, target, intent, notes, estimate)
     fields = {**prompt, **choice, **parameters.fields, **chat.fields, **search.fields}
@@ -111,13 +117,33 @@ def translate_request(
     return Translated(body, plan)
 
 
-def _suited(target: Target, request: Mapping[str, Any]) -> Target:
+def _suited(target: Target, request: Mapping[str, Any], intent: Intent, notes: Notes) -> Target:
     """Return the target with the dialect as the backend speaks it beside this request's tools."""
     forced = mapping(request.get("tool_choice")).get("type") in {"any", "tool"}
-    intent = read_intent(request)
     visible = intent.on is True and intent.visible
-    dialect = target.dialect.for_request(tools=bool(items(request.get("tools"))), forced=forced, visible=visible)
+    tools = bool(items(request.get("tools")))
+    dialect = target.dialect.for_request(tools=tools, forced=forced, visible=visible)
+    if intent.on and tools:
+        free = target.dialect.for_request(tools=False, forced=False, visible=visible)
+        if thinking_said(intent, free, free) != thinking_said(intent, dialect, free):
+            notes.add("thinking-off", "tool_choice" if forced else "tools")
     return target if dialect is target.dialect else msgspec.structs.replace(target, dialect=dialect)
+
+
+def _markers(chat: Chat) -> int:
+    return sum(is_marked(part) for message in chat.messages for part in as_parts(message["content"]))
+
+
+def _note_unread(request: Mapping[str, Any], chat: Chat, notes: Notes) -> None:
+    """Note what nobody reads, and the cache breakpoints that did not get through."""
+    unread = read_unread(request)
+    if unread.fields:
+        notes.add("parameter-ignored", "fields", ", ".join(unread.fields[:_MOST_NAMES]))
+    if unread.sealed:
+        notes.add("content-sealed", "messages", str(unread.sealed))
+    lost = unread.markers and unread.markers - _markers(chat)
+    if lost > 0:
+        notes.add("cache-marker", "messages", f"{lost} of {unread.markers}")
 
 
 def _chat(

@@ -199,6 +199,7 @@ class ToolBlocks:
         """A call that never got a name belongs to the only tool there is, or to none."""
         if not call.name and call.arguments and len(self._writer.plan.tools) == 1:
             call.name = next(iter(self._writer.plan.tools))
+            self._writer.notes.add("call-named", "content")
         return bool(call.name)
 
     def _skipped(self, call: Call) -> str:

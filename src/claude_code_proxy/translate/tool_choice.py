@@ -13,6 +13,7 @@ from .notes import Notes
 from .toolset import ToolSet
 
 _MUST_CALL = "Call at least one of your tools now; do not answer with text alone."
+_KINDS = frozenset({"", "auto", "any", "tool", "none"})
 _MUST_NOT_CALL = "Do not call any tool now; answer with text."
 
 
@@ -30,6 +31,10 @@ def translate_tool_choice(
         _check_named(name, toolset)
     if kind == "any" and not toolset.functions:
         notes.add("tool-choice", "tool_choice", "no tool to call")
+    if kind == "tool" and name in toolset.left_out:
+        notes.add("tool-choice", "tool_choice", "the tool is not sent")
+    if kind not in _KINDS:
+        notes.add("tool-choice", "tool_choice.type", kind[:32])
     if not toolset.functions or not kind:
         return {}, ""
     fields: dict[str, Any] = {}

@@ -1,0 +1,144 @@
+"""What a request says in places no backend has a counterpart for: found by its names, so that it can be noted.
+
+The names are those of the API (SDK 2.12.0 types) that the other modules read, or that say nothing a backend could do
+differently. Everything else is accepted, left out and told: a field of a later version, or a client's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..wire.shapes import items, mapping, text
+
+_ALL = frozenset({"type", "cache_control"})
+_CALL = frozenset({"id", "name", "input", "caller", "toolset_name"})
+_RESULT = frozenset({"tool_use_id", "content", "caller", "is_error", "toolset_name"})
+
+_BLOCKS: Mapping[str, frozenset[str]] = {
+    kind: _ALL.union(fields)
+    for kind, fields in {
+        "text": {"text", "citations"},
+        "image": {"source"},
+        "document": {"source", "title", "context", "citations"},
+        "search_result": {"source", "title", "content", "citations"},
+        "thinking": {"thinking", "signature"},
+        "redacted_thinking": {"data"},
+        "tool_use": _CALL,
+        "server_tool_use": _CALL,
+        "mcp_tool_use": {*_CALL, "server_name"},
+        "container_upload": {"file_id"},
+        "tool_reference": {"tool_name"},
+        "tool_addition": {"tool"},
+        "tool_removal": {"tool"},
+        "compaction": {"content", "encrypted_content", "signature", "tool_changes"},
+    }.items()
+}
+_PLAIN = frozenset({"type", "text"})  # a text without anything
+_RESULTS = _ALL | _RESULT
+
+_OBJECTS: Mapping[str, frozenset[str]] = {
+    "thinking": frozenset({"type", "budget_tokens", "display"}),
+    "tool_choice": frozenset({"type", "name", "disable_parallel_tool_use"}),
+    "output_config": frozenset({"effort", "format", "task_budget"}),  # the budget is told by its name
+    "metadata": frozenset({"user_id"}),
+    "context_management": frozenset({"edits"}),
+}
+_FORMAT = frozenset({"type", "schema", "name"})
+_SOURCE = frozenset({"type", "media_type", "data", "url", "file_id", "content"})
+_TOOL = _ALL | {"name", "description", "input_schema", "strict", "input_examples", "defer_loading", "allowed_callers"}
+_CUSTOM = _TOOL | {"eager_input_streaming"}  # arguments come as the backend streams them, whatever it says
+_CUSTOM_KINDS = frozenset({None, "", "custom"})
+
+_OF_OTHERS = frozenset({"role", "content"})
+_OF_SYSTEM = _OF_OTHERS | {"output_config", "clear_at"}
+_OF_TURNS = frozenset({"effort"})
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """What was found.
+
+    fields: names nobody reads, as `block.field`, each once; sealed: blocks with words only their provider can read;
+    markers: cache breakpoints on anything but tools.
+    """
+
+    fields: tuple[str, ...] = ()
+    sealed: int = 0
+    markers: int = 0
+
+
+def read_unread(request: Mapping[str, Any]) -> Unread:
+    """Look through a request once. It is walked for every request, so what is as expected costs no call."""
+    fields: dict[str, None] = {}  # a set that keeps its order
+    _parameters(request, fields)
+    blocks = _blocks(request, fields)
+    sealed = 0
+    markers = 1 if request.get("cache_control") else 0
+    for block in blocks:
+        if not block.keys() <= _PLAIN:
+            _block(block, fields)
+            markers += 1 if block.get("cache_control") else 0
+            sealed += 1 if block.get("encrypted_content") else 0
+    return Unread(tuple(fields), sealed, markers)
+
+
+def _parameters(request: Mapping[str, Any], fields: dict[str, None]) -> None:
+    for name, known in _OBJECTS.items():
+        if name in request:
+            _unknown(mapping(request[name]), known, name, fields)
+    if "output_config" in request or "output_format" in request:
+        for holder in (mapping(request.get("output_config")).get("format"), request.get("output_format")):
+            _unknown(mapping(holder), _FORMAT, "format", fields)
+    for tool in items(request.get("tools")):
+        if type(tool) is dict and not tool.keys() <= _CUSTOM and tool.get("type") in _CUSTOM_KINDS:
+            _unknown(tool, _CUSTOM, "tool", fields)
+
+
+def _message(message: Mapping[str, Any], fields: dict[str, None]) -> None:
+    known = _OF_SYSTEM if message.get("role") == "system" else _OF_OTHERS
+    _unknown(message, known, "message", fields)
+    _unknown(mapping(message.get("output_config")), _OF_TURNS, "message.output_config", fields)
+
+
+def _block(block: Mapping[str, Any], fields: dict[str, None]) -> None:
+    kind = text(block.get("type"))
+    known = _BLOCKS.get(kind) or (_RESULTS if kind.endswith("tool_result") else None)
+    if known is not None:
+        _unknown(block, known, kind, fields)
+    if "source" in block:
+        _unknown(mapping(block["source"]), _SOURCE, f"{kind}.source", fields)
+    if mapping(block.get("caller")).get("type", "direct") != "direct":
+        fields[f"{kind}.caller"] = None
+
+
+def _unknown(value: Mapping[str, Any], known: frozenset[str], name: str, fields: dict[str, None]) -> None:
+    if not value.keys() <= known:
+        for key, held in value.items():
+            if key not in known and held is not None:
+                fields[f"{name}.{key[:40]}"] = None
+
+
+def _blocks(request: Mapping[str, Any], fields: dict[str, None]) -> list[Mapping[str, Any]]:
+    """Return every block: of the system prompt, of messages, and those inside results, documents and compactions."""
+    system = request.get("system")
+    found: list[Any] = list(system) if type(system) is list else []
+    for message in items(request.get("messages")):
+        if type(message) is dict:
+            if not message.keys() <= _OF_OTHERS:
+                _message(message, fields)
+            content = message.get("content")
+            if type(content) is list:
+                found += content
+    for block in list(found):
+        if type(block) is dict and not block.keys() <= _PLAIN:
+            found += _inside(block)
+    return [block for block in found if type(block) is dict]
+
+
+def _inside(block: Mapping[str, Any]) -> Sequence[Any]:
+    content = block.get("content")
+    if type(content) is list:
+        return content
+    return [content] if type(content) is dict else items(mapping(block.get("source")).get("content"))
