@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -237,6 +238,26 @@ def test_config_check_shows_sources_and_hides_secrets(tmp_path: Path) -> None:
     assert "QUEUE_LIMIT = 100  (default)" in run.stdout
     assert SECRET not in run.stdout
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "arguments", [("config", "show"), ("config", "check"), ("doctor",), ("service", "install", "--print"), ("serve",)]
+)
+def test_a_key_in_a_base_urls_query_is_shown_nowhere(tmp_path: Path, path: str, arguments: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that `serve` ends by itself
+        env = {"OPENAI_BASE_URL": f"http://127.0.0.1:9{path}?key=hunter2", "PORT": str(taken.getsockname()[1])}
+        run = command(tmp_path, *arguments, **env)
+    assert "hunter2" not in run.stdout + run.stderr
+    assert run.stdout or run.stderr
+
+
+def test_a_setting_that_is_refused_is_not_ticked(tmp_path: Path) -> None:
+    env = {"OPENAI_BASE_URL": "http://localhost:1/v1", "MIN_TOKENS_LIMIT": "9", "MAX_TOKENS_LIMIT": "5", "PORT": "x"}
+    run = command(tmp_path, "doctor", **env)
+    assert [line for line in run.stdout.splitlines() if "✓" in line and re.search("(MAX|MIN)_TOKENS|PORT", line)] == []
+    assert "✓ OPENAI_BASE_URL" in run.stdout
+    assert "✗ MIN_TOKENS_LIMIT: got 9, takes at most MAX_TOKENS_LIMIT, which is 5" in run.stdout
 
 
 def test_config_check_names_every_problem_and_still_shows_the_rest(tmp_path: Path) -> None:

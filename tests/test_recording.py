@@ -258,4 +258,4 @@ def test_record_is_serve_that_records(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "unsupported thing" in done.stdout
     assert run(tmp_path, "report", str(folder), OPENAI_API_KEY=SECRET).returncode == 0
-    assert (tmp_path / "claude-code-proxy-report.zip").exists()
+    assert (tmp_path / "claude-code-proxy-report.zip").stat().st_mode & 0o777 == 0o600

@@ -109,10 +109,14 @@ def test_keys_that_the_configuration_borrows_go_along(home: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["systemd", "launchd"])
 def test_print_shows_all_but_secrets_and_does_nothing(home: Path, kind: str) -> None:
+    (home / ".env").write_text("ANTHROPIC_API_KEY=quoted-in-dotenv\nGROQ=gsk-borrowed\n")
+    (home / "claude-code-proxy.toml").write_text('[backends.groq]\nbase_url = "http://g/v1"\nkey_env = "GROQ"\n')
     done = command(home, "service", "install", "--print", "--kind", kind, **SETTINGS)
     assert done.returncode == 0
     assert "serve" in done.stdout
     assert "quoted" not in done.stdout
+    assert "gsk-borrowed" not in done.stdout
+    assert "9999" in done.stdout
     assert calls(home) == []
     assert not (home / SYSTEMD).exists()
     assert not (home / "Library").exists()

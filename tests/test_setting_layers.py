@@ -252,7 +252,12 @@ def test_config_file_may_be_in_the_home_folder(place, tmp_path):
     assert (config.port, config.sources["PORT"]) == (9001, "~/my.toml")
 
 
-@pytest.mark.parametrize("name", ["nothing.toml", ".", "~/x.toml", "a\x00b"], ids=ascii)
+def test_config_file_is_no_folder(place):
+    problem = place.problems({**KEY, "CONFIG_FILE": "."})[0]
+    assert problem == 'CONFIG_FILE names ".", but that is a folder: it takes a TOML file'
+
+
+@pytest.mark.parametrize("name", ["nothing.toml", "~/x.toml", "a\x00b"], ids=ascii)
 def test_config_file_must_exist(place, name):
     problem = place.problems({**KEY, "CONFIG_FILE": name})[0]
     assert problem.startswith('CONFIG_FILE names "')

@@ -279,6 +279,8 @@ def test_other_programs_names_are_left_alone(name):
         ("PORT", "0123456789abcdef0123456789abcdef", "a hidden text"),
         ("HOST", "Bearer abc", "a hidden text"),
         ("PORT", "a\nb\x1b", r'"a\nb\x1b"'),
+        ("OPENAI_BASE_URL", "http://h/v1?key=abc&api-version=1", '"http://h/v1?key=***&api-version=1"'),
+        ("OPENAI_BASE_URL", "http://u:pw@h/v1", "a hidden text"),
         ("PORT", ["x"], "['x']"),
     ],
 )

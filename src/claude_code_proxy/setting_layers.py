@@ -253,7 +253,8 @@ def _toml_path(
         path = cwd / (home + given[1:] if home and given.startswith("~/") else given)
         if _is_file(path):
             return path, given
-        problems.append(f"CONFIG_FILE names {show(BY_NAME['CONFIG_FILE'], given)}, but there is no such file")
+        trouble = "that is a folder: it takes a TOML file" if _is_folder(path) else "there is no such file"
+        problems.append(f"CONFIG_FILE names {show(BY_NAME['CONFIG_FILE'], given)}, but {trouble}")
         return None, given
     here = (TOML_HERE, cwd / TOML_HERE)
     for source, path in [here, *_user_files(environ, cwd, home)]:
@@ -272,6 +273,13 @@ def _user_files(environ: Mapping[str, str], cwd: Path, home: str) -> list[tuple[
 def _given_file(layers: list[Layer]) -> str:
     said = [layer.values.get("CONFIG_FILE") for layer in layers]
     return next((value.strip() for value in said if isinstance(value, str) and value.strip()), "")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # as below
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -245,6 +245,7 @@ def _squeeze(name: str) -> str:
 _SQUEEZED = {_squeeze(name): name for name in BY_NAME}
 _GUESSED = 7  # letters
 _SHOWN = 80  # characters
+_QUERY = re.compile(r"(?i)([?&][\w.-]*(?:key|token|secret|passw|sig|auth|cred|code)[\w.-]*=)[^&#\s]+")
 _KEYLIKE = re.compile(r"\b(sk|xai|gsk|pk|rk)[-_]\w|\bAIza|\bBearer |//[^/]*@|(?<![\w/.-])[\w-]{32,}")
 
 
@@ -335,6 +336,7 @@ def _choice(setting: Setting, value: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a foreign text in quotes: short, and without characters that could move a terminal's cursor."""
+    """Return a foreign text in quotes: short, without the keys in a query and what could move a cursor."""
+    text = _QUERY.sub(r"\1***", text)
     cut = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + '"'

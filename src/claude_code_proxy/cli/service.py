@@ -20,7 +20,7 @@ _FAILED, _WRONG_SETTINGS = 1, 2  # exit codes
 
 def install_service(kind: str, profile: str, *, only_print: bool) -> None:
     """Install and start, or show what would be."""
-    manager, files = _prepared(kind, profile)
+    manager, files = _prepared(kind, profile, shown=only_print)
     overrides = {"CONFIG_PROFILE": profile} if profile else {}
     _or_exit(lambda: load(os.environ, cwd=Path.cwd(), overrides=overrides, dialects=tuple(DIALECTS)), _WRONG_SETTINGS)
     if only_print:
@@ -70,34 +70,21 @@ def remove_service(kind: str) -> None:
         _or_exit(lambda: run(("systemctl", "--user", "daemon-reload")))
 
 
-def _prepared(kind: str, profile: str) -> tuple[Manager, Files]:
+def _prepared(kind: str, profile: str, *, shown: bool = False) -> tuple[Manager, Files]:
     if kind not in {"", "systemd", "launchd"}:
         raise typer.BadParameter("it takes systemd or launchd", param_hint="--kind")
     home = Path(os.environ.get("HOME") or Path.home())
     manager = manager_named(kind, home)
-    return manager, files_for(manager.name, os.environ, Path.cwd(), home, profile)
+    return manager, files_for(manager.name, os.environ, Path.cwd(), home, profile, shown=shown)
 
 
 def _show(manager: Manager, files: Files) -> None:
     for path, text in files.texts.items():
-        hidden = path.name == "service.env"
         print(f"# {path} (mode 0600)")
-        print(_without_values(text) if hidden else _without_secrets(text))
+        print(text)
     print("# then")
     for command in manager.start:
         print(" ".join(command))
-
-
-def _without_values(text: str) -> str:
-    return "".join(f"{line.partition('=')[0]}=...\n" for line in text.splitlines())
-
-
-def _without_secrets(text: str) -> str:
-    """A launch agent's variables are values to hide, but for those that say where and what."""
-    for name, value in os.environ.items():
-        if name.endswith(("_KEY", "_TOKEN")) or name.startswith("CUSTOM_HEADER_"):
-            text = text.replace(f"<string>{value}</string>", "<string>...</string>")
-    return text
 
 
 def _demand(manager: Manager) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -61,8 +62,9 @@ def settings_lines(settings: Settings) -> Iterator[Line]:
         yield group.warning("settings.warning", warning)
     for notice in settings.notices:
         yield group.ok("settings.notice", notice)
+    wrong = "\n".join(settings.problems)
     for row in settings.rows:
-        if row.source != DEFAULT:
+        if row.source != DEFAULT and not re.search(rf"\b{re.escape(row.name)}\b", wrong):  # that says its value too
             yield group.ok("settings.value", f"{row.name} = {row.value} ({row.source})")
     defaults = sum(row.source == DEFAULT for row in settings.rows)
     yield group.ok("settings.defaults", f"{defaults} others have their defaults: {_SHOW}")

@@ -13,9 +13,11 @@ import msgspec
 
 from ..errors import ConfigError
 from ..setting_layers import DOTENV, ENVIRONMENT, TOML_HERE, gather
+from ..settings import BY_NAME, quoted, show
 from .units import LABEL, environment_file, launchd_plist, systemd_unit
 
 _OWN = frozenset({"CONFIG_FILE"})
+_HIDDEN = "..."
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -61,10 +63,14 @@ def manager_named(kind: str, home: Path) -> Manager:
     )
 
 
-def files_for(kind: str, environ: Mapping[str, str], cwd: Path, home: Path, profile: str) -> Files:
-    """Return what to install for the settings of this environment and folder."""
+def files_for(
+    kind: str, environ: Mapping[str, str], cwd: Path, home: Path, profile: str, *, shown: bool = False
+) -> Files:
+    """Return what to install for the settings of this environment and folder. shown: with the secrets hidden."""
     command = [*_program(), "serve", *(["--profile", profile] if profile else [])]
     variables = settings_to_keep(environ, cwd)
+    if shown:
+        variables = {name: value if _is_public(name, value) else _HIDDEN for name, value in variables.items()}
     folder = _config_folder(environ, home)
     if kind == "launchd":
         text = launchd_plist(command, str(folder), str(_log(home)), variables)
@@ -88,6 +94,11 @@ def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
     elif given := environ.get("CONFIG_FILE", "").strip():
         kept["CONFIG_FILE"] = str((cwd / Path(given).expanduser()).resolve())
     return kept
+
+
+def _is_public(name: str, value: str) -> bool:
+    """Whether a listing of settings would show the value as it stands; a borrowed key is no setting."""
+    return name in BY_NAME and show(BY_NAME[name], value) == quoted(value) == f'"{value}"'
 
 
 def install(files: Files, manager: Manager) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -59,7 +60,8 @@ def write_report(
     for folder in folders:
         for name, content in _covered(folder, redaction, prompts=prompts).items():
             files[f"recordings/{folder.name}/{name}"] = content
-    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as bundle:
+    handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in files.items():
             bundle.writestr(name, content)
     return list(files)

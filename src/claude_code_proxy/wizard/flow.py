@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..backends.catalogue import ModelFacts
 from ..endpoint import read_base_url
 from ..local_servers import find_servers
+from ..settings import quoted
 from .file import Plan
 from .probing import Listing, Trial, list_models, try_models
 from .prompts import ask, ask_secret, choose, say
@@ -89,7 +90,7 @@ def _source(sources: Sequence[Source], environ: Mapping[str, str]) -> Source:
         try:
             url, _ = read_base_url(chosen)
         except ValueError as error:
-            say(f"{chosen!r} is no backend in the list, and no URL: it takes {error}")
+            say(f"{quoted(chosen)} is no backend in the list, and no URL: it takes {error}")
             continue
         return Source(_name_of(url), url, url)
 
