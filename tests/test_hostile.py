@@ -45,8 +45,29 @@ def said(content: Any, **more: Any) -> bytes:
     return json.dumps({**ASKED, "messages": [{"role": "user", "content": content}], **more}).encode()
 
 
-def tools(number: int) -> list[dict[str, Any]]:
-    properties = {f"p{at}": {"type": "string", "description": "x" * 50} for at in range(5)}
+def turns(number: int) -> bytes:
+    said = ({"role": ("user", "assistant")[at % 2], "content": f"text {at}"} for at in range(1, number + 1))
+    return json.dumps({**ASKED, "messages": list(said)}).encode()
+
+
+def calls(number: int, result: str = "r") -> bytes:
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "go"}]
+    for at in range(number):
+        use = {"type": "tool_use", "id": f"toolu_{at}", "name": "t", "input": {"a": at}}
+        found = {"type": "tool_result", "tool_use_id": f"toolu_{at}", "content": result}
+        messages += [{"role": "assistant", "content": [use]}, {"role": "user", "content": [found]}]
+    declared = [{"name": "t", "input_schema": {"type": "object"}}]
+    return json.dumps({**ASKED, "messages": messages, "tools": declared}).encode()
+
+
+def doubling(depth: int) -> dict[str, Any]:
+    """Return a schema that is small until its references are put in place."""
+    twice = {f"d{at}": {"anyOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(depth)}
+    return {"type": "object", "$defs": twice, "properties": {"a": {"$ref": "#/$defs/d0"}}}
+
+
+def tools(number: int, properties_each: int = 5) -> list[dict[str, Any]]:
+    properties = {f"p{at}": {"type": "string", "description": "x" * 50} for at in range(properties_each)}
     return [
         {"name": f"tool_{at}", "description": "y" * 200, "input_schema": {"type": "object", "properties": properties}}
         for at in range(number)
@@ -105,6 +126,21 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], set[int]]] = {
         lambda: json.dumps({**ASKED, "messages": [{"role": "user", "content": "x"}] * 100_001}).encode(),
         {400},
     ),
+    "100,000 messages, questions and answers": (lambda: turns(100_000), {200}),
+    "20,000 calls with their results": (lambda: calls(20_000), {200}),
+    "a million empty blocks": (lambda: said([{"type": "text", "text": ""}] * 1_000_000), {400}),
+    "a million blocks within results": (lambda: said([{"type": "tool_result", "tool_use_id": "a", "content": [{"type": "text", "text": "x"}] * 500_000}] * 2), {400}),
+    "2,000 tools with 30 properties each": (lambda: said("hi", tools=tools(2000, 30)), {200}),
+    "a result of 20 MB": (lambda: calls(1, "line of text\n" * (20 * MEGABYTE // 13)), {200, 400}),
+    "a system prompt of 30 MB": (lambda: said("hi", system="lorem ipsum dolor " * (30 * MEGABYTE // 18)), {200, 400}),
+    "a property's name of a megabyte": (
+        lambda: said("hi", tools=[{"name": "t", "input_schema": {"type": "object", "properties": {"k" * MEGABYTE: {}}}}]),
+        {200},
+    ),
+    "a field's name of a megabyte": (lambda: said("hi", **{"k" * MEGABYTE: 1}), {200}),
+    "references that double 2,000 times": (lambda: said("hi", tools=[{"name": "t", "input_schema": doubling(2000)}]), {200}),
+    "a temperature of minus nothing": (lambda: said("hi", temperature=-0.0), {200}),
+    "a limit of 2**80": (lambda: said("hi", max_tokens=2**80), {200, 400}),
     "more tools than anybody has": (lambda: said("hi", tools=[{"name": "t"}] * 10_001), {400}),
     "20,000 blocks": (lambda: said([{"type": "text", "text": "x"}] * 20_000), {200}),
     "a model's name of a megabyte": (lambda: said("hi", model="m" * MEGABYTE), {400}),

@@ -19,6 +19,9 @@ MAX_DEPTH = 128
 MOST: Mapping[str, int] = {"messages": 100_000, "tools": 10_000, "stop_sequences": 1000}
 """Most elements of a list. Messages: as the API's; the others are far beyond any real request."""
 
+MOST_BLOCKS = 100_000
+"""Content blocks in all messages together, those within results too."""
+
 LONGEST_NAME = 100_000
 """Characters of a model's name."""
 
@@ -220,8 +223,22 @@ def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
 def _check_messages(messages: list[Any]) -> None:
     if not messages:
         _refuse("messages", "at least one message is required")
+    left = MOST_BLOCKS
     for number, message in enumerate(messages):
+        left -= _blocks_of(message)
+        if left < 0:
+            _refuse("messages", f"Input should have at most {MOST_BLOCKS} content blocks in all messages together")
         _check_message(message, f"messages.{number}")
+
+
+def _blocks_of(holder: object) -> int:
+    content = holder.get("content") if isinstance(holder, dict) else None
+    if not isinstance(content, list):
+        return 0
+    if len(content) > MOST_BLOCKS:
+        return len(content)
+    within = [len(block["content"]) for block in content if type(block) is dict and type(block.get("content")) is list]
+    return len(content) + sum(within)
 
 
 def _check_message(message: object, path: str) -> None:
