@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import httpx2
 import pytest
+from tests.asgi import running
 from tests.backend import Backend, Gate, Text, answer, say
 from tests.messages_api import HELLO, envelope, events
 from tests.proxy_process import ProxyProcess, proxy_for
@@ -242,3 +243,19 @@ async def test_a_hundred_streams_wait_for_nobody(backend: Backend, proxy: ProxyP
         told = await asyncio.gather(*(one(client, name) for name in range(number)))
     assert told == [f"begin #{name} end #{name}" for name in range(number)]
     assert backend.illegal == []
+
+
+async def test_who_looks_at_the_root_makes_nobody_count(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs no key, so it may cost nothing."""
+    asked: list[str] = []
+
+    async def count(_self: object, _backend: object, identity: str, _body: object) -> int:
+        asked.append(identity)
+        return 0
+
+    monkeypatch.setattr("claude_code_proxy.backends.exact.ExactCounts.count", count)
+    async with running(backend) as app:
+        assert (await app.get("/")).status_code == 200
+        assert asked == []
+        await app.post(HELLO, "/v1/messages/count_tokens")
+        assert len(asked) == 1

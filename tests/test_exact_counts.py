@@ -99,6 +99,13 @@ async def test_one_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
     assert len(asked) == 1
 
 
+async def test_an_answer_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "_LARGEST", 100_000)
+    async with serving({"count": 5, "tokens": [7] * 100_000}) as (backend, asked):
+        assert await counted(backend, "vllm", 2) == [0, 0]
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("identity", ["", "openai", "ollama", "lmstudio"])
 async def test_others_are_not_asked(identity: str) -> None:
     async with serving({"count": 5}) as (backend, asked):

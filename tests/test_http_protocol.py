@@ -270,3 +270,116 @@ def test_any_bytes_get_an_answer_or_none_and_never_a_fault(data: bytes, size: in
     wire = asyncio.run(answer(app, *(data[at : at + size] for at in range(0, len(data), size))))
     for written in wire.writes:
         assert not written or written.startswith(b"HTTP/1.1 "), written
+
+
+# -- requests sent without waiting for answers --------------------------------------------------------------------------
+
+
+class Slow:
+    """An app whose first answer goes on until it is told to end. seen: the paths asked for; left: whose client left."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.left: list[str] = []
+        self.go = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.seen.append(scope["path"])
+        await receive()
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": b"begin", "more_body": True})
+        leaving = asyncio.ensure_future(self._watch(scope["path"], receive))
+        await self.go.wait()
+        leaving.cancel()
+        await send({"type": "http.response.body", "body": b"end"})
+
+    async def _watch(self, path: str, receive: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.left.append(path)
+
+
+FIRST = b"GET /first HTTP/1.1\r\nhost: x\r\n\r\n"
+WHOLE = b"5\r\nbegin\r\n3\r\nend\r\n0\r\n\r\n"
+
+
+async def _turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def _connected(app: App) -> tuple[HttpProtocol, Wire]:
+    config = Config(app, http=HttpProtocol, ws="none", lifespan="off", log_config=None)
+    config.load()
+    protocol, wire = HttpProtocol(config=config, server_state=ServerState(), app_state={}), Wire()
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
+BROKEN: dict[str, bytes] = {
+    "no HTTP": b"this is no HTTP\r\n\r\n",
+    "a head too large": b"GET /second HTTP/1.1\r\nx: " + b"a" * 70_000,
+    "a head too large, with an end": b"GET /second HTTP/1.1\r\nx: " + b"a" * 70_000 + b"\r\n\r\n",
+    "a body that breaks": b"POST /second HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+async def test_what_is_wrong_with_a_second_request_is_not_written_into_the_first_ones_answer(broken: bytes) -> None:
+    app = Slow()
+    protocol, wire = _connected(app)
+    protocol.data_received(FIRST)
+    await _turns()
+    protocol.data_received(broken)
+    protocol.data_received(b"GET /third HTTP/1.1\r\nhost: x\r\n\r\n")
+    await _turns()
+    assert not wire.is_closing()
+    app.go.set()
+    await _turns()
+    sent = b"".join(wire.writes)
+    assert sent.startswith(b"HTTP/1.1 200 ")
+    assert sent.endswith(WHOLE)
+    assert sent.count(b"HTTP/1.1") == 1
+    assert wire.is_closing()
+    assert app.seen == ["/first"]
+
+
+async def test_a_second_request_that_does_not_arrive_leaves_the_first_ones_answer_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.01)
+    app = Slow()
+    protocol, wire = _connected(app)
+    protocol.data_received(FIRST)
+    await _turns()
+    protocol.data_received(b"GET /second HTTP/1.1\r\nhost")
+    await asyncio.sleep(0.05)
+    assert b"".join(wire.writes).endswith(b"begin\r\n")
+    app.go.set()
+    await _turns()
+    assert b"".join(wire.writes).endswith(WHOLE)
+    assert wire.is_closing()
+
+
+async def test_a_body_that_breaks_behind_its_complete_answer_only_ends_the_connection() -> None:
+    protocol, wire = _connected(parts(b"refused"))
+    protocol.data_received(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+    await _turns()
+    protocol.data_received(b"zz\r\n")
+    await _turns()
+    assert b"".join(wire.writes).count(b"HTTP/1.1") == 1
+    assert wire.is_closing()
+
+
+async def test_who_leaves_with_several_requests_under_way_leaves_them_all() -> None:
+    app = Slow()
+    protocol, wire = _connected(app)
+    protocol.data_received(FIRST + FIRST.replace(b"first", b"second"))
+    await _turns()
+    protocol.connection_lost(None)
+    await _turns()
+    assert app.left == ["/first"]
+    app.go.set()
+    await _turns()
+    assert app.seen == ["/first"]
+    assert wire.closed_after is not None

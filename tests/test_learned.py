@@ -20,7 +20,7 @@ from tests.proxy_process import proxy_for
 from claude_code_proxy import endpoint
 from claude_code_proxy.backends import learned
 from claude_code_proxy.backends.learned import Learned
-from claude_code_proxy.state import state_dir
+from claude_code_proxy.state import locked, state_dir
 
 TOOL = {
     "name": "Look",
@@ -350,6 +350,18 @@ def test_what_one_worker_learns_the_others_know_soon(tmp_path: Path, monkeypatch
     second.add(backend, "other", {"max_output": 5})
     assert first.facts(backend, "other") == {"max_output": 5}
     assert first.facts(backend, "m") == {"stream_only": True}
+
+
+async def test_no_stream_waits_for_the_file_or_its_lock(backend: Backend, tmp_path: Path) -> None:
+    backend.play(picky(no_max_tokens))
+    kept = tmp_path / "learned.json"
+    async with running(backend, learned=kept, MAX_RETRIES="0") as app:
+        with locked(kept):  # as another worker may hold it
+            for _ in range(2):
+                assert understood(await app.post(ASKED))
+            assert len(backend.chats) == 3
+            assert not kept.exists()
+    assert "max_completion_tokens" in kept.read_text()
 
 
 def test_the_newest_entries_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,16 @@ def test_launchd_gets_an_agent_that_holds_the_settings(home: Path) -> None:
     assert calls(home) == [f"launchctl bootstrap gui/{os.getuid()} {path}"]
 
 
+@pytest.mark.parametrize(("drain", "stop"), [("", 40), ("120", 130), ("0.5", 11)])
+def test_the_manager_waits_as_long_as_running_streams_may_go_on(home: Path, drain: str, stop: int) -> None:
+    settings = {**SETTINGS, **({"DRAIN_TIMEOUT": drain} if drain else {})}
+    assert command(home, "service", "install", "--kind", "systemd", **settings).returncode == 0
+    assert f"\nTimeoutStopSec={stop}\n" in (home / SYSTEMD).read_text()
+    assert command(home, "service", "install", "--kind", "launchd", **settings).returncode == 0
+    agent = plistlib.loads((home / "Library/LaunchAgents/claude-code-proxy.plist").read_bytes())
+    assert agent["ExitTimeOut"] == stop
+
+
 def test_keys_that_the_configuration_borrows_go_along(home: Path) -> None:
     (home / "claude-code-proxy.toml").write_text(
         '[backends.groq]\nbase_url = "https://api.groq.com/openai/v1"\nkey_env = "GROQ_API_KEY"\n'

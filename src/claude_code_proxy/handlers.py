@@ -77,7 +77,7 @@ async def root(call: Call) -> None:
                 "prompt_compression": config.prompt_compression,
                 "client_key_required": bool(config.client_key),
             },
-            "tiers": await _tiers(call),
+            "tiers": _tiers(call),
             "endpoints": {
                 "messages": "/v1/messages",
                 "count_tokens": "/v1/messages/count_tokens",
@@ -91,7 +91,7 @@ async def root(call: Call) -> None:
     )
 
 
-async def _tiers(call: Call) -> dict[str, dict[str, str | int]]:
+def _tiers(call: Call) -> dict[str, dict[str, str | int]]:
     """What a client asks for to get each tier's model, and the window to tell it.
 
     0 where nobody knows the window, and where CONTEXT_SCALE stretches the numbers to the one the client believes in.
@@ -99,7 +99,7 @@ async def _tiers(call: Call) -> dict[str, dict[str, str | int]]:
     names = tier_names(call.config)
     true = call.config.context_scale.lower() == "off"
     return {
-        family: {"model": name, "window": await window_of(call.services, name) if true else 0}
+        family: {"model": name, "window": window_of(call.services, name) if true else 0}
         for family, name in names.items()
     }
 

@@ -10,10 +10,11 @@ limited here, since each connection that waits costs memory (slow loris).
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .errors import ProxyError
 from .services import new_id
@@ -47,6 +48,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head = 0  # bytes of the head that is being read
         self._heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None  # the oldest whose answer is not complete, or the last
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, on a transport that joins."""
@@ -57,10 +60,17 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End, and wait for nothing any more."""
         self._arrived()
+        for cycle in (self._answering, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on, within the limits."""
+        if self._refused:
+            return
         self._last = len(data)
         if self._in_head:
             self._head += self._last  # a header without an end is told by nobody else
@@ -87,11 +97,19 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = True
         self._arrived()
         super().on_headers_complete()
+        if not self.pipeline:
+            self._answering = self.cycle
 
     def on_message_complete(self) -> None:
         """All of the request is here."""
         self._in_body = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the request that came meanwhile, if one did."""
+        if self.pipeline:
+            self._answering = self.pipeline[-1][0]
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what can't be read, in Anthropic's form."""
@@ -105,16 +123,37 @@ class HttpProtocol(HttpToolsProtocol):
         return self._head > HEAD_BYTES and sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
 
     def _refuse(self, status: int, message: str) -> None:
-        """Say why, and close."""
+        """Say why, and close; nothing is written into or behind an answer that is not this request's."""
+        cycle = self.cycle if self._in_body else None
         self._in_head = self._in_body = False
+        self._refused = True
         self._arrived()
         if self.transport.is_closing():
+            return
+        last = self._last_answer_but(cycle)
+        if last is not None:
+            last.keep_alive = False  # it is the connection's last
+            if last.response_complete:
+                self.transport.close()
             return
         request_id = new_id("req_")
         body = _encode(error_body(ProxyError(message, status=status), request_id))
         head = f"HTTP/1.1 {status} Refused\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(f"{head}request-id: {request_id}\r\nconnection: close\r\n\r\n".encode() + body)
         self.transport.close()
+
+    def _last_answer_but(self, refused: RequestResponseCycle | None) -> RequestResponseCycle | None:
+        """Return the last answer on its way to the client, when what is refused is not answered; None: there is none.
+
+        Requests may be sent without waiting for the answers of those before (RFC 9112, 9.3.2).
+        """
+        self.pipeline = deque((cycle, app) for cycle, app in self.pipeline if cycle is not refused)
+        if self.pipeline:
+            return self.pipeline[0][0]
+        answering = self._answering
+        if answering is None or (answering is refused and not answering.response_started):
+            return None
+        return answering if answering is refused or not answering.response_complete else None
 
     def _wait(self, seconds: float) -> None:
         self._heard = self.loop.time()

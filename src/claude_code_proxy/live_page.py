@@ -121,7 +121,7 @@ async def _tell(call: Call) -> None:
         running, ended = await call.services.journal.latest()
         news = [record for record in ended if record.id not in told]
         told = {record.id for record in ended}
-        now = _json(_state(call.services, running))
+        now = _json(await _state(call.services, running))
         if news or now != last or quiet >= _STILL:
             body = {"ended": [_shown(record) for record in news], **msgspec.json.decode(now)}
             await call.channel.stream(b"data: " + _json(body) + b"\n\n")
@@ -130,10 +130,10 @@ async def _tell(call: Call) -> None:
         quiet += _EVERY
 
 
-def _state(services: Services, running: list[Record]) -> dict[str, Any]:
+async def _state(services: Services, running: list[Record]) -> dict[str, Any]:
     """What is the case now; times are ages, since a browser's clock is its own."""
     config, now = services.config, time.time()
-    totals = totals_of(services)
+    totals = await totals_of(services)
     return {
         "version": __version__,
         "tiers": {"opus": config.big_model, "sonnet": config.middle_model, "haiku": config.small_model},

@@ -14,14 +14,13 @@ async def metrics(call: Call) -> None:
     """GET /metrics: everything counted, in Prometheus' text format, of all workers."""
     if not call.config.metrics:
         raise ClientError("Metrics are switched off (METRICS).", status=404)
-    totals = totals_of(call.services)
-    page, kind = await asyncio.to_thread(_exposed, totals)
+    page, kind = await asyncio.to_thread(_exposed, await totals_of(call.services))
     await call.channel.whole(200, page, kind)
 
 
-def totals_of(services: Services) -> Totals:
+async def totals_of(services: Services) -> Totals:
     """Return what was counted, with what is the case now."""
-    totals = services.journal.totals()
+    totals = await services.journal.totals()
     for name, slots in services.slots.items():
         totals.counts["queue", name] = slots.waiting
     for name, health in services.health.items():

@@ -56,9 +56,10 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
 ) -> Prepared:
     """Prepare a request. Raises ClientError for one that can't be sent.
 
-    ask: a way to put a request of the proxy's own to the model; None for a request that is only to be counted: nothing
-    outside of this machine is asked then. taught: facts the backend has just made known by a refusal. route: where it
-    goes, None for where its model's name says. size: of the client's body, in bytes; a large one is worked on aside.
+    ask: a way to put a request of the proxy's own to the model; None for a request that is only to be counted: nobody
+    is asked then but a server nearby that counts prompts (`backends/exact.py`). taught: facts the backend has just made
+    known by a refusal. route: where it goes, None for where its model's name says. size: of the client's body, in
+    bytes; a large one is worked on aside.
     """
     config = services.config
     summary = config.compaction_reminder and is_compaction(request)
@@ -105,7 +106,9 @@ def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -
     return facts.window or named if exact else named or facts.window
 
 
-async def window_of(services: Services, model: str) -> int:
-    """Return the tokens that requests under a name have room for, 0 where nobody knows."""
-    request = {"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "."}]}
-    return (await prepare(services, request, Notes())).translated.plan.window
+def window_of(services: Services, model: str) -> int:
+    """Return the tokens that requests under a name have room for, 0 where nobody knows. Nobody is asked."""
+    route = resolve(model, services.config)
+    facts, identity = services.catalogue.facts(route.backend, route.model), services.catalogue.identity(route.backend)
+    learned = services.learned.facts(route.backend, route.model)
+    return services.config.model_window or known_window(facts, learned, identity)

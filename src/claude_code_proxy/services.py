@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -17,8 +17,10 @@ from .backends.client import Client
 from .backends.exact import ExactCounts
 from .backends.gauges import Gauges
 from .backends.health import Health
+from .backends.kept import at_once
 from .backends.learned import Learned
 from .backends.slots import Slots
+from .background import Background
 from .config import Config
 from .documents_io import guarded_session
 from .journal.journal import Journal
@@ -73,6 +75,8 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
     """Give the shared parts, with the clock of `pulse` running; at the end all connections are closed."""
     async with Client() as client, guarded_session() as fetcher:
         counter = Counter(load_vocabulary() or estimate)
+        keeping: Background[Callable[[], object]] = Background("what was learned", _each)
+        learned.later = keeping.add
         services = Services(
             config=config,
             aside=Aside(),
@@ -80,7 +84,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             catalogue=Catalogue(client.session, client.way),
             counter=counter,
             exact=ExactCounts(client.session, client.way),
-            gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json"),
+            gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json", keeping.add),
             pulse=Pulse(),
             shaper=Shaper(config, counter),
             fetcher=fetcher,
@@ -97,6 +101,13 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
             services.aside.close()
+            learned.later = at_once
+            await asyncio.to_thread(keeping.close)
+
+
+def _each(works: Sequence[Callable[[], object]]) -> None:
+    for work in works:
+        work()
 
 
 def new_id(prefix: str) -> str:

@@ -24,6 +24,7 @@ from .catalogue import Way
 
 _LONGEST = 0.3  # seconds
 _PAUSE = 60.0  # seconds after a failure
+_LARGEST = 32 * 1024 * 1024  # bytes of an answer: /tokenize lists every token
 _LIKE_A_NAME = (".local", ".internal", ".lan", ".home.arpa")
 _FIELDS = ("model", "messages", "tools", "chat_template_kwargs", "response_format")
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, TimeoutError, RecursionError)
@@ -63,8 +64,17 @@ class ExactCounts:
         async with request as response:
             if response.status != 200:  # noqa: PLR2004
                 return 0
-            answer = mapping(msgspec.json.decode(await response.read()))
+            answer = mapping(msgspec.json.decode(await _whole(response)))
             return count(answer.get("input_tokens")) or count(answer.get("count"))
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    while part := await response.content.readany():
+        body += part
+        if len(body) > _LARGEST:
+            raise ValueError("that is no count")
+    return bytes(body)
 
 
 def is_local(base_url: str) -> bool:

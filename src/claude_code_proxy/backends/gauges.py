@@ -17,7 +17,7 @@ import structlog
 from ..config import Backend
 from ..tokens.calibration import Calibration, is_likely, observe
 from ..tokens.count import Counter, Measure
-from .kept import Kept
+from .kept import Kept, Later, at_once
 from .learned import key_of
 
 _MOST = 2000  # models
@@ -47,9 +47,10 @@ NOTHING = Counted(0, 0, Measure(0, 0, ()))
 
 
 class Gauges:
-    """Counts prompts for models. path: the file of the ratios, None to keep them in memory only."""
+    """Counts prompts for models. path: the file of the ratios, None to keep them in memory only; later: writes it."""
 
-    def __init__(self, counter: Counter, path: Path | None = None) -> None:
+    def __init__(self, counter: Counter, path: Path | None = None, later: Later = at_once) -> None:
+        self._later = later
         self._counter = counter
         self._aside = counter.twin()
         self._kept = Kept(path, "ratios", most=_MOST)
@@ -106,6 +107,9 @@ class Gauges:
         if known is None or abs(known.factor / self._written.get(key, 1.0) - 1) < _MOVED:
             return
         self._written[key] = known.factor
+        self._later(lambda: self._write(key, known))
+
+    def _write(self, key: str, known: Calibration) -> None:
         try:
             self._kept.write(key, lambda _: msgspec.to_builtins(known))
         except OSError as error:

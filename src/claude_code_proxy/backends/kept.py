@@ -20,6 +20,13 @@ from ..state import locked
 from ..wire.shapes import mapping
 
 Facts = dict[str, Any]
+Later = Callable[[Callable[[], object]], object]
+"""Does something soon, in order, where no stream waits for it."""
+
+
+def at_once(work: Callable[[], object]) -> None:
+    """Do it now: for programs that serve nobody."""
+    work()
 
 
 class Kept:

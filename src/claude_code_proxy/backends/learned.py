@@ -15,14 +15,18 @@ from typing import Any
 import structlog
 
 from ..config import Backend
-from .kept import Kept
+from .kept import Facts, Kept, Later, at_once
 
 _MOST = 2000  # entries; the oldest go first
 _LOOK_EVERY = 5.0  # seconds between two looks at the file
 
 
 class Learned:
-    """Facts by backend and model. path: the file, None to keep them in memory only; folder: where it is."""
+    """Facts by backend and model.
+
+    path: the file, None to keep them in memory only; folder: where it is; later: reads and writes it where no stream
+    waits for the disk or for another process's lock.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.folder = path.parent if path else None
@@ -31,13 +35,17 @@ class Learned:
         self._next_look = 0.0
         self._written = self._last_write()
         self._facts = self._kept.read()
+        self._news: dict[str, Facts] = {}
+        self.later: Later = at_once
 
     def facts(self, backend: Backend, model: str) -> Mapping[str, Any]:
         """Return what was learned of a model on a backend, by this process or by another one."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY
-            self._look()
+            self.later(self._look)
+        if self._news:
+            self._facts, self._news = {**self._facts, **self._news}, {}
         return self._facts.get(key_of(backend, model), {})
 
     def add(self, backend: Backend, model: str, facts: Mapping[str, Any]) -> None:
@@ -45,6 +53,9 @@ class Learned:
         key = key_of(backend, model)
         known = self._facts[key] = {**self._facts.get(key, {}), **facts}
         structlog.get_logger().info(f"learned of {backend.name}/{model}: {dict(facts)}")
+        self.later(lambda: self._write(key, known))
+
+    def _write(self, key: str, known: Mapping[str, Any]) -> None:
         try:
             self._kept.write(key, lambda kept: {**kept, **known})
         except OSError as error:
@@ -55,7 +66,7 @@ class Learned:
         written = self._last_write()
         if written != self._written:
             self._written = written
-            self._facts = {**self._facts, **self._kept.read()}
+            self._news = self._kept.read()
 
     def _last_write(self) -> int:
         try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 
@@ -17,12 +18,17 @@ from ..launch.service import Files, Manager, files_for, install, manager_named, 
 
 _FAILED, _WRONG_SETTINGS = 1, 2  # exit codes
 
+Result = TypeVar("Result")
+
 
 def install_service(kind: str, profile: str, *, only_print: bool) -> None:
     """Install and start, or show what would be."""
-    manager, files = _prepared(kind, profile, shown=only_print)
     overrides = {"CONFIG_PROFILE": profile} if profile else {}
-    _or_exit(lambda: load(os.environ, cwd=Path.cwd(), overrides=overrides, dialects=tuple(DIALECTS)), _WRONG_SETTINGS)
+    config = _or_exit(
+        lambda: load(os.environ, cwd=Path.cwd(), overrides=overrides, dialects=tuple(DIALECTS)), _WRONG_SETTINGS
+    )
+    manager, home = _manager(kind)
+    files = files_for(manager.name, os.environ, Path.cwd(), home, profile, shown=only_print, drain=config.drain_timeout)
     if only_print:
         _show(manager, files)
         return
@@ -37,7 +43,7 @@ def install_service(kind: str, profile: str, *, only_print: bool) -> None:
 
 def show_status(kind: str) -> None:
     """Let the service manager tell; its exit code is ours."""
-    manager, files = _prepared(kind, "")
+    manager, files = _installed(kind)
     _demand_installed(files)
     _demand(manager)
     raise typer.Exit(subprocess.run(manager.status, check=False).returncode)  # noqa: S603
@@ -45,7 +51,7 @@ def show_status(kind: str) -> None:
 
 def show_logs(kind: str, *, follow: bool) -> None:
     """Print what the service said last."""
-    manager, files = _prepared(kind, "")
+    manager, files = _installed(kind)
     _demand_installed(files)
     command = [*manager.logs, *(["-f"] if follow else [])]
     try:
@@ -59,7 +65,7 @@ def show_logs(kind: str, *, follow: bool) -> None:
 
 def remove_service(kind: str) -> None:
     """Stop the service and delete its files."""
-    manager, files = _prepared(kind, "")
+    manager, files = _installed(kind)
     _demand_installed(files)
     _demand(manager)
     there: list[Path] = []
@@ -70,12 +76,16 @@ def remove_service(kind: str) -> None:
         _or_exit(lambda: run(("systemctl", "--user", "daemon-reload")))
 
 
-def _prepared(kind: str, profile: str, *, shown: bool = False) -> tuple[Manager, Files]:
+def _installed(kind: str) -> tuple[Manager, Files]:
+    manager, home = _manager(kind)
+    return manager, files_for(manager.name, os.environ, Path.cwd(), home)
+
+
+def _manager(kind: str) -> tuple[Manager, Path]:
     if kind not in {"", "systemd", "launchd"}:
         raise typer.BadParameter("it takes systemd or launchd", param_hint="--kind")
     home = Path(os.environ.get("HOME") or Path.home())
-    manager = manager_named(kind, home)
-    return manager, files_for(manager.name, os.environ, Path.cwd(), home, profile, shown=shown)
+    return manager_named(kind, home), home
 
 
 def _show(manager: Manager, files: Files) -> None:
@@ -99,9 +109,9 @@ def _demand_installed(files: Files) -> None:
         raise typer.Exit(_FAILED)
 
 
-def _or_exit(act: Callable[[], object], code: int = _FAILED) -> None:
+def _or_exit(act: Callable[[], Result], code: int = _FAILED) -> Result:
     try:
-        act()
+        return act()
     except ConfigError as error:
         _complain(*error.problems)
         raise typer.Exit(code) from None

@@ -6,6 +6,7 @@ work elsewhere: what they do can't hold up a stream, and what goes wrong with th
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -105,9 +106,9 @@ class Journal:
                 record.outcome = record.outcome or "cancelled"
                 record.duration = time.monotonic() - begun
 
-    def totals(self) -> Totals:
+    async def totals(self) -> Totals:
         """Return what was counted, by all workers."""
-        others = list(self._board.others()) if self._board is not None else []
+        others = await self._others()
         totals = self._tally.totals.merged(sheet.totals for sheet in others)
         totals.counts["in_flight",] = len(self.running) + sum(len(sheet.running) for sheet in others)
         return totals
@@ -115,9 +116,14 @@ class Journal:
     async def latest(self) -> tuple[list[Record], list[Record]]:
         """Return the requests under way and those that ended lately, of all workers, the oldest first."""
         await self._live.remember()
-        others = list(self._board.others()) if self._board is not None else []
+        others = await self._others()
         running = [*self.running.values(), *(record for sheet in others for record in sheet.running)]
         return running, merged(self._live.recent, *(sheet.ended for sheet in others))
+
+    async def _others(self) -> list[Sheet]:
+        """Return what the other workers told; their files are read where no stream waits for it."""
+        board = self._board
+        return [] if board is None else await asyncio.to_thread(lambda: list(board.others()))
 
     def _tell(self) -> None:
         if self._board is not None:

@@ -78,5 +78,5 @@ async def _tiers(proxy: Inside, config: Config) -> tuple[Tier, ...]:
     for family, name in tier_names(config).items():
         route = routes[family]
         shown = ", then ".join((route.model, *config.stand_ins.get(route.tier, ())))
-        tiers.append(Tier(family, name, shown, await window_of(proxy.services, name)))
+        tiers.append(Tier(family, name, shown, window_of(proxy.services, name)))
     return tuple(tiers)

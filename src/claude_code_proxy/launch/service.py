@@ -64,19 +64,29 @@ def manager_named(kind: str, home: Path) -> Manager:
 
 
 def files_for(
-    kind: str, environ: Mapping[str, str], cwd: Path, home: Path, profile: str, *, shown: bool = False
+    kind: str,
+    environ: Mapping[str, str],
+    cwd: Path,
+    home: Path,
+    profile: str = "",
+    *,
+    shown: bool = False,
+    drain: float = 30,
 ) -> Files:
-    """Return what to install for the settings of this environment and folder. shown: with the secrets hidden."""
+    """Return what to install for the settings of this environment and folder.
+
+    shown: with the secrets hidden; drain: DRAIN_TIMEOUT, in seconds.
+    """
     command = [*_program(), "serve", *(["--profile", profile] if profile else [])]
     variables = settings_to_keep(environ, cwd)
     if shown:
         variables = {name: value if _is_public(name, value) else _HIDDEN for name, value in variables.items()}
     folder = _config_folder(environ, home)
     if kind == "launchd":
-        text = launchd_plist(command, str(folder), str(_log(home)), variables)
+        text = launchd_plist(command, str(folder), str(_log(home)), variables, drain)
         return Files(_plist(home), folder, {_plist(home): text})
     unit, env_file = _systemd_folder(environ, home) / f"{LABEL}.service", folder / "service.env"
-    texts = {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file))}
+    texts = {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file), drain)}
     return Files(unit, folder, texts)
 
 

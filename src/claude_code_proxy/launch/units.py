@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import plistlib
 from collections.abc import Mapping, Sequence
 
 LABEL = "claude-code-proxy"
-_DRAIN = 40  # seconds: running streams get 30 to finish
+_LONGER = 10  # seconds than running streams get to finish
 _RESTART = 2  # seconds
 
 
-def systemd_unit(command: Sequence[str], folder: str, env_file: str) -> str:
-    """Return a user unit. folder: to run in; env_file: that holds the settings of the environment."""
+def systemd_unit(command: Sequence[str], folder: str, env_file: str, drain: float) -> str:
+    """Return a user unit. folder: to run in; env_file: holds the environment's settings; drain: DRAIN_TIMEOUT."""
     return f"""\
 [Unit]
 Description=Claude Code on any OpenAI-compatible backend
@@ -24,7 +25,7 @@ EnvironmentFile=-{_path(env_file)}
 Restart=on-failure
 RestartSec={_RESTART}
 RestartPreventExitStatus=2
-TimeoutStopSec={_DRAIN}
+TimeoutStopSec={math.ceil(drain) + _LONGER}
 NoNewPrivileges=yes
 
 [Install]
@@ -37,8 +38,8 @@ def environment_file(variables: Mapping[str, str]) -> str:
     return "".join(f'{name}="{_escaped(value)}"\n' for name, value in variables.items())
 
 
-def launchd_plist(command: Sequence[str], folder: str, log: str, variables: Mapping[str, str]) -> str:
-    """Return a launch agent; it holds the settings of the environment itself."""
+def launchd_plist(command: Sequence[str], folder: str, log: str, variables: Mapping[str, str], drain: float) -> str:
+    """Return a launch agent; it holds the settings of the environment itself. drain: DRAIN_TIMEOUT, in seconds."""
     agent = {
         "Label": LABEL,
         "ProgramArguments": list(command),
@@ -47,7 +48,7 @@ def launchd_plist(command: Sequence[str], folder: str, log: str, variables: Mapp
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 10,
-        "ExitTimeOut": _DRAIN,
+        "ExitTimeOut": math.ceil(drain) + _LONGER,
         "StandardErrorPath": log,
         "StandardOutPath": log,
     }
