@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from tests.asgi import settings
 from tests.backend import Backend, Reply, Stall, Text, answer, error, say
 from tests.proxy_process import free_port
+from tests.raw_backend import Asked, RawBackend, raw_backend, whole
 
 from claude_code_proxy.backends.learned import Learned
+from claude_code_proxy.doctor import backends as backends_module
 from claude_code_proxy.doctor import inside as inside_module
 from claude_code_proxy.doctor import report, requests
 from claude_code_proxy.doctor.backends import near_names, tier_models
@@ -34,7 +37,7 @@ async def card(backend: Backend) -> dict[str, Line]:
         return {line.id: line async for line in score_card(proxy, tier_models(config)[0])}
 
 
-async def findings(tmp_path: Path, backend: Backend, **env: str) -> dict[str, Line]:
+async def findings(tmp_path: Path, backend: Backend | RawBackend, **env: str) -> dict[str, Line]:
     given = {"OPENAI_BASE_URL": backend.url, "OPENAI_API_KEY": backend.key, "HOME": str(tmp_path), **env}
     read = read_settings(given, tmp_path)
     return {line.id: line async for line in examine(given, tmp_path, read, deep=False)}
@@ -104,6 +107,51 @@ async def test_an_unreachable_backend_is_named_with_its_setting(tmp_path: Path) 
     assert line.status == "failed"
     assert "OPENAI_BASE_URL" in line.remedy
     assert [line.id for line in found if line.id.startswith("probe.")] == []
+
+
+async def test_an_address_of_web_pages_is_no_backend_that_answers(tmp_path: Path) -> None:
+    page = Reply(200, "<!doctype html><title>Chat</title>", {"content-type": "text/html"})
+    with Backend(lambda _: page) as backend:
+        lines = await findings(tmp_path, backend, OPENAI_BASE_URL=backend.url + "/nothing")
+    assert lines["backend.reachable"].status == "failed"
+    assert "OPENAI_BASE_URL" in lines["backend.reachable"].remedy
+    assert [line.id for line in lines.values() if line.id.startswith("model.") and line.status == "ok"] == []
+
+
+async def test_an_address_that_lacks_its_v1_is_told_with_the_right_one(tmp_path: Path) -> None:
+    async with raw_backend(_nowhere, models={"data": [{"id": "m"}]}) as raw:
+        raw.url = raw.url.removesuffix("/v1")
+        lines = await findings(tmp_path, raw, MAX_RETRIES="0")
+    assert lines["backend.reachable"].status == "failed"
+    assert lines["backend.reachable"].remedy.startswith(f"Set OPENAI_BASE_URL to {raw.url}/v1")
+
+
+async def _nowhere(asked: Asked) -> None:
+    asked.send(whole(b"404 page not found", status=404, kind="text/plain"))
+
+
+async def test_a_backend_that_never_answers_is_not_told_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (inside_module, backends_module):
+        monkeypatch.setattr(module, "PATIENCE", 0.3)
+
+    async def hang(_: Asked) -> None:
+        await asyncio.Event().wait()
+
+    async with raw_backend(hang, models=lambda: b"") as raw:
+        lines = await findings(tmp_path, raw)
+    assert lines["backend.reachable"].status == "failed"
+    assert lines["backend.reachable"].remedy
+
+
+def test_lines_are_broken_at_words_on_a_terminal_and_whole_for_programs() -> None:
+    line = GROUP.failed("x", "what went wrong " * 8, "what to do " * 8)
+    assert "\n" not in report.as_text(line)
+    broken = report.as_text(line, 80).split("\n")
+    assert max(map(len, broken)) < 80
+    assert all(part.startswith("    ") for part in broken[1:])
+    assert " ".join(" ".join(broken).split()) == " ".join(report.as_text(line).split())
 
 
 async def test_a_port_another_program_has_is_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -59,11 +60,12 @@ def config_show(*, as_data: bool) -> int:
 async def _examined(*, deep: bool, as_data: bool) -> list[Line]:
     """Collect the findings; for people, print each as it is found."""
     lines: list[Line] = []
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0  # programs read a line each
     settings = read_settings(os.environ, Path.cwd())
     async with aclosing(examine(os.environ, Path.cwd(), settings, deep=deep)) as found:
         async for line in found:
             if not as_data:
-                _say(*([line.group] if not lines or line.group != lines[-1].group else []), as_text(line))
+                _say(*([line.group] if not lines or line.group != lines[-1].group else []), as_text(line, width))
             lines.append(line)
     return lines
 

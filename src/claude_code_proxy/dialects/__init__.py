@@ -56,7 +56,13 @@ ROWS: tuple[Row, ...] = (
     Row(dialect=OPENAI, hosts=("api.openai.com",), models=OPENAI_MODELS),
     Row(
         dialect=AZURE,
-        hosts=("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),
+        hosts=(
+            "openai.azure.com",
+            "cognitiveservices.azure.com",
+            "services.ai.azure.com",
+            "openai.azure.us",
+            "openai.azure.cn",
+        ),
         models=AZURE_MODELS,
     ),
     Row(dialect=OPENROUTER, hosts=("openrouter.ai",), models=OPENROUTER_MODELS),

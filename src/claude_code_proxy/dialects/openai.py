@@ -6,7 +6,7 @@ say they were checked against the live API in 2026-07, openai-agents-python#2089
 `none` for gpt-5.6, whose default is to think (livekit/agents#5088, 2026-03; openai/openai-openapi#541, 2026-05;
 charmbracelet/crush#2913, 2026-05; BerriAI/litellm#34569, 2026-07). Azure: translation reference, 3.11 (unverified
 [K], all of it the milder form: the system role, which any API version takes, no cache key); no `file` parts in chat
-completions (pydantic-ai, 2026).
+completions (pydantic-ai, 2026); `openai.azure.us` and `openai.azure.cn` are those of national clouds [K].
 """
 
 from collections.abc import Mapping

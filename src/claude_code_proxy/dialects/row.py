@@ -47,7 +47,8 @@ class Row:
 
     def at(self, host: str) -> bool:
         """Tell whether the backend is at a host."""
-        return any(host == known or host.endswith("." + known) for known in self.hosts)
+        bare = host.rstrip(".")  # a full name ends with a dot (RFC 1034, 3.1)
+        return any(bare == known or bare.endswith("." + known) for known in self.hosts)
 
     def for_model(self, model: str, habits: tuple[Models, ...] = ()) -> Dialect:
         """Return what the backend speaks for a model. habits: of models, where the row says nothing else."""

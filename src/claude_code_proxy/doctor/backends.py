@@ -21,7 +21,15 @@ from ..prepare import Prepared, prepare
 from ..routing import alias_for, chain, resolve
 from ..translate.notes import Notes
 from ..wire.shapes import count
-from .faults import is_key_refused, is_refused_model, is_unreached, key_setting, told, url_setting
+from .faults import (
+    is_key_refused,
+    is_refused_model,
+    is_unreached,
+    is_wrong_address,
+    key_setting,
+    told,
+    url_setting,
+)
 from .inside import PATIENCE, Inside, Reply
 from .report import Group, Line
 
@@ -91,7 +99,7 @@ class Visit:
         )
         first = self._models[-1] if self._models else None  # the cheapest
         hello = None if proven or first is None else await self._hello(first)
-        yield self._reached(group, listing, hello)
+        yield await self._reached(group, listing, hello)
         if self.well:
             yield self._key(group, listing, hello, proven=proven)
             async for line in self._spare_keys(group, proven=proven):
@@ -109,16 +117,24 @@ class Visit:
             self._replies[model.name] = await self._proxy.ask(asked)
         return self._replies[model.name]
 
-    def _reached(self, group: Group, listing: int, hello: Reply | None) -> Line:
-        backend = self._backend
-        if not listing and (hello is None or is_unreached(hello.error)):
+    async def _reached(self, group: Group, listing: int, hello: Reply | None) -> Line:
+        backend, name = self._backend, "backend.reachable"
+        if hello is not None and is_wrong_address(hello.error):
+            self.well = False
+            words, remedy = told(hello, backend, "")
+            longer = msgspec.structs.replace(backend, base_url=f"{backend.base_url}/v1")
+            if await models_status(self._proxy, longer, reads=False) == _GOOD:
+                remedy = f"Set {url_setting(backend)} to {longer.base_url}: there is a list of models"
+            return group.failed(name, words, remedy)
+        if not listing and (hello is None or hello.late or is_unreached(hello.error)):
             self.well = False
             unasked = f"{backend.base_url} can't be reached", f"Check {url_setting(backend)}, and that the server runs"
             words, remedy = told(hello, backend, "") if hello else unasked
-            return group.failed("backend.reachable", words, remedy)
-        known = sum(name == backend.name for name, _ in self._proxy.services.catalogue.all())
-        models = f"models listed: {known}" if known else f"no model list (status {listing})"
-        return group.ok("backend.reachable", f"{backend.base_url} answers, {models}")
+            return group.failed(name, words, remedy)
+        known = sum(owner == backend.name for owner, _ in self._proxy.services.catalogue.all())
+        status = f" (status {listing})" if listing else ""
+        models = f"models listed: {known}" if known else f"no model list{status}"
+        return group.ok(name, f"{backend.base_url} answers, {models}")
 
     def _key(self, group: Group, listing: int, hello: Reply | None, *, proven: bool) -> Line:
         name, setting = "backend.key", key_setting(self._backend)
@@ -216,8 +232,11 @@ class Visit:
         return group.ok("model.output", f"output limit not told: at most {limit} tokens (MAX_TOKENS_LIMIT)")
 
 
-async def models_status(proxy: Inside, backend: Backend, *, with_key: bool = True) -> int:
-    """Ask for the model list; returns the status, 0 when nothing answers. With the key, the catalogue reads it."""
+async def models_status(proxy: Inside, backend: Backend, *, with_key: bool = True, reads: bool = True) -> int:
+    """Ask for the model list; returns the status, 0 when nothing answers, or a web page.
+
+    reads: with the key, the catalogue reads it.
+    """
     services = proxy.services
     sent = headers(backend, recognise(backend, ""), stream=False)
     if not with_key:
@@ -227,10 +246,10 @@ async def models_status(proxy: Inside, backend: Backend, *, with_key: bool = Tru
             asyncio.timeout(PATIENCE),
             services.client.get(backend, models_url(backend), sent) as response,
         ):
-            status = response.status
+            status = 0 if response.content_type == "text/html" else response.status
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         return 0
-    if with_key and status == _GOOD:
+    if with_key and reads and status == _GOOD:
         await services.catalogue.refresh(backend)
     return status
 

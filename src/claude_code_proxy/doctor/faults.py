@@ -38,9 +38,10 @@ def told(reply: Reply, backend: Backend, setting: str) -> tuple[str, str]:
         return f"no end of an answer within {PATIENCE:.0f} s", "Try again when the model is loaded, or use a faster one"
     if isinstance(error, ContextOverflowError):
         return error.message, "Give the model a larger window: Claude Code's own prompt is far longer than this one"
-    words, check, remedy = error.message.rpartition(" Check ")
-    if check:
-        return words, f"Check {remedy.rstrip('.')}"
+    for verb in ("Check", "Add"):
+        words, found, remedy = error.message.rpartition(f" {verb} ")
+        if found:
+            return words, f"{verb} {remedy.rstrip('.')}"
     general = _REMEDIES.get(error.status, "Try again; the backend's own log may say more")
     names = {"key": key_setting(backend), "url": url_setting(backend), "model": setting}
     return error.message, general.format(**names)
@@ -54,6 +55,11 @@ def is_key_refused(error: ProxyError | None) -> bool:
 def is_unreached(error: ProxyError | None) -> bool:
     """Tell whether a call failed before a backend said anything."""
     return error is not None and getattr(error, "upstream_status", 0) is None
+
+
+def is_wrong_address(error: ProxyError | None) -> bool:
+    """Tell whether there are no chat completions where a call went."""
+    return getattr(error, "kind", "") == "address"
 
 
 def is_refused_model(error: ProxyError | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ WELL, FAILED, WRONG_SETTINGS = 0, 1, 2
 _MARKS: dict[Status, str] = {"ok": "✓", "warning": "!", "failed": "✗"}
 _WORDS: dict[int, str] = {ord("✓"): "ok", ord("✗"): "FAILED", ord("→"): "->", ord("…"): "..."}
 _LONGEST = 400  # characters of one text; backends write long errors
+_NARROWEST = 40  # characters of a terminal whose lines are broken by us
 _SECRET = 6  # characters; a shorter key (`local`, `any`) is a word, no secret
 
 
@@ -66,10 +68,13 @@ def exit_code(lines: Iterable[Line]) -> int:
     return WRONG_SETTINGS if "settings.problem" in failed else FAILED if failed else WELL
 
 
-def as_text(line: Line) -> str:
-    """Return a line for people."""
+def as_text(line: Line, width: int = 0) -> str:
+    """Return a line for people; where a terminal has a width, in characters, broken at words."""
     remedy = f" → {line.remedy}" if line.remedy else ""
-    return f"  {_MARKS[line.status]} {line.text}{remedy}"
+    whole = f"  {_MARKS[line.status]} {line.text}{remedy}"
+    if width < _NARROWEST:
+        return whole
+    return textwrap.fill(whole, width - 1, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def summary(lines: Sequence[Line]) -> str:
