@@ -429,3 +429,36 @@ def test_a_vocabulary_counts_behind_the_same_seam(monkeypatch):
     assert tokenize("three small words") == 3
     assert tokenize("\ud800 is no character") == 4
     assert Counter(tokenize).text(PROSE) == len(PROSE.split())
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "tokens"),
+    [
+        ("gpt-4o", (1024, 1024), 765),
+        ("openai/gpt-4o-2024-11-20", (2048, 4096), 1105),
+        ("gpt-4.1", (128, 64), 255),
+        ("gpt-4o-mini", (128, 64), 8500),
+        ("o3", (128, 64), 225),
+        ("gpt-5", (128, 64), 210),
+        ("gpt-4.1-mini", (1024, 1024), 1659),
+        ("gpt-5-nano", (1024, 1024), 2519),
+        ("gpt-5.4", (1024, 1024), 1024),
+        ("anthropic/claude-sonnet-5", (1000, 1000), 1333),
+        ("anthropic/claude-sonnet-5", (8000, 8000), 1600),
+        ("gemini-2.5-flash", (300, 300), 258),
+        ("gemini-2.5-flash", (960, 540), 1548),
+        ("gemini-3-pro", (4000, 4000), 1120),
+        ("qwen2.5-vl:7b", (560, 560), 400),
+        ("Qwen/Qwen3-VL-8B", (640, 640), 400),
+        ("llava", (640, 640), 400),
+        ("gpt-4o", (1, 100_000), 765),
+        ("gemma3:12b", (640, 640), 256),
+    ],
+)
+def test_an_image_is_counted_by_the_rule_of_the_models_family(model, size, tokens):
+    assert image_tokens(png(*size), model=model) == tokens
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": png(*size)}}]}],
+    }
+    assert Counter().measure(body).media == tokens

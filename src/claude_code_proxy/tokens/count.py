@@ -80,6 +80,7 @@ class Counter:
     def measure(self, body: Mapping[str, Any]) -> Measure:
         """Return what `body` counts, message by message."""
         self._print, self._media = 0, 0
+        self._model = text(body.get("model"))
         schema = mapping(mapping(body.get("response_format")).get("json_schema")).get("schema")
         tokens = _PER_PROMPT + (self._json(schema) if schema else 0)
         tokens += self._declared(items(body.get("tools")))
@@ -128,7 +129,8 @@ class Counter:
         kind = part.get("type")
         if kind == "image_url":
             image = mapping(part.get("image_url"))
-            return self._medium(text(image.get("url")), image_tokens(text(image.get("url")), text(image.get("detail"))))
+            url = text(image.get("url"))
+            return self._medium(url, image_tokens(url, text(image.get("detail")), self._model))
         if kind == "file":
             data = text(mapping(part.get("file")).get("file_data"))
             return self._medium(data, file_tokens(data))

@@ -1,14 +1,18 @@
 """Tokens of images and documents, from their size alone: a header is read, the data is not decoded.
 
-Image: one token for each 32 x 32 pixels, 1,536 at most (OpenAI's newer models; Claude and Qwen count 20 % more, the
-older GPT-4o a third less). Documents: by page where the pages can be seen, else by their bytes.
+Image: by the rule of the model's family, where it is known (OpenAI's guide to vision and what its forum measured of
+gpt-4o-mini, gpt-4.1 and o3; Anthropic's, Google's and Qwen's pages; all read 2026-11-23); else one token for each
+32 x 32 pixels, 1,536 at most. Documents: by page where the pages can be seen, else by their bytes.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
+
+Size = tuple[int, int]
 
 _PATCH = 32  # pixels
 _LEAST = 64
@@ -22,18 +26,70 @@ _HEADER = 4096  # base64 characters that hold every header but some JPEGs'
 _LONG_HEADER = 400_000  # ... whose size stands behind a preview image
 _PAGES = 4_000_000  # base64 characters in which pages are looked for
 
-Size = tuple[int, int]
 
+def image_tokens(url: str, detail: str = "", model: str = "") -> int:
+    """Return about how many tokens an image costs.
 
-def image_tokens(url: str, detail: str = "") -> int:
-    """Return about how many tokens an image costs. url: a data URL, or any other whose size nobody knows."""
+    url: a data URL, or any other whose size nobody knows; model: as its backend calls it.
+    """
     if detail == "low":
         return _LOW
     size = image_size(url)
     if size is None:
         return _UNKNOWN_IMAGE
-    width, height = size
-    return max(_LEAST, min(_MOST, -(-width // _PATCH) * -(-height // _PATCH)))
+    rule = next((rule for names, rule in _RULES if names.search(model)), _patches(1))
+    return max(_LEAST, rule(size))
+
+
+def _patches(factor: float, side: int = _PATCH, most: int = _MOST) -> Callable[[Size], int]:
+    """Squares of `side` pixels; an image of more than `most` is made smaller."""
+    return lambda size: round(factor * min(most, -(-size[0] // side) * -(-size[1] // side)))
+
+
+def _tiles(base: int, each: int) -> Callable[[Size], int]:
+    """Squares of 512 pixels, once the image is within 2,048 x 2,048 and its shorter side within 768."""
+
+    def rule(size: Size) -> int:
+        scale = min(1.0, 2048 / max(size), 768 / min(size))
+        width, height = (max(1, round(side * scale)) for side in size)
+        return base + each * -(-width // 512) * -(-height // 512)
+
+    return rule
+
+
+def _claude(size: Size) -> int:
+    """A token for each 750 pixels, once the longer side is within 1,568."""
+    scale = min(1.0, 1568 / max(size))
+    return min(1600, round(size[0] * scale * size[1] * scale / 750))
+
+
+def _gemini(size: Size) -> int:
+    """258 for a small image and for each square of a larger one, whose side is two thirds of the shorter one's."""
+    if max(size) <= 384:  # noqa: PLR2004
+        return 258
+    side = max(256, min(768, round(min(size) / 1.5)))
+    return min(3096, 258 * -(-size[0] // side) * -(-size[1] // side))
+
+
+_RULES: tuple[tuple[re.Pattern[str], Callable[[Size], int]], ...] = tuple(
+    (re.compile(names, re.IGNORECASE), rule)
+    for names, rule in (
+        (r"gpt-4o-mini", _tiles(2833, 5667)),
+        (r"gpt-[45][\w.]*-mini", _patches(1.62)),
+        (r"gpt-[45][\w.]*-nano", _patches(2.46)),
+        (r"o4-mini", _patches(1.72)),
+        (r"gpt-4o|gpt-4-turbo|gpt-4\.[15]", _tiles(85, 170)),
+        (r"(?:^|/)gpt-5(?:\.1)?(?:$|-)", _tiles(70, 140)),
+        (r"gpt-5\.2", _patches(1.2)),
+        (r"(?:^|/)o[13](?:$|-)", _tiles(75, 150)),
+        (r"claude", _claude),
+        (r"gemini-[3-9]", lambda _: 1120),
+        (r"gemini", _gemini),
+        (r"gemma", lambda _: 256),
+        (r"qwen2(?:\.5)?-?vl", _patches(1, 28, 16384)),
+        (r"qwen", _patches(1, 32, 16384)),
+    )
+)
 
 
 def image_size(url: str) -> Size | None:

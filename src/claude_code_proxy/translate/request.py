@@ -80,10 +80,10 @@ def translate_request(
     dialect = target.dialect
     tools = translate_tools(request, dialect, notes)
     choice, sentence = translate_tool_choice(request, tools, dialect, notes)
-    wish = translate_format(request, dialect, notes).sentence
+    form = translate_format(request, dialect, notes)
     lead_blocks, told = unserved(request, tools)
     search = hosted_search(request, tools, dialect, notes)
-    sentences = [sentence, wish, told, search.sentence]
+    sentences = [sentence, form.sentence, told, search.sentence]
 
     def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
         chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=sentences)
@@ -91,14 +91,17 @@ def translate_request(
         declared = [*tools.functions, *search.tools] if search.tools else tools.functions
         return chat, {**prompt, "tools": declared} if declared else prompt
 
-    edited = apply_edits(request, lambda asked: count(prompted(asked, Notes())[1]) if count else 0)
+    def size(prompt: Mapping[str, Any]) -> int:
+        return count({**prompt, **form.fields}) if count else 0
+
+    edited = apply_edits(request, lambda asked: size(prompted(asked, Notes())[1]))
     if edited.applied:
         notes.add("context-edited", "context_management")
     chat, prompt = prompted(edited.request, notes)
     if chat.thinking_off:
         intent = Intent(on=False, visible=intent.visible)
     _note_unread(request, chat, notes)
-    estimate = count(prompt) if count else 0
+    estimate = size(prompt)
     parameters = translate_parameters(request, target, intent, notes, estimate)
     fields = {**prompt, **choice, **parameters.fields, **chat.fields, **search.fields}
     body = _finished(merge(fields, effort_fields(intent, dialect, notes, parameters.max_tokens)), request, dialect)
