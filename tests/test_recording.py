@@ -51,6 +51,12 @@ KINDS: dict[str, tuple[Step, bool]] = {
     "not-streamed": (say(f"{PRIVATE} again"), False),
     "refused": (error(400, "unsupported thing"), True),
     "refused-not-streamed": (error(400, "unsupported thing"), False),
+    "quoted": (
+        error(400, f"Invalid value: 'a {PRIVATE} of alice@example.com', the {PRIVATE.upper()[:3]}... {SECRET}"),
+        True,
+    ),
+    "quoted-not-streamed": (error(422, f"[{{'loc': ['body'], 'input': 'the {PRIVATE}'}}]"), False),
+    "quoted-inside": (answer(Text(f"my {PRIVATE}"), Failure(f"can't go on after my {PRIVATE} {SECRET}")), True),
     "broken-off": (answer(Text(f"half a {PRIVATE}"), Cut()), True),
     "failed-inside": (answer(Text(f"a {PRIVATE}"), Failure("boom")), True),
 }
@@ -100,7 +106,7 @@ async def test_a_report_has_nothing_private_and_still_replays(tmp_path: Path, ki
     with zipfile.ZipFile(bundle) as file:
         everything = b"".join(file.read(name) for name in file.namelist())
         file.extractall(tmp_path / "got")
-    for private in (SECRET, PRIVATE, "alice", "device-of"):
+    for private in (SECRET, PRIVATE, "alice", "device-of", "ZEB"):
         assert private.encode() not in everything
     case = read_case(tmp_path / "got" / "recordings" / folder.name)
     assert differences(case, replay(case)) == []

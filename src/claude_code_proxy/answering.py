@@ -14,7 +14,8 @@ from .call import Call
 from .context_scale import believed_window
 from .errors import ProxyError
 from .exchange import Exchange
-from .record import Record, without_input
+from .quoting import unquoted
+from .record import Record
 from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
@@ -40,7 +41,7 @@ async def _recorded(call: Call, record: Record) -> None:
     try:
         await _answer(call, record)
     except ProxyError as error:
-        record.outcome, record.error, record.error_type = "failed", without_input(error.message), error.type
+        record.outcome, record.error, record.error_type = "failed", record.error or error.message, error.type
         await call.channel.fail(error)
     except ClientGoneError:
         record.outcome = "cancelled"
@@ -110,6 +111,7 @@ async def _run(
         await unless_gone(call, exchange.run(request, window_stop=known, believed=believed, size=size), relay)
     except ProxyError as error:
         await call.channel.fail(error)
+        record.error = await call.services.aside.run(size, unquoted, error.message, request)  # the log has no prompts
         raise
     except asyncio.CancelledError:
         await call.channel.fail(ProxyError("The proxy was stopped before the answer was complete.", status=529))

@@ -79,6 +79,47 @@ def cover_stream(data: bytes, cover: Cover) -> bytes:
     return "\n".join(lines).encode()
 
 
+def cover_complaints(data: bytes, hide: Cover) -> bytes:
+    """Return what `cover_stream` returned with the messages of its errors covered, which it leaves as they are."""
+    text = data.decode("utf-8", "replace")
+    try:
+        return (json.dumps(_complaints_covered(json.loads(text), hide), indent=2, ensure_ascii=False) + "\n").encode()
+    except ValueError:
+        lines = text.split("\n")
+    for n, line in enumerate(lines):
+        value = _payload(line) if "error" in line else None
+        if value is not None:
+            lines[n] = "data: " + json.dumps(
+                _complaints_covered(value, hide), ensure_ascii=False, separators=(",", ":")
+            )
+    return "\n".join(lines).encode()
+
+
+def said_in(data: bytes) -> Iterator[str]:
+    """Yield what an event stream, or one JSON value, says: all of its texts that are no part of the protocol."""
+    text = data.decode("utf-8", "replace")
+    values = [_payload(line) for line in text.split("\n")]
+    if not any(values):
+        try:
+            values = [json.loads(text)]
+        except ValueError:
+            return
+    joined: dict[Path, str] = {}
+    for value in values:
+        for path, part in _texts(value):
+            if not is_structure(path):
+                place = _stream_of(value, path)
+                joined[place] = joined.get(place, "") + part
+    yield from joined.values()
+
+
+def _complaints_covered(value: Any, hide: Cover) -> Any:
+    for path, text in _texts(value):
+        if path and path[-1] in _ERRORS and "error" in path:
+            _put(value, path, hide(text))
+    return value
+
+
 def is_structure(path: Path) -> bool:
     """Whether a text at this place is part of the protocol, not of what was said."""
     if "input" in path[:-1] or "arguments" in path[:-1]:

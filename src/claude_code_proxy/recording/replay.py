@@ -25,6 +25,7 @@ from .case import Case, error_frame, opened, toml
 
 _TEXT = 100  # characters of a text in a trace
 _OWNER = re.compile(r'"(user|safety_identifier|prompt_cache_key)": "[^"]*"')  # who it was is not recorded
+_HIDDEN = re.compile(r"\*{3,}")  # a key: errors show it shorter than recordings do
 _SUMMARY = ("thinking", "text", "partial_json", "signature")
 
 
@@ -58,7 +59,7 @@ def differences(case: Case, replayed: Replayed) -> list[str]:
         _OWNER.sub(r'"\1": "hidden"', kept), _OWNER.sub(r'"\1": "hidden"', replayed.body), "upstream-request"
     )
     name = "events.sse" if (case.folder / "events.sse").exists() else "answer.json"
-    found += _diff(case.text(name), replayed.sent, name)
+    found += _diff(_HIDDEN.sub("***", case.text(name)), _HIDDEN.sub("***", replayed.sent), name)
     return found
 
 

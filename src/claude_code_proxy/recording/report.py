@@ -16,10 +16,11 @@ from typing import Any
 import msgspec
 
 from .. import __version__
+from ..quoting import Quotes, said
 from ..record import Record, facts
 from ..redaction import Redaction
 from .case import read_case, toml
-from .filler import Cover, cover_stream, cover_value, filler
+from .filler import Cover, cover_complaints, cover_stream, cover_value, filler, said_in
 from .replay import Replayed, differences, replay
 
 _PACKAGES = ("aiohttp", "msgspec", "pypdfium2", "starlette", "structlog", "uvicorn", "uvloop")
@@ -78,14 +79,15 @@ def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[st
     cover: Cover = redaction.all if prompts else filler
     hide = redaction.all
     case = read_case(folder)
-    about: dict[str, Any] = json.loads(hide(json.dumps(case.about)))
+    asked = json.loads(case.text("request.json"))
+    quotes = Quotes([] if prompts else [*said(asked), *said_in(case.answer)])
+    about: dict[str, Any] = json.loads(hide(json.dumps(_unquoted(case.about, quotes))))
     files = {"about.toml": toml(about).encode()}
-    request = cover_value(json.loads(case.text("request.json")), cover)
-    files["request.json"] = _json(request)
-    files["upstream.sse"] = hide(cover_stream(case.answer, cover).decode()).encode()
-    for name in ("events.sse", "answer.json"):
+    files["request.json"] = _json(cover_value(asked, cover))
+    for name in ("upstream.sse", "events.sse", "answer.json"):
         if (folder / name).exists():
-            files[name] = hide(cover_stream((folder / name).read_bytes(), cover).decode()).encode()
+            covered = cover_complaints(cover_stream((folder / name).read_bytes(), cover), quotes.hidden_in)
+            files[name] = hide(covered.decode()).encode()
     if (folder / "resources.json").exists():
         files["resources.json"] = _json(cover_value(json.loads(case.text("resources.json")), cover))
     again = _replayed(files)
@@ -94,6 +96,13 @@ def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[st
         name = "events.sse" if "events.sse" in files else "answer.json"
         files[name] = again.sent.encode()
     return files
+
+
+def _unquoted(about: Mapping[str, Any], quotes: Quotes) -> dict[str, Any]:
+    recorded = {**about.get("recorded", {})}
+    if "error" in recorded:
+        recorded["error"] = quotes.hidden_in(recorded["error"])
+    return {**about, "shows": quotes.hidden_in(str(about.get("shows", ""))), "recorded": recorded}
 
 
 def _replayed(files: Mapping[str, bytes]) -> Replayed:
