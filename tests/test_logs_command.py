@@ -70,6 +70,21 @@ def proxy() -> Iterator[ProxyProcess]:
         yield proxy
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_is_noted_when_the_headers_of_a_stream_have_gone_is_told_wherever_notes_are(stream: bool) -> None:
+    with Backend([answer(Text("hi"), Pause(0.5), finish="tired")]) as backend, proxy_for(backend) as proxy:
+        home = Path(proxy.home.name)
+        with httpx2.Client(base_url=proxy.url, trust_env=False) as http:
+            asked = http.post("/v1/messages", json={**TALK, "stream": stream})
+            kept(home, 1)
+            with http.stream("GET", "/ui/feed") as feed:
+                live = next(line for line in feed.iter_lines() if line.startswith("data: "))
+        assert ("stop-unknown" in asked.headers.get("x-proxy-notes", "")) is not stream
+        shown = run(home, "show", asked.headers["request-id"]).stdout
+        listed = run(home, "logs").stdout
+        assert all("stop-unknown" in told for told in (shown, listed, live, proxy.log()))
+
+
 @pytest.fixture
 def home(proxy: ProxyProcess) -> Path:
     return Path(proxy.home.name)

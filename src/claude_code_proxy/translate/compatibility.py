@@ -11,8 +11,9 @@ _HEAD = """# Compatibility
 
 What happens to features of the Messages API that a chat-completions backend has no exact counterpart for. Each row is a
 note: when it happens, its code stands in the `x-proxy-notes` header of the answer and in the log. A stream's headers
-are out before its answer is known, so what is noted later is in the log only: the stream has nothing but Anthropic's
-events. What is not in this table is translated without loss.
+are out before its answer is known, so what is noted later is not in them: it is in the request's line of the log, in
+`claude-code-proxy show ID` and on the live page, as every note is. The stream has nothing but Anthropic's events. What
+is not in this table is translated without loss.
 
 This file is generated from the code's own table: `make docs`.
 

@@ -1,8 +1,8 @@
 """What a translation changed or lost: the only way to drop something is to leave a note.
 
 A note has a code from `CODES`, the path of what it concerns, and a detail for the log. Codes go to the client in
-the `x-proxy-notes` header (late ones of a stream in a comment at its end), notes to the log, and the table makes
-docs/compatibility.md.
+the `x-proxy-notes` header as far as they are known before it goes out, all notes to the record of the request (log,
+`show`, live page), and the table makes docs/compatibility.md.
 """
 
 from __future__ import annotations
