@@ -253,6 +253,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], Callable[[Any], b
     "call-clipped": ([fragment("{}", index=0, id="a", name="x" * 900), chunk({}, "tool_calls")], {}, lambda heard: len(heard.calls[0][0]) == 200),
     "call-late": ([fragment('{"a":1}', **CALL), HI, fragment('{"b":2}', index=0), STOP], {}, lambda heard: heard.calls == [("Bash", {"a": 1})]),
     "thinking-hidden": ([chunk({"reasoning_content": "hm"}), HI, STOP], {"hide_thinking": True}, lambda heard: b"hm" not in heard.frames),
+    "think-unopened": ([chunk({"content": "hm</th"}), chunk({"content": "ink>hi"}), STOP], {}, lambda heard: heard.message["content"] == [text("hm</think>hi")]),
     "finish-missing": ([HI], {}, lambda heard: heard.stop["stop_reason"] == "end_turn"),
     "prompt-cut": ([HI, chunk({}, "stop", usage={"prompt_tokens": 4090, "completion_tokens": 6})], {"input_estimate": 20_000}, lambda heard: heard.usage["input_tokens"] == 4090),
     "usage-estimated": ([HI, STOP], {}, lambda heard: heard.usage["output_tokens"] > 0),
@@ -265,7 +266,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], Callable[[Any], b
 @pytest.mark.parametrize("code", ANSWERS)
 def test_a_row_about_answers(code: str) -> None:
     chunks, fields, holds = ANSWERS[code]
-    heard = hear(stream(*chunks), plan=plan_of(**fields), dialect=Dialect(name="d", text_tools=True))
+    heard = hear(stream(*chunks), plan=plan_of(**fields), dialect=Dialect(name="d", text_tools=True, think_tags=True))
     assert code in heard.notes
     assert heard.failure is None
     assert holds(heard)

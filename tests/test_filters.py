@@ -110,18 +110,60 @@ THINK: list[tuple[str, str, list[tuple[str, str]]]] = [
 )
 def test_think_tags_split_anywhere(text: str, expected: list[tuple[str, str]]) -> None:
     for pieces in every_cut(text):
-        assert through(ThinkTags, pieces) == expected, pieces
+        assert through(lambda: ThinkTags(Notes()), pieces) == expected, pieces
+
+
+OPENED: list[tuple[str, str, list[tuple[str, str]]]] = [
+    ("a thought begun in the prompt", "hm\n</think>\n\nhi", [("Thinking", "hm\n"), ("Text", "hi")]),
+    ("a template that opens it and a model that does too", "<think>hm</think>hi", [("Thinking", "hm"), ("Text", "hi")]),
+    ("nothing thought", "</think>hi", [("Text", "hi")]),
+    ("an end that nobody wrote", "hm hi", [("Text", "hm hi")]),
+    ("an end that is none", "hm</thinking>hi", [("Text", "hm</thinking>hi")]),
+    ("the second end is text", "a</think>b</think>c", [("Thinking", "a"), ("Text", "b</think>c")]),
+    ("white space and nothing else", " \n", [("Text", " \n")]),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [pytest.param(text, expected, id=name) for name, text, expected in OPENED]
+)
+def test_a_thought_whose_beginning_stands_in_the_prompt(text: str, expected: list[tuple[str, str]]) -> None:
+    for pieces in every_cut(text):
+        notes = Notes()
+        assert through(lambda notes=notes: ThinkTags(notes, opened=True), pieces) == expected, pieces  # type: ignore[misc]
+        assert notes.codes() == []
+
+
+def test_text_beside_reasoning_in_a_field_of_its_own_is_not_held() -> None:
+    tags = ThinkTags(Notes(), opened=True)
+    assert told(tags.feed([Thinking("hm"), Text("hi</think>")])) == [("Thinking", "hm"), ("Text", "hi</think>")]
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("hm</think>hi", True),
+        ("Use <think> and </think>.", False),
+        ("<think>a</think>b</think>", False),
+        ("hi </thinking> there", False),
+    ],
+)
+def test_an_end_of_a_thought_that_never_began_is_noted(text: str, noted: bool) -> None:
+    for pieces in every_cut(text):
+        notes = Notes()
+        through(lambda notes=notes: ThinkTags(notes), pieces)  # type: ignore[misc]
+        assert ("think-unopened" in notes.codes()) is noted, pieces
 
 
 def test_a_thought_is_passed_on_while_it_comes() -> None:
-    tags = ThinkTags()
+    tags = ThinkTags(Notes())
     assert tags.feed([Text("<think>a")]) == [Thinking("a", "think_tag")]
     assert tags.feed([Text("b</")]) == [Thinking("b", "think_tag")]
     assert tags.feed([Text("c")]) == [Thinking("</c", "think_tag")]
 
 
 def test_text_behind_a_call_is_not_the_start_of_the_answer() -> None:
-    tags = ThinkTags()
+    tags = ThinkTags(Notes())
     assert told(tags.feed([Text("<thi"), CALL, Text("<think>hm</think>")]) + tags.release()) == [
         ("Text", "<thi"),
         ("ToolFragment", ""),
@@ -130,7 +172,7 @@ def test_text_behind_a_call_is_not_the_start_of_the_answer() -> None:
 
 
 def test_a_thought_goes_on_behind_what_interrupts_it() -> None:
-    tags = ThinkTags()
+    tags = ThinkTags(Notes())
     assert told(tags.feed([Text("<think>a</"), CALL, Text("think>b</think>c")])) == [
         ("Thinking", "a</"),
         ("ToolFragment", ""),
@@ -140,7 +182,7 @@ def test_a_thought_goes_on_behind_what_interrupts_it() -> None:
 
 
 def test_endless_white_space_is_not_held_for_ever() -> None:
-    tags = ThinkTags()
+    tags = ThinkTags(Notes())
     assert sum(len(tags.feed([Text("\n")])) for _ in range(100_000)) > 90_000
 
 

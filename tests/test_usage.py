@@ -119,6 +119,8 @@ def test_llama_cpp_says_it_with_timings_alone() -> None:
     timings = {"cache_n": 90, "prompt_n": 10, "predicted_n": 5, "prompt_ms": 3.2}
     assert read_usage(None, timings) == Usage(10, 5, cache_read=90)
     assert read_usage({"prompt_tokens": 100, "completion_tokens": 5}, timings) == Usage(10, 5, cache_read=90)
+    told = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 0}}
+    assert read_usage(told, timings) == Usage(100, 5)
     assert read_usage(None, {"prompt_ms": 1}) is None
 
 

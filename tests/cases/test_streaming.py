@@ -789,6 +789,19 @@ def test_st_26_what_only_looks_like_a_call_stays_text(
     assert heard.stop == "end_turn"
 
 
+@pytest.mark.parametrize(
+    "model", ["deepseek-ai/DeepSeek-R1", "qwq:32b", "Qwen/Qwen3-30B-A3B-Thinking-2507", "MiniMaxAI/MiniMax-M2"]
+)
+@both
+def test_st_26_a_thought_that_the_prompt_opened_is_no_text(
+    backend: Backend, client: Client, model: str, *, stream: bool
+) -> None:
+    written = "Erst überlegen.\n</think>\n\nDann sagen."
+    backend.play([in_pieces(ended(*map(said, pieces_of(written, 4)))) if stream else completion({"content": written})])
+    heard = client.ask(stream=stream, model=model, tools=TOOLS)
+    assert (heard.kinds, heard.thinking, heard.text) == (["thinking", "text"], "Erst überlegen.\n", "Dann sagen.")
+
+
 def test_st_18_a_refusal_at_connect_is_no_stream_at_all(backend: Backend, client: Client) -> None:
     backend.play(lambda _: error(503, "overloaded"))
     heard = client.ask(stream=True)

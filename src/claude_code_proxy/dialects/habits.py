@@ -4,7 +4,8 @@ A backend that lists its models knows better (`backends.model_lists`), and a row
 fits decides, so what never thinks and what always does stand before the families they belong to.
 
 Sources: the files of the makers, which see; translation reference 3 and 4.5 (2026-11-22); the makers' model cards for
-open weights (2026). Names that end in `-thinking` and `-reasoning` say it themselves.
+open weights (2026). Some templates end the prompt with `<think>`: without a parser on the server, text of such a model
+begins inside of its thought. Names that end in `-thinking` and `-reasoning` say it themselves.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from .row import Models
 
 _ALWAYS, _DEFAULT, _ASKED, _NEVER = ({"thinks": word} for word in ("always", "default", "asked", "never"))
+_OPENED = {**_ALWAYS, "think_opened": True}
 
 HABITS = (
     Models(r"[^/]*-(?:non-reasoning|non-thinking|no-thinking)", _NEVER, "its name"),
@@ -29,10 +31,9 @@ HABITS = (
     Models(r"grok-(?:3-mini|code|4(?![.\d])|4[^/]*-reasoning|4\.[5-9])", _ALWAYS, "xai.py"),
     Models(r"grok-4\.3", _DEFAULT, "xai.py"),
     Models(r"grok-[123]", _NEVER, "xai.py"),
-    Models(
-        r"kimi-(?:k2[.p]7|k[3-9]|thinking)|minimax-m[12]|glm-(?:5[.p-][3-9]|z1)", _ALWAYS, "kimi.py, minimax.py, glm.py"
-    ),
-    Models(r"magistral|deepseek-r\d|qwq|qvq|sonar-(?:reasoning|deep-research)", _ALWAYS, "model cards"),
+    Models(r"minimax-m2|glm-z1|deepseek-r\d|qwq|qwen-?3[^/]*-thinking", _OPENED, "chat templates of the model cards"),
+    Models(r"kimi-(?:k2[.p]7|k[3-9]|thinking)|minimax-m1|glm-5[.p-][3-9]", _ALWAYS, "kimi.py, minimax.py, glm.py"),
+    Models(r"magistral|qvq|sonar-(?:reasoning|deep-research)", _ALWAYS, "model cards"),
     Models(r"[^/]*-(?:thinking|reasoning)(?![a-z])", _ALWAYS, "its name"),
     Models(r"deepseek-(?:reasoner|v[4-9])|kimi-k2[.p-][56]|minimax-m", _DEFAULT, "the makers' files"),
     Models(r"glm-(?:4[.p][5-9]|[5-9])|qwen-?3|smollm3", _DEFAULT, "glm.py, qwen.py, model cards"),

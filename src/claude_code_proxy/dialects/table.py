@@ -52,7 +52,8 @@ def _habits() -> Iterator[str]:
     yield "| models (a regular expression) | think | read in |"
     yield "| --- | --- | --- |"
     for models in HABITS:
-        yield _line(f"`{models.pattern}`", _WHEN[models.fields["thinks"]], models.source)
+        opened = "; the prompt opens the tag" if models.fields.get("think_opened") else ""
+        yield _line(f"`{models.pattern}`", _WHEN[models.fields["thinks"]] + opened, models.source)
 
 
 def _place(row: Row) -> str:

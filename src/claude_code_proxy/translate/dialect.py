@@ -107,6 +107,8 @@ class Dialect:
     """Tool calls carry `extra_content.google.thought_signature`, wanted back in the same place (Gemini)."""
     think_tags: bool = False
     """`<think>...</think>` at the start of the text is reasoning."""
+    think_opened: bool = False
+    """The prompt ends with `<think>`, so that where no field carries it, reasoning is all up to `</think>`."""
 
     # -- output -------------------------------------------------------------------------------------------------
     max_stops: int = 4

@@ -25,7 +25,7 @@ class Filters:
         self.past = Past()
         self._filters: list[TextFilter] = []
         if dialect.think_tags:
-            self._filters.append(ThinkTags())
+            self._filters.append(ThinkTags(notes, opened=dialect.think_opened))
         if plan.prefill:
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools and plan.choice != "none":
@@ -73,32 +73,46 @@ class Filters:
 class ThinkTags(TextFilter):
     """`<think>...</think>` at the start of the text is reasoning; anywhere else it is text (it may be code).
 
-    `<thought>` is Gemini's word for it.
+    `<thought>` is Gemini's word for it. opened: the prompt has the first tag, so text waits for the second one, unless
+    reasoning comes in a field of its own. Elsewhere a second tag without a first is noted: what was sent can't be taken
+    back.
     """
 
     _PAIRS = (("<think>", "</think>"), ("<thought>", "</thought>"))
+    _OPEN, _CLOSE = _PAIRS[0]
+    watches = "<"
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Notes, *, opened: bool = False) -> None:
+        self._notes = notes
+        self._opened = opened
         self._held = ""
         self._close = ""
         self._where = "start"
+        self._thought: list[str] = []  # of a thought that began in the prompt, if it is one
+        self._tail = ""  # of what was looked at last: it may begin a tag
+        self._named = False  # the first tag stands somewhere in the text
 
     def text(self, piece: str) -> list[Delta]:
         """Split a piece."""
         if self._where == "text":
+            self._look(piece)
             return [Text(piece)]
+        if self._where == "opened":
+            return self._inside(piece)
         piece, self._held = self._held + piece, ""
         return self._at_start(piece) if self._where == "start" else self._after(piece, self._where)
 
     def release(self) -> list[Delta]:
         """Give up what is held: an unfinished tag is what it looks like."""
         held, self._held = self._held, ""
+        self._opened = False
+        if self._where == "opened":
+            return self._begin("".join(self._thought))
         if not held or self._where == "gap":
             return []
         if self._where == "thinking":
             return _thinking(held)
-        self._where, self.inert = "text", True
-        return [Text(held)]
+        return self._begin(held)
 
     def _at_start(self, piece: str) -> list[Delta]:
         begun = piece.lstrip()
@@ -109,16 +123,39 @@ class ThinkTags(TextFilter):
         if any(opened.startswith(begun) for opened, _ in self._PAIRS) and len(piece) < _LONGEST_START:
             self._held = piece
             return []
-        self._where = "text"
-        self.inert = True
+        return self._inside(piece) if self._opened else self._begin(piece)
+
+    def _inside(self, piece: str) -> list[Delta]:
+        """Hold a text that begins in the middle of a thought, until the thought ends."""
+        self._where, seen = "opened", self._tail + piece
+        self._thought.append(piece)
+        self._tail = seen[len(seen) - overlap(seen, (self._CLOSE,)) :]
+        if self._CLOSE not in seen:
+            return []
+        thought, self._close, after = "".join(self._thought).partition(self._CLOSE)
+        self._tail = ""
+        return [*_thinking(thought), *self._after(after, "gap")]
+
+    def _begin(self, piece: str) -> list[Delta]:
+        self._where, self._tail = "text", ""
+        self._look(piece)
         return [Text(piece)]
+
+    def _look(self, piece: str) -> None:
+        """Look for a tag that ends what none began."""
+        seen = self._tail + piece
+        before, closed, _ = seen.partition(self._CLOSE)
+        self._named = self._named or self._OPEN in before
+        if closed and not (self._named or self._close):
+            self._notes.add("think-unopened", "content")
+        self._tail = seen[len(seen) - overlap(seen, self._PAIRS[0]) :]
+        self.inert = not self._tail
 
     def _after(self, piece: str, where: str) -> list[Delta]:
         if where == "gap":  # white space between reasoning and answer belongs to neither
             piece = piece.lstrip()
-            self._where = "text" if piece else "gap"
-            self.inert = bool(piece)
-            return [Text(piece)] if piece else []
+            self._where = "gap"
+            return self._begin(piece) if piece else []
         before, tag, after = piece.partition(self._close)
         if tag:
             self._where = "gap"

@@ -285,6 +285,11 @@ CODES: Mapping[str, Meaning] = {
     "call-clipped": Meaning("Tool names no tool can have", "clipped to a legal name", "the rest of the name"),
     "call-late": Meaning("Fragments of a tool call that is already complete", "left out", "that fragment"),
     "thinking-hidden": Meaning("Reasoning although thinking is disabled", "left out", "that reasoning"),
+    "think-unopened": Meaning(
+        "Text with a `</think>` that no `<think>` began, of a model whose prompt may open it",
+        "stays text; of models known for it (docs/dialects.md) text waits for the tag, and all before it is thinking",
+        "the border between reasoning and answer; a parser on the server (vLLM: --reasoning-parser) keeps it",
+    ),
     "finish-missing": Meaning("An answer without a finish reason", "one is derived from its content", "nothing"),
     "prompt-cut": Meaning(
         "A prompt the backend cut to its window in silence (its token counts show it)",

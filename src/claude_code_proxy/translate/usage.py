@@ -30,7 +30,9 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
         return _from_timings(mapping(timings))
     prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
     output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
-    cached = _cached(given, prompt_details) or min(prompt, count(mapping(timings).get("cache_n")))
+    cached = _cached(given, prompt_details)
+    if "cached_tokens" not in prompt_details:
+        cached = cached or min(prompt, count(mapping(timings).get("cache_n")))
     written = _written(given, prompt_details)
     apart = cached + written if _are_apart(given, prompt, cached, written) else 0
     if not apart:  # what is written of the part that was read is one and the same
