@@ -175,6 +175,10 @@ REQUESTS: dict[str, list[Asked]] = {
     "tool-renamed": [Asked({"tools": [tool(LONG)]}, OPENAI, says("!" + LONG))],
     "tool-deferred": [Asked({"tools": [tool(), tool("Later", defer_loading=True)]}, OPENAI, says("!Later"))],
     "tool-search": [Asked({"tools": [{"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}, tool("Later", defer_loading=True)]}, OPENAI, says("Later"))],
+    "tool-unresolved": [
+        Asked({"tools": [tool()], "messages": [user("a"), {"role": "system", "content": [{"type": "tool_addition", "tool": {"type": kind, field: "z9"}}]}, user("b")]}, OPENAI, says("!z9"))
+        for kind, field in (("tool_reference", "name"), ("mcp_toolset_reference", "server_name"))
+    ],
     "tool-placeholder": [Asked({"tools": [tool(), tool("DeferredToolPlaceholder", defer_loading=True)]}, OPENAI, says("!Placeholder"))],
     "tool-duplicate": [Asked({"tools": [tool(), tool(description="second")]}, OPENAI, says("!second"))],
     "tool-callers": [Asked({"tools": [tool(), tool("Inner", allowed_callers=["code_execution_20250825"])]}, OPENAI, says("!Inner"))],
@@ -200,9 +204,17 @@ REQUESTS: dict[str, list[Asked]] = {
     "max-tokens-lifted": [Asked({"max_tokens": 3}, {"min_output": 16}, says(": 16"))],
     "sampling-dropped": [Asked({"temperature": 0.3}, {"sampling": False}, says("!temperature"))],
     "stops-local": [Asked({"stop_sequences": ["END"]}, {"max_stops": 0}, says("!END"))],
-    "format-weakened": [Asked({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}, {"json_schema": "json_object"}, says("json_object"))],
+    "format-weakened": [
+        Asked({"output_config": {"format": {"type": "grammar"}}}, OPENAI, says("!grammar", "!response_format")),
+        Asked({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}, {"json_schema": "json_object"}, says("json_object"))],
     "user-id": [Asked({"metadata": {"user_id": "somebody"}}, OPENAI, says("!somebody"))],
     "parameter-ignored": [
+        Asked({"speed": "fast", "service_tier": "standard_only"}, {"service_tier": True}, says('"priority"', "!default")),
+        Asked({"thinking": {"type": "adaptive", "budget_tokens": 4321}}, OPENAI, says("!4321")),
+        Asked({"thinking": {"type": "adaptive", "display": "z9"}}, OPENAI, says("!z9")),
+        Asked({"context_management": {"edits": [{"type": "clear_tool_uses_20250919", "mood": "z9"}]}}, OPENAI, says("!z9")),
+        Asked(history(user("a"), {"role": "system", "content": "z8", "clear_at": "later"}), OPENAI, says("z8", "!later")),
+        Asked({"tools": [{"type": "bash_20250124", "name": "bash", "color": "z9"}]}, OPENAI, says("!z9")),
         Asked({"container": "c", "inference_geo": "eu"}, OPENAI, says("!container", "!inference_geo")),
         Asked({"speed": "warp"}, {"service_tier": True}, says("!warp")),
         Asked({"thinking": {"type": "adaptive", "block_binding": {"a": "z9"}}}, OPENAI, says("!z9")),

@@ -506,6 +506,18 @@ RESULTS = {
         },
         "Open tabs:\n- 1 (active): A http://a\n- 2: http://b\ntab_opened: 2\ndownload_failed: d http://c full",
     ),
+    "tabs with numbers, and what is new of them": (
+        {
+            "content": [
+                {
+                    "type": "browser_state",
+                    "tabs": [{"tab_id": 7, "title": "A", "url": "http://a", "muted": True}],
+                    "state_changes": [{"type": "zoomed", "tab_id": 7, "level": 1.5}],
+                }
+            ]
+        },
+        "Open tabs:\n- 7: A http://a muted=true\nzoomed: 7 level=1.5",
+    ),
     "an unknown block": (
         {"content": [{"type": "hologram", "depth": 3, "text": "hé"}]},
         '{"type":"hologram","depth":3,"text":"hé"}',
@@ -593,6 +605,18 @@ SERVED = {
         {"type": "text_editor_code_execution_view_result", "content": "text", "file_type": "text"},
         "text",
     ),
+    "a part of a viewed file": (
+        "text_editor_code_execution_tool_result",
+        {
+            "type": "text_editor_code_execution_view_result",
+            "content": "text",
+            "file_type": "text",
+            "start_line": 11,
+            "num_lines": 5,
+            "total_lines": 90,
+        },
+        "[lines 11 to 15 of 90]\ntext",
+    ),
     "a created file": (
         "text_editor_code_execution_tool_result",
         {"type": "text_editor_code_execution_create_result", "is_file_update": False},
@@ -602,6 +626,23 @@ SERVED = {
         "text_editor_code_execution_tool_result",
         {"type": "text_editor_code_execution_str_replace_result", "lines": ["-a", "+b"]},
         "-a\n+b",
+    ),
+    "a change and its place": (
+        "text_editor_code_execution_tool_result",
+        {
+            "type": "text_editor_code_execution_str_replace_result",
+            "lines": ["-a", "+b"],
+            "old_start": 3,
+            "old_lines": 1,
+            "new_start": 3,
+            "new_lines": 1,
+        },
+        "@@ -3,1 +3,1 @@\n-a\n+b",
+    ),
+    "an error that says more": (
+        "web_search_tool_result",
+        {"type": "web_search_tool_result_error", "error_code": "busy", "retry_in": 5},
+        'Error: {"type":"web_search_tool_result_error","error_code":"busy","retry_in":5}',
     ),
     "an editor's error": (
         "text_editor_code_execution_tool_result",
@@ -636,6 +677,20 @@ def test_a_server_tools_call_and_result_survive(kind, content, expected):
         said("Found it."),
         said_by_user("thanks"),
     ]
+
+
+def test_a_picture_a_servers_editor_viewed_is_seen():
+    data = image()["source"]["data"]
+    viewed = {"type": "text_editor_code_execution_view_result", "content": data, "file_type": "image"}
+    chat = sent(user("?"), server_turn("text_editor_code_execution_tool_result", viewed), user("thanks"))
+    assert data not in chat[2]["content"]
+    assert picture() in chat[3]["content"]
+
+
+def test_a_picture_in_a_search_result_is_seen():
+    found = {"type": "search_result", "source": "u", "title": "t", "content": [words("x"), image()]}
+    (message,) = sent(user(found))
+    assert message["content"] == [words('<search_result source="u" title="t">\nx\n</search_result>'), picture()]
 
 
 def test_an_mcp_call_is_named_after_its_server():
@@ -712,6 +767,10 @@ ARGUMENTS = {
     "arguments Claude Code could not parse": (
         {"__unparsedToolInput": {"raw": '{"a": ', "len": 6}},
         '{"__unparsedToolInput":{"raw":"{\\"a\\": ","len":6}}',
+    ),
+    "arguments Claude Code could not parse, beside others": (
+        {"__unparsedToolInput": {"raw": '{"a": 1}', "len": 8}, "b": 2},
+        '{"__unparsedToolInput":{"raw":"{\\"a\\": 1}","len":8},"b":2}',
     ),
     "arguments Claude Code could not parse but we can": (
         {"__unparsedToolInput": {"raw": '{"a": 1}', "len": 8}},

@@ -150,6 +150,10 @@ REFUSED = {
         request(output_config={"format": {"type": "json_schema", "schema": "{}"}}),
         "output_config.format.schema: Input should be an object",
     ),
+    "a format without a type": (
+        request(output_config={"format": {"schema": {}}}),
+        "output_config.format.type: Field required",
+    ),
     "the older format without its schema": (
         request(output_format={"type": "json_schema", "schema": None}),
         "output_format.schema: Field required",

@@ -36,6 +36,11 @@ def builtin_functions(tool: Mapping[str, Any]) -> list[Function] | None:
     return None
 
 
+def is_builtin(kind: str) -> bool:
+    """Whether a tool's type is one that Anthropic defines and the client runs."""
+    return kind.startswith(tuple(_BUILDERS))
+
+
 def _object(required: str, /, **properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": required.split()}
 

@@ -16,6 +16,7 @@ from ..wire.shapes import count, items, mapping, text
 from .documents import document_parts, image_parts, search_result_parts, upload_parts
 from .parts import Block, Context, Part, text_part
 
+_OF_ERRORS = frozenset({"type", "error_code", "error_message"})
 _BYTES = re.compile(r"(?:data:[^,]{0,100},)?[A-Za-z0-9+/_=\s-]{256,}")
 _SPACE = re.compile(r"\s")
 
@@ -68,6 +69,10 @@ def _document(block: Block, context: Context, path: str) -> list[Part]:
     return document_parts(block, context, path, lambda content: render_all(content, context, path))
 
 
+def _search_result(block: Block, context: Context, path: str) -> list[Part]:
+    return search_result_parts(block, context, path, lambda content: render_all(content, context, path))
+
+
 def _tool_reference(block: Block, context: Context, _path: str) -> list[Part]:
     return [text_part(f"Loaded tool: {context.alias(text(block.get('tool_name')), '')}")]
 
@@ -85,11 +90,13 @@ def _browser_state(block: Block, _context: Context, _path: str) -> list[Part]:
 
 def _tab(tab: Block) -> str:
     active = " (active)" if tab.get("active") is True else ""
-    return f"- {_line(tab, 'tab_id')}{active}: {_line(tab, 'title', 'url')}"
+    rest = _others(tab, "tab_id", "title", "url", "active")
+    return f"- {_line(tab, 'tab_id')}{active}: {_line(tab, 'title', 'url')}{rest}"
 
 
 def _change(change: Block) -> str:
-    return f"{_line(change, 'type')}: {_line(change, 'tab_id', 'download_id', 'url', 'path', 'error')}"
+    names = ("tab_id", "download_id", "url", "path", "error")
+    return f"{_line(change, 'type')}: {_line(change, *names)}{_others(change, 'type', *names)}"
 
 
 def _web_search_result(block: Block, _context: Context, _path: str) -> list[Part]:
@@ -116,7 +123,14 @@ def _output(block: Block, context: Context, path: str) -> list[Part]:
 
 
 def _viewed(block: Block, context: Context, path: str) -> list[Part]:
-    return render_all(text(block.get("content")) or "(empty file)", context, path)
+    """Return a file that was looked at: its text, under the lines it shows; pictures and PDFs come as base64."""
+    content, kind = text(block.get("content")), block.get("file_type")
+    if kind in {"image", "pdf"}:
+        source = {"type": "base64", "media_type": "application/pdf" if kind == "pdf" else "", "data": content}
+        return render({"type": "document" if kind == "pdf" else "image", "source": source}, context, path)
+    first, shown, total = (count(block.get(name)) for name in ("start_line", "num_lines", "total_lines"))
+    heading = f"[lines {first} to {first + shown - 1} of {total}]\n" if first and shown and total else ""
+    return render_all(heading + (content or "(empty file)"), context, path)
 
 
 def _created(block: Block, _context: Context, _path: str) -> list[Part]:
@@ -124,7 +138,10 @@ def _created(block: Block, _context: Context, _path: str) -> list[Part]:
 
 
 def _replaced(block: Block, _context: Context, _path: str) -> list[Part]:
-    return [text_part("\n".join(text(line) for line in items(block.get("lines"))) or "Text replaced")]
+    places = [count(block.get(name)) for name in ("old_start", "old_lines", "new_start", "new_lines")]
+    heading = ["@@ -{},{} +{},{} @@".format(*places)] if any(places) else []
+    lines = [text(line) for line in items(block.get("lines"))]
+    return [text_part("\n".join([*heading, *lines]) or "Text replaced")]
 
 
 def _advice(block: Block, _context: Context, _path: str) -> list[Part]:
@@ -146,7 +163,7 @@ def _nothing(_block: Block, _context: Context, _path: str) -> list[Part]:
 
 def _unknown(block: Block, context: Context, path: str) -> list[Part]:
     kind = text(block.get("type"))
-    if kind.endswith("_error"):
+    if kind.endswith("_error") and block.keys() <= _OF_ERRORS:
         return [text_part(f"Error: {_line(block, 'error_code', 'error_message')}")]
     context.notes.add("block-unknown", path, kind[:64])
     return [text_part(msgspec.json.encode(_readable(block)).decode())]
@@ -156,7 +173,7 @@ _WRITERS: Mapping[str, Callable[[Block, Context, str], list[Part]]] = {
     "text": _text,
     "image": image_parts,
     "document": _document,
-    "search_result": search_result_parts,
+    "search_result": _search_result,
     "container_upload": upload_parts,
     "compaction": _compaction,
     "tool_reference": _tool_reference,
@@ -182,7 +199,18 @@ def _said(words: str) -> list[Part]:
 
 
 def _line(block: Block, *names: str) -> str:
-    return " ".join(text(block.get(name)) for name in names if text(block.get(name)))
+    return " ".join(filter(None, (_word(block.get(name)) for name in names)))
+
+
+def _others(block: Block, *known: str) -> str:
+    """Return what else a small object says, behind what is always said."""
+    return "".join(f" {name}={word}" for name, value in block.items() if name not in known and (word := _word(value)))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, str) or value is None:
+        return value or ""
+    return msgspec.json.encode(value).decode()
 
 
 def _readable(value: Any) -> Any:

@@ -16,7 +16,7 @@ import msgspec
 from ..wire.shapes import items, mapping, text
 from .dialect import Dialect
 from .held_data import HEAD, cleaned, image_type, kind_of, text_of
-from .parts import Block, Context, Page, Part, Resource, glued, key_of, text_part
+from .parts import Block, Context, Page, Part, Resource, glued, is_text, key_of, text_part, words_of
 
 PDF = "application/pdf"
 
@@ -74,7 +74,7 @@ def document_parts(block: Block, context: Context, path: str, inner: Callable[[o
     source = _inlined(block)
     kind = source.get("type")
     if kind == "file":
-        return _unknown_file(source, context, path, text(block.get("title")))
+        return _unknown_file(source, context, path, text(block.get("title")), text(block.get("context")))
     if kind == "text":
         return _wrapped(block, [text_part(text(source.get("data")))])
     if kind == "content":
@@ -87,14 +87,15 @@ def document_parts(block: Block, context: Context, path: str, inner: Callable[[o
     return _document_from(block, text(source.get("media_type")), data, context, path)
 
 
-def search_result_parts(block: Block, context: Context, path: str) -> list[Part]:
-    """Return a search result as text with its source and title."""
+def search_result_parts(block: Block, context: Context, path: str, inner: Callable[[object], list[Part]]) -> list[Part]:
+    """Return a search result as text with its source and title, and behind it what is no text."""
     if mapping(block.get("citations")).get("enabled") is True:
         context.notes.add("citations-dropped", path)
-    content = block.get("content")
-    said = text(content) or "\n".join(text(mapping(item).get("text")) for item in items(content))
+    parts = inner(block.get("content"))
+    said = words_of(parts, "\n")
     heading = f'<search_result source="{_quoted(block.get("source"))}" title="{_quoted(block.get("title"))}">'
-    return [text_part(f"{heading}\n{_closed_by_us(said, 'search_result')}\n</search_result>")]
+    whole = text_part(f"{heading}\n{_closed_by_us(said, 'search_result')}\n</search_result>")
+    return [whole, *(part for part in parts if not is_text(part))]
 
 
 def upload_parts(block: Block, context: Context, path: str) -> list[Part]:
@@ -256,10 +257,11 @@ def _unreadable(block: Block, reason: str, context: Context, path: str) -> list[
     return [text_part(f"[document {name}could not be read: {reason}.{said}]")]
 
 
-def _unknown_file(source: Block, context: Context, path: str, title: str = "") -> list[Part]:
+def _unknown_file(source: Block, context: Context, path: str, title: str = "", described: str = "") -> list[Part]:
     context.notes.add("file-unknown", path)
     name = f' "{title}"' if title else ""
-    return [text_part(f"[file {text(source.get('file_id'))}{name}: not available here]")]
+    said = f". Its description: {described}" if described else ""
+    return [text_part(f"[file {text(source.get('file_id'))}{name}: not available here{said}]")]
 
 
 def _quoted(value: object) -> str:

@@ -22,6 +22,7 @@ _BUDGET_OF = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhig
 _DEFAULT_EFFORT = "high"  # what Anthropic's API takes for none given
 _OFF = frozenset({"disabled", "between_tools"})
 _KINDS = frozenset({"", "enabled", "adaptive", *_OFF})
+_SHOWN = frozenset({"", "summarized", "omitted", "updates"})  # `display`; all but one are shown whole
 _BRIEF = 1024  # max_tokens below which a thought leaves nothing for the answer: titles, classifiers, probes
 
 
@@ -68,6 +69,10 @@ def note_intent(request: Mapping[str, Any], notes: Notes) -> None:
         notes.add("thinking-open", "thinking.type", kind[:32])
     elif kind == "enabled" and not count(thinking.get("budget_tokens")):
         notes.add("thinking-open", "thinking.budget_tokens")
+    if kind == "adaptive" and thinking.get("budget_tokens") is not None:
+        notes.add("parameter-ignored", "thinking.budget_tokens", "adaptive thinking has none")
+    if text(thinking.get("display")) not in _SHOWN:
+        notes.add("parameter-ignored", "thinking.display")
 
 
 def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .toolset import ToolSet
 
 _ASKED = "Perform a web search for the query: "  # how Claude Code's WebSearch asks
 _MUST_SEARCH = "Search the web before you answer."
+_HEARD = frozenset({"type", "name", "max_uses", "allowed_domains", "blocked_domains", "user_location", "cache_control"})
 _PLACE = ("city", "region", "country", "timezone")
 
 
@@ -41,9 +42,10 @@ def hosted_search(request: Mapping[str, Any], tools: ToolSet, dialect: Dialect, 
     query = last_words(request).removeprefix(_ASKED)
     forced = mapping(request.get("tool_choice")).get("name") == (text(declared.get("name")) or "web_search")
     sentence = _MUST_SEARCH if forced else ""
+    unheard = [name[:40] for name in declared if name not in _HEARD and declared[name]]
     if dialect.web_search == "server_tool":
-        return HostedSearch(query, [_server_tool(declared)], {}, sentence)
-    unheard = [name for name in ("max_uses", "allowed_domains", "blocked_domains") if declared.get(name)]
+        return _told(HostedSearch(query, [_server_tool(declared)], {}, sentence), unheard, tools, notes)
+    unheard += [name for name in ("max_uses", "allowed_domains", "blocked_domains") if declared.get(name)]
     place = _place(declared)
     if dialect.web_search == "builtin":
         return _told(HostedSearch(query), [*unheard, *(["user_location"] if place else [])], tools, notes)

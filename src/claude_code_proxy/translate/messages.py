@@ -267,6 +267,8 @@ def arguments_of(value: object) -> str:
 
 def _arguments(value: object) -> Mapping[str, Any]:
     if isinstance(value, dict):
+        if len(value) > 1:
+            return value
         raw = mapping(value.get("__unparsedToolInput")).get("raw")  # Claude Code's, for arguments that were no JSON
         return _parsed(raw) or value
     return _parsed(value) or ({} if value is None or value == "" else {"value": value})

@@ -174,6 +174,11 @@ CODES: Mapping[str, Meaning] = {
         "all sent at once: no backend searches its tools",
         "the room their definitions take",
     ),
+    "tool-unresolved": Meaning(
+        "tool_reference and tool_addition of tools nobody declared, those of MCP servers among them",
+        "a result says the name; nothing is loaded",
+        "the tool",
+    ),
     "tool-placeholder": Meaning("Placeholder tools", "left out", "nothing"),
     "tool-duplicate": Meaning("Two tools of one name", "the first one is sent", "the second"),
     "tool-callers": Meaning("Tools only code execution may call (allowed_callers)", "left out", "the tool"),

@@ -188,6 +188,8 @@ def _service(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict
         notes.add("parameter-ignored", "speed", speed[:32])
     if tier not in {"", "auto", *words}:
         notes.add("parameter-ignored", "service_tier", tier[:32])
+    if speed in words and tier in words:
+        notes.add("parameter-ignored", "service_tier", "speed counts")
     word = words.get(speed) or words.get(tier)
     return {"service_tier": word} if word else {}
 

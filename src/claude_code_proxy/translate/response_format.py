@@ -37,6 +37,10 @@ def translate_format(request: Mapping[str, Any], dialect: Dialect, notes: Notes)
     """
     wanted, path = _wanted(request)
     schema = wanted.get("schema")
+    if wanted.get("type") not in {None, "text", "json_schema"}:
+        notes.add("format-weakened", path, "of a type nobody knows")
+    if path == "output_config.format" and request.get("output_format"):
+        notes.add("parameter-ignored", "output_format", "output_config.format counts")
     if wanted.get("type") != "json_schema" or not isinstance(schema, dict):
         return ResponseFormat()
     strongest = "none" if "response_format" in dialect.drop else dialect.json_schema

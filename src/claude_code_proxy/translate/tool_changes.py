@@ -16,9 +16,14 @@ from ..wire.shapes import items, mapping, text
 
 
 class ToolChanges(msgspec.Struct, frozen=True):
-    """referenced: names loaded or called, in that order; added: whole definitions; removed: names gone at the end."""
+    """What the messages say.
+
+    referenced: names loaded or called, in that order; asked: those that a reference names, also to what is never sent;
+    added: whole definitions; removed: names gone at the end.
+    """
 
     referenced: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     added: tuple[Mapping[str, Any], ...] = ()
     removed: frozenset[str] = frozenset()
     history: bool = False
@@ -27,13 +32,14 @@ class ToolChanges(msgspec.Struct, frozen=True):
 def read_tool_changes(request: Mapping[str, Any]) -> ToolChanges:
     """Read the messages of `request` once. history: there are calls or results of client tools in them."""
     referenced: dict[str, None] = {}  # a set that keeps its order
+    asked: dict[str, None] = {}
     removed: set[str] = set()
     added: dict[str, Mapping[str, Any]] = {}
     history = False
     for block in _blocks(request):
         kind = block.get("type")
         if kind == "tool_reference":
-            referenced[text(block.get("tool_name"))] = None
+            referenced[text(block.get("tool_name"))] = asked[text(block.get("tool_name"))] = None
         elif kind == "tool_use":
             history = True
             referenced |= dict.fromkeys((text(block.get("toolset_name")), text(block.get("name"))))
@@ -41,8 +47,12 @@ def read_tool_changes(request: Mapping[str, Any]) -> ToolChanges:
             history = True
         elif kind in {"tool_addition", "tool_removal"}:
             _change(block, kind == "tool_addition", referenced, removed, added)
+            tool = mapping(block.get("tool"))
+            if kind == "tool_addition" and "definition" not in tool:
+                asked[text(tool.get("name")) or text(tool.get("server_name"))] = None
     referenced.pop("", None)
-    return ToolChanges(tuple(referenced), tuple(added.values()), frozenset(removed - {""}), history)
+    asked.pop("", None)
+    return ToolChanges(tuple(referenced), tuple(asked), tuple(added.values()), frozenset(removed - {""}), history)
 
 
 def _change(

@@ -58,7 +58,7 @@ def translate_tools(
     A session declares the same tools in every turn, so that the result is kept; it is shared: read it only.
     """
     changes = read_tool_changes(request)
-    if not (request.get("tools") or request.get("tool_choice") or changes.added):
+    if not (request.get("tools") or request.get("tool_choice") or changes.added or changes.asked):
         return ToolSet(limit=dialect.name_length, history=changes.history)
     key = _key(request, changes, referenced, dialect)
     known = _kept.get(key) if key else None
@@ -82,6 +82,7 @@ class _Kept(NamedTuple):
 
 
 _kept: dict[bytes, _Kept] = {}
+_MOST_NAMES = 12  # in the log
 _MOST_KEPT = 64  # lists of tools: each subagent of a session has its own
 _LARGEST_KEPT = 256 * 1024  # bytes
 
@@ -103,6 +104,7 @@ def _translated(
     selection = _Selection(changes, frozenset(wanted), notes, searched=_is_searched(request), searches=searches)
     for path, declared in _declared(request, changes):
         selection.add(path, declared)
+    selection.note_unresolved()
     tools = _in_order_of_loading(selection.tools, changes)
     tools = _limited(tools, dialect.tool_limit, frozenset(wanted), notes)
     if _forbidden(request, dialect, changes):
@@ -183,6 +185,13 @@ class _Selection:
                 self._keys.add(key_of(function.name, function.toolset))
                 later = self._deferred(function, declared, path) or path == _ADDED
                 self.tools.append(_Tool(function, declared, path, later))
+
+    def note_unresolved(self) -> None:
+        """Note references to tools nobody declared."""
+        known = {name for tool in self.tools for name in (tool.function.name, tool.function.toolset)}
+        lost = [name for name in self._changes.asked if name not in known | self.left_out]
+        if lost:
+            self._notes.add("tool-unresolved", "messages", ", ".join(map(shown, lost[:_MOST_NAMES])))
 
     def _deferred(self, function: Function, declared: Mapping[str, Any], path: str) -> bool:
         """Whether a tool that is sent was deferred; where nothing can search, it stands in the client's order."""
@@ -294,7 +303,7 @@ def _function(tool: _Tool, alias: str, dialect: Dialect, notes: Notes) -> tuple[
 
 
 def _description(tool: _Tool, notes: Notes) -> str:
-    examples = [example for example in items(tool.declared.get("input_examples")) if isinstance(example, dict)]
+    examples = [example for example in items(tool.declared.get("input_examples")) if example is not None]
     if not examples:
         return tool.function.description
     notes.add("tool-examples", tool.path)

@@ -12,9 +12,13 @@ from typing import Any
 import msgspec
 
 from ..wire.shapes import items, mapping, text
+from .builtin_tools import is_builtin
+from .context_edits import EDITS
 
 _ALL = frozenset({"type", "cache_control"})
 _CALL = frozenset({"id", "name", "input", "caller", "toolset_name"})
+_OUTPUT = frozenset({"stdout", "stderr", "return_code", "content"})
+_LINES = frozenset({"start_line", "num_lines", "total_lines"})
 _RESULT = frozenset({"tool_use_id", "content", "caller", "is_error", "toolset_name"})
 
 _BLOCKS: Mapping[str, frozenset[str]] = {
@@ -31,6 +35,18 @@ _BLOCKS: Mapping[str, frozenset[str]] = {
         "mcp_tool_use": {*_CALL, "server_name"},
         "container_upload": {"file_id"},
         "tool_reference": {"tool_name"},
+        "tool_search_tool_search_result": {"tool_references"},
+        "browser_state": {"tabs", "state_changes"},
+        "web_search_result": {"title", "url", "page_age", "encrypted_content"},
+        "web_fetch_result": {"url", "retrieved_at", "content"},
+        "code_execution_result": _OUTPUT,
+        "bash_code_execution_result": _OUTPUT,
+        "encrypted_code_execution_result": {*_OUTPUT, "encrypted_stdout"},
+        "text_editor_code_execution_view_result": {*_LINES, "file_type", "content"},
+        "text_editor_code_execution_create_result": {"is_file_update"},
+        "text_editor_code_execution_str_replace_result": {"lines", "old_start", "old_lines", "new_start", "new_lines"},
+        "advisor_result": {"text"},
+        "advisor_redacted_result": {"encrypted_content"},
         "tool_addition": {"tool"},
         "tool_removal": {"tool"},
         "compaction": {"content", "encrypted_content", "signature", "tool_changes"},
@@ -50,7 +66,13 @@ _FORMAT = frozenset({"type", "schema", "name"})
 _SOURCE = frozenset({"type", "media_type", "data", "url", "file_id", "content"})
 _TOOL = _ALL | {"name", "description", "input_schema", "strict", "input_examples", "defer_loading", "allowed_callers"}
 _CUSTOM = _TOOL | {"eager_input_streaming"}  # arguments come as the backend streams them, whatever it says
-_CUSTOM_KINDS = frozenset({None, "", "custom"})
+_OUR_KINDS = frozenset({None, "", "custom"})
+_BUILTIN = (_TOOL - {"description", "input_schema"}) | {
+    *("max_characters", "display_width_px", "display_height_px", "display_number", "enable_zoom"),
+}
+_TOOLSET = _TOOL - {"name", "description", "input_schema"} | {"configs"}
+_EDIT = frozenset({"type", "trigger", "keep", "clear_at_least", "exclude_tools", "clear_tool_inputs"})
+_CLEARED = frozenset({None, "never", "next_user_message"})
 
 _OF_OTHERS = frozenset({"role", "content"})
 _OF_SYSTEM = _OF_OTHERS | {"output_config", "clear_at"}
@@ -91,14 +113,28 @@ def _parameters(request: Mapping[str, Any], fields: dict[str, None]) -> None:
     if "output_config" in request or "output_format" in request:
         for holder in (mapping(request.get("output_config")).get("format"), request.get("output_format")):
             _unknown(mapping(holder), _FORMAT, "format", fields)
+    for edit in items(mapping(request.get("context_management")).get("edits")):
+        if mapping(edit).get("type") in EDITS:
+            _unknown(mapping(edit), _EDIT, "edit", fields)
     for tool in items(request.get("tools")):
-        if type(tool) is dict and not tool.keys() <= _CUSTOM and tool.get("type") in _CUSTOM_KINDS:
-            _unknown(tool, _CUSTOM, "tool", fields)
+        if type(tool) is dict and (not tool.keys() <= _CUSTOM or tool.get("type") not in _OUR_KINDS):
+            _tool(tool, fields)
+
+
+def _tool(tool: Mapping[str, Any], fields: dict[str, None]) -> None:
+    """Look at a tool that is no plain one of the client's; those of servers are told as a whole."""
+    kind = text(tool.get("type"))
+    if kind in _OUR_KINDS or "input_schema" in tool:
+        _unknown(tool, _CUSTOM, "tool", fields)
+    elif is_builtin(kind):
+        _unknown(tool, _TOOLSET if "_toolset_" in kind else _BUILTIN, kind, fields)
 
 
 def _message(message: Mapping[str, Any], fields: dict[str, None]) -> None:
     known = _OF_SYSTEM if message.get("role") == "system" else _OF_OTHERS
     _unknown(message, known, "message", fields)
+    if message.get("clear_at") not in _CLEARED:
+        fields["message.clear_at"] = None
     _unknown(mapping(message.get("output_config")), _OF_TURNS, "message.output_config", fields)
 
 

@@ -194,8 +194,9 @@ def _check_formats(request: Mapping[str, Any]) -> None:
     """A `json_schema` without its schema asks for nothing; formats of other types are for later versions to know."""
     for path, holder in (("output_config.format", request.get("output_config", {})), ("output_format", request)):
         wanted = holder.get(path.rpartition(".")[2])
-        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
-            _require_fields(wanted, {"schema": _OBJECT}, f"{path}.")
+        if isinstance(wanted, dict) and wanted:
+            _require_fields(wanted, _TYPE, f"{path}.")
+            _require_fields(wanted, {"schema": _OBJECT} if wanted["type"] == "json_schema" else {}, f"{path}.")
 
 
 def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
