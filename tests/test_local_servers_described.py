@@ -310,6 +310,15 @@ async def test_nonsense_from_a_path_of_its_own_breaks_nothing(path: str, told: o
         assert catalogue.facts(local.backend, OWN).id == OWN
 
 
+async def test_a_tiers_model_without_its_tag_is_listed_with_its_window() -> None:
+    async with (
+        Local(ollama(OWN, HUB, loaded={OWN: 12_288})) as local,
+        running(local, BIG_MODEL="coder", MIDDLE_MODEL="coder", SMALL_MODEL="coder") as app,
+    ):
+        for entry in ((await app.get("/v1/models")).json()["data"][0], (await app.get("/v1/models/coder")).json()):
+            assert (entry["display_name"], entry["max_input_tokens"]) == ("coder", 12_288)
+
+
 # -- in the course of time ----------------------------------------------------------------------------------------------
 
 

@@ -70,6 +70,9 @@ async def test_a_model_of_one_backend_among_several_is_named_with_it(backend: Ba
     async with running(backend, CONFIG_FILE=str(file), OPENAI_BASE_URL="", OPENAI_API_KEY="") as app:
         found = ids(await listed(app, "?limit=1000"))
         assert {PREFIX + "one/gpt-5.4", PREFIX + "two/gpt-5.4"} <= set(found)
+        shown = {entry["id"]: entry["display_name"] for entry in (await listed(app, "?limit=1000"))["data"]}
+        assert shown[PREFIX + "one/gpt-5.4"] == "gpt-5.4 (one)"
+        assert shown[PREFIX + "two/gpt-5.4"] == "gpt-5.4 (two)", "the same name twice tells nobody which is which"
         reply = await app.post({**HELLO, "model": PREFIX + "two/gpt-5.4"})
     assert reply.json()["content"][0]["text"] == "gpt-5.4"
     assert reply.headers["x-proxy-backend"] == "two/gpt-5.4"

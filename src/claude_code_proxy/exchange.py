@@ -30,7 +30,7 @@ from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
 from .recording.recorder import Recording
-from .room import as_shown, check_room, doubt_window, learn_window, lower_output
+from .room import as_shown, check_room, learn_size, learn_window, lower_output
 from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
@@ -215,8 +215,8 @@ class Exchange:
             learn_window(self._services.learned, prepared, error)
             self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
             raise
-        prepared.gauge.reported(self.record.prompt_tokens)
-        doubt_window(self._services.learned, prepared, self.record.prompt_tokens + self.record.output_tokens)
+        read, written = self.record.prompt_tokens, self.record.output_tokens
+        learn_size(self._services.learned, prepared, read, written, cut=bool(self._cut()))
         self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
@@ -346,10 +346,12 @@ class Exchange:
         cached, written = usage.cache_read, usage.cache_write
         return cost_of(price, fresh=usage.input_tokens, written=written, cached=cached, output=usage.output_tokens)
 
+    def _cut(self) -> str:
+        return next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
+
     def _warn(self) -> None:
         """Tell a person, not only the client, that the model read half of what it was sent."""
-        cut = next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
-        if cut:
+        if cut := self._cut():
             model = f"{self.record.backend}/{self.record.upstream_model}"
             structlog.get_logger().warning(f"{model} cut a prompt of {cut}, in silence. {_LARGER}")
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from .backends.catalogue import Catalogue, ModelFacts
 from .backends.model_lists import informed
@@ -67,11 +70,11 @@ def find_model(services: Services, wanted: str, headers: Mapping[str, str]) -> d
     if listed is not None or not _NAME.fullmatch(wanted):
         return listed
     route = resolve(wanted, config)
-    known = {facts.id for backend, facts in catalogue.all() if backend == route.backend.name}
-    if known and route.model not in known and not (route.tier or is_known_elsewhere(wanted)):
-        return None
     facts = catalogue.facts(route.backend, route.model)
-    return _entry(services, route.backend, facts if facts.id else ModelFacts(id=route.model), wanted, headers)
+    has_list = any(backend == route.backend.name for backend, _ in catalogue.all())
+    if has_list and not (facts.id or route.tier or is_known_elsewhere(wanted)):
+        return None
+    return _entry(services, route.backend, replace(facts, id=route.model), wanted, headers, _shared(services))
 
 
 def neighbours(wanted: str, backend: str, catalogue: Catalogue) -> list[str]:
@@ -97,21 +100,40 @@ def _entries(services: Services, headers: Mapping[str, str]) -> list[dict[str, A
     several = len(config.backends) > 1
     routes = dict.fromkeys((route.backend.name, route.model) for route in tier_routes(config).values())
     known = {(backend, facts.id): facts for backend, facts in services.catalogue.all()}
+    shared = _shared(services)
     order = [*routes, *(key for key in sorted(known) if key not in routes)]
     return [
         _entry(
             services,
             config.backends[backend],
-            known.get((backend, model), ModelFacts(id=model)),
+            known.get((backend, model)) or _named(services, backend, model),
             alias_for(model, backend if several else ""),
             headers,
+            shared,
         )
         for backend, model in order
     ]
 
 
-def _entry(
-    services: Services, backend: Backend, facts: ModelFacts, name: str, headers: Mapping[str, str]
+def _named(services: Services, backend: str, model: str) -> ModelFacts:
+    """What is known of a tier's model that is listed otherwise: without its tag, or a server's only one."""
+    return replace(services.catalogue.facts(services.config.backends[backend], model), id=model)
+
+
+def _shared(services: Services) -> frozenset[str]:
+    """Return the models that several backends have: their names alone would not tell them apart."""
+    routes = {(route.backend.name, route.model) for route in tier_routes(services.config).values()}
+    there = routes | {(backend, facts.id) for backend, facts in services.catalogue.all()}
+    return frozenset(model for model, times in Counter(model for _, model in there).items() if times > 1)
+
+
+def _entry(  # noqa: PLR0917 - in the order of what is always there
+    services: Services,
+    backend: Backend,
+    facts: ModelFacts,
+    name: str,
+    headers: Mapping[str, str],
+    shared: frozenset[str],
 ) -> dict[str, Any]:
     learned = services.learned.facts(backend, facts.id)
     identity = services.catalogue.identity(backend)
@@ -121,7 +143,7 @@ def _entry(
     entry: dict[str, Any] = {
         "type": "model",
         "id": name,
-        "display_name": facts.name or facts.id,
+        "display_name": (facts.name or facts.id) + (f" ({backend.name})" if facts.id in shared else ""),
         "created_at": datetime.fromtimestamp(min(facts.created, _FAR), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "lifecycle": "active",
         "capabilities": capabilities(facts, dialect),

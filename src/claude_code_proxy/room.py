@@ -8,6 +8,7 @@ from .context_scale import factor
 from .errors import ContextOverflowError, Overflow, UpstreamError
 from .prepare import Prepared
 from .translate.overflow import overflow_error, stretched
+from .translate.usage import edge_of
 from .wire.shapes import count
 
 _SURELY_CUT = 1.03  # of the window, by the proxy's own count
@@ -43,10 +44,17 @@ def learn_window(learned: Learned, prepared: Prepared, error: UpstreamError) -> 
         learned.add(route.backend, route.model, {"window": window})
 
 
-def doubt_window(learned: Learned, prepared: Prepared, used: int) -> None:
-    """Forget a learned window that a prompt and its answer were larger than: the server was started anew."""
+def learn_size(learned: Learned, prepared: Prepared, prompt: int, output: int, *, cut: bool) -> None:
+    """Let the count learn from what the backend read of the prompt, unless it cut it: then that is no measure of it.
+
+    cut: much less was read than was sent. Where prompts are cut in silence, one that ends at a window's edge was, too.
+    A learned window that a prompt and its answer were larger than is forgotten: the server was started anew.
+    """
+    at_edge = prepared.dialect.truncates and 0 < edge_of(prompt, output) <= prepared.gauge.counted.tokens
+    if not (cut or at_edge):
+        prepared.gauge.reported(prompt)
     known = count(prepared.learned.get("window"))
-    if known and used > known:
+    if known and prompt + output > known:
         learned.add(prepared.route.backend, prepared.route.model, {"window": 0})
 
 

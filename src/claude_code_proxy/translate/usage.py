@@ -58,9 +58,12 @@ def cut_window(estimate: int, usage: Usage) -> int:
     alone is no sign, since some servers leave out what they had in their cache.
     """
     prompt = usage.input_tokens + usage.cache_read + usage.cache_write
-    if not prompt or estimate < max(_SHORTEST, 2 * prompt):
-        return 0
-    for read in (prompt, prompt + usage.output_tokens):
+    return edge_of(prompt, usage.output_tokens) if prompt and estimate >= max(_SHORTEST, 2 * prompt) else 0
+
+
+def edge_of(prompt: int, output: int) -> int:
+    """Return the window at whose edge a prompt, or its answer, ends, 0 for none. Tokens."""
+    for read in (prompt, prompt + output):
         edge = -(-read // _BLOCK) * _BLOCK
         if edge - read <= _SLACK:
             return edge

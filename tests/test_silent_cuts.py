@@ -1,0 +1,96 @@
+"""Servers that cut prompts in silence (CX-08): refused by the proxy's own count, which their reports don't mislead."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.asgi import App, running
+from tests.messages_api import HELLO
+from tests.raw_backend import Asked, completion, raw_backend, whole
+
+LISTS: dict[str, dict[str, Any]] = {
+    "told": {"data": [{"id": "m", "owned_by": "library", "context_length": 8192}]},
+    "unknown": {"data": [{"id": "m", "owned_by": "library"}]},
+}
+
+
+def reader(window: int, ratio: float) -> Any:
+    """A server that counts `ratio` tokens a word, and reads no more than its window of them."""
+
+    async def answer(asked: Asked) -> None:
+        if asked.body is None or "messages" not in asked.body:
+            return asked.send(whole({"error": "not found"}, status=404))
+        words = len(asked.body["messages"][-1]["content"].split())
+        read = min(round(words * ratio), window - 6)
+        usage = {"prompt_tokens": read, "completion_tokens": 6, "total_tokens": read + 6}
+        return asked.send(whole({**completion("ja"), "usage": usage}))
+
+    return answer
+
+
+async def told(app: App, words: int) -> tuple[int, str]:
+    """Return status and notes, or the error's words; ten words are nine tokens of ours."""
+    talk = " ".join(["word"] * words)
+    reply = await app.post({**HELLO, "model": "m", "max_tokens": 16, "messages": [{"role": "user", "content": talk}]})
+    fine = reply.status_code == 200
+    return reply.status_code, reply.headers.get("x-proxy-notes", "") if fine else reply.json()["error"]["message"]
+
+
+def chats(backend: Any) -> int:
+    return sum(body is not None and "messages" in body for body in backend.bodies)
+
+
+async def test_a_prompt_near_the_window_is_not_refused_and_one_beyond_is() -> None:
+    async with (
+        raw_backend(reader(8192, 0.9), models=LISTS["told"]) as backend,
+        running(backend, DIALECT="ollama") as app,
+    ):
+        assert (await told(app, 9000))[0] == 200
+        status, words = await told(app, 9600)
+        assert (status, words.split(":")[0]) == (400, "prompt is too long")
+        assert words.endswith("> 8192 maximum")
+        assert chats(backend) == 1
+
+
+@pytest.mark.parametrize(("ratio", "fits", "too_long"), [(1.5, 5000, 6500), (0.7, 10_000, 12_500)])
+async def test_the_count_is_the_one_that_reports_have_corrected(ratio: float, fits: int, too_long: int) -> None:
+    async with (
+        raw_backend(reader(8192, ratio), models=LISTS["told"]) as backend,
+        running(backend, DIALECT="ollama") as app,
+    ):
+        for words in (2000, 2500, 3000, 3500):
+            assert (await told(app, words))[0] == 200
+        assert (await told(app, fits))[0] == 200
+        status, message = await told(app, too_long)
+        assert status == 400
+        assert abs(int(message.split()[4]) - too_long * ratio) < 0.03 * too_long * ratio, "the model's tokens, not ours"
+
+
+async def test_reports_of_prompts_that_were_cut_teach_the_count_nothing() -> None:
+    """Else a cut would look right after a few requests, and no longer be seen."""
+    async with (
+        raw_backend(reader(4096, 1.0), models=LISTS["unknown"]) as backend,
+        running(backend, DIALECT="ollama") as app,
+    ):
+        for words in (9000, 9050, 9100, 9150, 9200, 9250, 9300):
+            status, notes = await told(app, words)
+            assert (status, "prompt-cut" in notes) == (200, True), words
+
+
+async def test_a_window_known_from_a_refusal_alone_refuses_nothing_itself() -> None:
+    """A server that names its window refuses by itself, and may be started with a larger one meanwhile."""
+    sentence = "the model is loaded with context length of only 4096 tokens, which is not enough"
+    larger = asyncio.Event()
+
+    async def refuse(asked: Asked) -> None:
+        if not larger.is_set():
+            return asked.send(whole({"error": f"Trying to keep the first 9000 tokens, but {sentence}"}, status=400))
+        return await reader(16_384, 1.0)(asked)
+
+    async with raw_backend(refuse, models=LISTS["unknown"]) as backend, running(backend, DIALECT="lmstudio") as app:
+        assert await told(app, 9000) == (400, (await told(app, 9000))[1])
+        assert "4096" in (await told(app, 9000))[1]
+        larger.set()
+        assert (await told(app, 9000))[0] == 200
