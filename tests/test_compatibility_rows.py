@@ -203,6 +203,7 @@ REQUESTS: dict[str, list[Asked]] = {
     "max-tokens-clamped": [Asked({"max_tokens": 9000}, OPENAI, says("4000", "!9000"), {"max_output": 4000})],
     "max-tokens-lifted": [Asked({"max_tokens": 3}, {"min_output": 16}, says(": 16"))],
     "sampling-dropped": [Asked({"temperature": 0.3}, {"sampling": False}, says("!temperature"))],
+    "sampling-clamped": [Asked({"temperature": 0.9}, {"ranges": {"temperature": (0.0, 0.4)}}, says('"temperature": 0.4'))],
     "stops-local": [Asked({"stop_sequences": ["END"]}, {"max_stops": 0}, says("!END"))],
     "format-weakened": [
         Asked({"output_config": {"format": {"type": "grammar"}}}, OPENAI, says("!grammar", "!response_format")),

@@ -88,7 +88,10 @@ ROWS: dict[str, tuple[int, Any, type[UpstreamError], int, str]] = {
     "429": (429, {"message": "Slow down"}, AGAIN, 429, "Slow down"),
     "429 without a word": (429, b"", AGAIN, 429, "rate limit"),
     "413 that is a rate": (
-        413, {"message": "Request too large: tokens per minute (TPM): Limit 6000, Requested 9000"}, AGAIN, 429, "TPM",
+        413, {"message": "Too much on tokens per minute (TPM): Limit 6000, Used 5000, Requested 2000"}, AGAIN, 429, "TPM",
+    ),
+    "413 that no waiting helps": (
+        413, {"message": "Request too large: tokens per minute (TPM): Limit 6000, Requested 9000"}, PLAIN, 429, "larger",
     ),
     "Gemini, quota that comes back": (
         429, b'[{"error":{"message":"You exceeded your current quota. Please retry in 23.5s."}}]', AGAIN, 429, "quota",

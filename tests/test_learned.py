@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -247,7 +248,8 @@ ALIEN: dict[str, bytes] = {
     "nested too deeply": b"[" * 100_000,
     "a list": b"[]",
     "null": b"null",
-    "another version": b'{"version": 2, "learned": {"K": {"drop": ["temperature"]}}}',
+    "an older version": b'{"version": 0, "learned": {"K": {"drop": ["temperature"]}}}',
+    "a version that is none": b'{"version": "new", "learned": {"K": {"drop": ["temperature"]}}}',
     "no version": b'{"learned": {"K": {"drop": ["temperature"]}}}',
     "facts that are a list": b'{"version": 1, "learned": ["K"]}',
     "a model that is a number": b'{"version": 1, "learned": {"K": 5}}',
@@ -263,6 +265,71 @@ async def test_a_file_that_is_none_of_ours_is_no_obstacle(backend: Backend, tmp_
         async with running(backend, learned=file, MAX_RETRIES="0") as app:
             assert understood(await app.post(ASKED))
     assert len(backend.chats) == 3, "it was written anew"
+
+
+@pytest.mark.parametrize("version", [2, 99])
+async def test_what_a_newer_version_wrote_is_read_and_never_written_over(
+    backend: Backend, tmp_path: Path, version: int
+) -> None:
+    file = tmp_path / "learned.json"
+    known = {f"{backend.url} local-model": {"drop": ["temperature"], "of_the_future": [1]}}
+    written = json.dumps({"version": version, "learned": known, "more": True})
+    file.write_text(written)
+    backend.play(picky(no_temperature, no_max_tokens, no_min_length))
+    async with running(backend, learned=file, MAX_RETRIES="0") as app:
+        assert understood(await app.post(ASKED))
+        assert "temperature" not in backend.chats[0].body
+        assert understood(await app.post({**ASKED, "model": "another"}))
+        asked = len(backend.chats)
+        assert understood(await app.post(ASKED))
+        assert len(backend.chats) == asked + 1, "this process knows it all the same"
+    told = [line for line in app.lines() if "newer version" in line]
+    assert file.read_text() == written
+    assert len(told) == 1
+
+
+async def test_a_file_that_is_deleted_is_forgotten_by_a_running_process(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learned, "_LOOK_EVERY", 0.0)
+    file = tmp_path / "learned.json"
+    backend.play(picky(no_temperature))
+    async with running(backend, learned=file, MAX_RETRIES="0") as app:
+        assert understood(await app.post(ASKED))
+    backend.play(lambda _: say("understood"))
+    async with running(backend, learned=file, MAX_RETRIES="0") as app:
+        assert understood(await app.post(ASKED))
+        assert "temperature" not in backend.chats[-1].body
+        file.unlink()
+        for _ in range(200):  # the file is looked at beside the requests
+            if "temperature" in backend.chats[-1].body:
+                break
+            await asyncio.sleep(0.05)
+            assert understood(await app.post(ASKED))
+    assert backend.chats[-1].body["temperature"] == 0.16
+    assert not file.exists()
+
+
+async def test_backends_at_two_addresses_share_nothing(backend: Backend, tmp_path: Path) -> None:
+    file = tmp_path / "learned.json"
+    backend.play(picky(no_temperature))
+    async with running(backend, learned=file, MAX_RETRIES="0") as app:
+        assert understood(await app.post(ASKED))
+    with Backend() as other:
+        other.play(lambda _: say("understood"))
+        async with running(other, learned=file, MAX_RETRIES="0") as app:
+            assert understood(await app.post(ASKED))
+        assert other.chats[0].body["temperature"] == 0.16
+
+
+def test_what_two_workers_find_refused_is_kept_together(tmp_path: Path) -> None:
+    one, two = Learned(tmp_path / "learned.json"), Learned(tmp_path / "learned.json")
+    one.add(BACKEND, "m", {"drop": ["temperature"], "max_output": 100})
+    two.add(BACKEND, "m", {"drop": ["top_p"]})
+    assert Learned(tmp_path / "learned.json").facts(BACKEND, "m") == {
+        "drop": ["temperature", "top_p"],
+        "max_output": 100,
+    }
 
 
 ALIEN_FACTS: dict[str, Any] = {

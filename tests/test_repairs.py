@@ -152,7 +152,7 @@ TAUGHT: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Gemini: a signature": (
         "Function call is missing a thought_signature in functionCall parts.",
         "",
-        {"call_signatures": True},
+        {"call_signatures": True, "replay_required": "with_tools"},
     ),
     # roles
     "Mistral: a user after a tool": (

@@ -11,10 +11,11 @@ from .prepare import Prepared, known_window
 from .routing import Route
 from .shaping import Shaper
 from .translate.notes import Notes
-from .translate.repairs import Refusal, read_repair
+from .translate.repairs import PASSING, Refusal, read_repair
 
 _MOST_REPAIRS = 3  # different ones, for one request
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
+_OF_THE_REQUEST = ("request", "tools", "oversized")  # kinds of failure that say so at any other status (llama.cpp: 500)
 
 
 class Mending:
@@ -67,12 +68,21 @@ class Mending:
                 return {}
             self._notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
             facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else {"room": overflow.room}
-        elif error.upstream_status in _REFUSED:
+        elif error.kind == "oversized" and self.rooms:
+            return {}  # less output was asked for already
+        elif may_be_repaired(error):
             facts = read_repair(Refusal(text=error.words, param=error.param, body=body), prepared.dialect)
+            if "room" in facts:
+                self._notes.add("max-tokens-clamped", "max_tokens", "what one request may have a minute")
         else:
             return {}
-        lasting = {name: value for name, value in facts.items() if name != "room"}
+        lasting = {name: value for name, value in facts.items() if name not in PASSING}
         if lasting:
             self.taught |= lasting
             self._notes.add("backend-learned", "body", ", ".join(lasting))
         return facts
+
+
+def may_be_repaired(error: UpstreamError) -> bool:
+    """Tell whether a failure is a refusal of something in the request, so that its words may say what to change."""
+    return error.upstream_status in _REFUSED or error.kind in _OF_THE_REQUEST

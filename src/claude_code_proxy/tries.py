@@ -19,8 +19,8 @@ from .routing import Route
 
 _FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
 _MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
-_OF_A_KEY = ("rate", "quota", "key", "access")  # kinds of failure that another key may not meet
-_ELSEWHERE = (*_OF_A_KEY, "silent", "address", "model")  # kinds that asking the same again does not help
+_OF_A_KEY = ("rate", "allowance", "quota", "key", "access")  # kinds of failure that another key may not meet
+_ELSEWHERE = (*_OF_A_KEY, "oversized", "silent", "address", "model", "tools")  # kinds that repeating does not help
 
 _turns = itertools.count()
 

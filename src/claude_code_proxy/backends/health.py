@@ -23,7 +23,7 @@ _LONGEST_REST = 60.0
 _RATE_REST = 10.0  # seconds a key rests after a 429 that does not say how long
 _KEY_REST = 300.0  # seconds a key rests that was refused, or has no credit
 _MOST = 1000  # entries of each kind: model names come from clients
-_RESTS = {"rate": _RATE_REST, "quota": _KEY_REST, "key": _KEY_REST, "access": _KEY_REST}
+_RESTS = {"rate": _RATE_REST, "quota": _KEY_REST, "allowance": _KEY_REST, "key": _KEY_REST, "access": _KEY_REST}
 _OF_THE_BACKEND = ("silent", "address")  # faults that are no RetryableError
 _OF_THE_REQUEST = ("conflict", "output")  # those that are, and say nothing of the backend
 
@@ -91,7 +91,7 @@ class Health:
         now = time.monotonic()
         if error.kind in _RESTS:
             seconds = min(_KEY_REST, error.retry_after or _RESTS[error.kind])
-            _keep(self._rests, (key, model if error.kind == "rate" else ""), now + seconds)
+            _keep(self._rests, (key, model if error.kind in {"rate", "allowance"} else ""), now + seconds)
         elif error.kind in _OF_THE_BACKEND or (isinstance(error, RetryableError) and error.kind not in _OF_THE_REQUEST):
             circuit = self._circuits.get(model) or Circuit()
             _keep(self._circuits, model, circuit)

@@ -2,7 +2,9 @@
 
     {"version": 1, "learned": {"<base URL> <model>": {"max_tokens_field": "max_completion_tokens", ...}}}
 
-Several workers share it (`kept.py`). Where it can't be written the facts live as long as the process.
+Several workers share it (`kept.py`). Where it can't be written the facts live as long as the process. Whoever deletes
+it makes all of them forget, those that are running too. The key is the address: backends that differ in it share
+nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from typing import Any
 import structlog
 
 from ..config import Backend
+from ..wire.shapes import items
 from .kept import Facts, Kept, Later, at_once
 
 _MOST = 2000  # entries; the oldest go first
+_GROWING = ("drop", "drop_schema_keywords")  # facts that are lists of what is refused
 _LOOK_EVERY = 5.0  # seconds between two looks at the file
 
 
@@ -35,7 +39,7 @@ class Learned:
         self._next_look = 0.0
         self._written = self._last_write()
         self._facts = self._kept.read()
-        self._news: dict[str, Facts] = {}
+        self._news: dict[str, Facts] | None = None  # what the file has now; nothing: it is gone
         self.later: Later = at_once
 
     def facts(self, backend: Backend, model: str) -> Mapping[str, Any]:
@@ -44,29 +48,31 @@ class Learned:
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY
             self.later(self._look)
-        if self._news:
-            self._facts, self._news = {**self._facts, **self._news}, {}
+        if self._news is not None:
+            self._facts, self._news = {**self._facts, **self._news} if self._news else {}, None
         return self._facts.get(key_of(backend, model), {})
 
     def add(self, backend: Backend, model: str, facts: Mapping[str, Any]) -> None:
         """Remember facts, for this process at once, for others by the file."""
         key = key_of(backend, model)
-        known = self._facts[key] = {**self._facts.get(key, {}), **facts}
+        self._facts[key] = _added(self._facts.get(key, {}), facts)
         structlog.get_logger().info(f"learned of {backend.name}/{model}: {dict(facts)}")
-        self.later(lambda: self._write(key, known))
+        self.later(lambda: self._write(key, facts))
 
-    def _write(self, key: str, known: Mapping[str, Any]) -> None:
+    def _write(self, key: str, facts: Mapping[str, Any]) -> None:
         try:
-            self._kept.write(key, lambda kept: {**kept, **known})
+            self._kept.write(key, lambda kept: _added(kept, facts))
+            self._look()
         except OSError as error:
             structlog.get_logger().warning(f"what was learned can't be kept: {error.strerror}")
 
     def _look(self) -> None:
-        """Take over what other workers have learned meanwhile."""
+        """Take over what other workers have learned meanwhile, or forget what a person has deleted."""
         written = self._last_write()
-        if written != self._written:
-            self._written = written
-            self._news = self._kept.read()
+        if written == self._written:
+            return
+        self._written = written
+        self._news = (self._kept.read() or None) if written else {}
 
     def _last_write(self) -> int:
         try:
@@ -77,6 +83,16 @@ class Learned:
     def all(self) -> Mapping[str, Mapping[str, Any]]:
         """Return everything learned, by base URL and model."""
         return self._facts
+
+
+def _added(known: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known with new facts. Two workers may find one more refused field each: both are kept."""
+    more = {name: sorted({*_words(known, name), *_words(facts, name)}) for name in _GROWING if name in facts}
+    return {**known, **facts, **more}
+
+
+def _words(facts: Mapping[str, Any], name: str) -> list[str]:
+    return [word for word in items(facts.get(name)) if isinstance(word, str)]
 
 
 def key_of(backend: Backend, model: str) -> str:

@@ -146,6 +146,10 @@ class Dialect:
     """`top_k` is understood."""
     sampling: bool = True
     """temperature and top_p are understood (reasoning models refuse them)."""
+    both_sampling: bool = True
+    """temperature and top_p are taken together; else top_p is left out beside a temperature."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """The least and the largest value of temperature, top_p or top_k the backend takes, where it is narrower."""
     service_tier: bool = False
     """`service_tier` is understood."""
     with_tools: Mapping[str, Any] = field(default_factory=dict)

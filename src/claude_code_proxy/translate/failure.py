@@ -85,6 +85,25 @@ _OUTCOMES: Mapping[Kind, Outcome] = {
         "it answered {status}.",
         should_retry=False,
     ),
+    "allowance": Outcome(
+        429,
+        "The backend's allowance for this account is used up: {text} Wait until it is renewed, or change {key_name}.",
+        "it answered {status}.",
+        should_retry=False,
+    ),
+    "oversized": Outcome(
+        429,
+        "{text} This one request is larger than the whole limit, so that waiting does not help: send less, or raise "
+        "the limit there.",
+        "it answered {status}.",
+        should_retry=False,
+    ),
+    "tools": Outcome(
+        400,
+        "The model can't call tools as it is served there: {text} Choose a model that can, or switch tool calls on in "
+        "the server.",
+        "it answered {status}.",
+    ),
     "rate": Outcome(429, "{text}", "The backend's rate limit is reached.", again=True),
     "overloaded": Outcome(529, "{text}", "The backend is overloaded.", again=True),
     "timeout": Outcome(504, "{text}", "The backend took too long.", again=True),
@@ -125,7 +144,7 @@ def _error(said: Complaint, status: int | None, headers: Mapping[str, str], aske
 
 
 def _overflow(said: Complaint, status: int | None, asked: Asked) -> UpstreamError | None:
-    found = read_overflow(said.text, status=status, codes=said.codes)
+    found = read_overflow(said.text, status=status, codes=said.codes, asked=asked.max_tokens)
     nearly_full = asked.window and asked.counted >= asked.window * 0.9
     if found is None and nearly_full and not said.text and status in (400, 413):  # Cerebras says nothing at all
         found = read_overflow("context_length_exceeded")

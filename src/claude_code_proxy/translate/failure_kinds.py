@@ -15,12 +15,13 @@ import msgspec
 from .complaint import Complaint
 
 Kind = Literal[
-    "quota", "unloaded", "loading", "model", "key", "access", "rate", "overloaded", "timeout", "conflict", "large",
-    "output", "request", "address", "broken",
+    "quota", "allowance", "oversized", "unloaded", "loading", "tools", "model", "key", "access", "rate", "overloaded",
+    "timeout", "conflict", "large", "output", "request", "address", "broken",
 ]  # fmt: skip
-"""quota: no credit; unloaded, loading: a local server's model; access: the key may not do this; output: the model wrote
-an illegal tool call; request: the request is at fault; address: something else than a chat-completions API answered;
-broken: the backend itself."""
+"""quota: no credit; allowance: what a day or a month has is used up; oversized: one request is more than a minute has;
+unloaded, loading: a local server's model; tools: the model has none; access: the key may not do this; output: the model
+wrote an illegal tool call; request: the request is at fault; address: something else than a chat-completions API
+answered; broken: the backend itself."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -46,10 +47,26 @@ _RULES = (
             r"insufficient (?:account )?(?:balance|quota|credits?|funds)",
             r"credit balance is too low",
             r"exceeded your current quota",
-            r"(?:out of|no more|run out of|requires more|used all (?:your )?available) credits",
-            r"payment required",
+            r"(?:out of|no more|requires more|used all (?:your )?available|no remaining) credits?",
+            r"(?:not|n't)(?: have)? enough credits?",
+            r"credits? (?:have |has |is |are )?(?:been )?(?:exhausted|depleted|used up|run out)|payment required",
+            r"(?:spend(?:ing)?|budget|hard) limit (?:has been |was |is )?(?:exceeded|reached)|budget has been exceeded",
         ),
         (None, 400, 402, 403, 429),
+    ),
+    _rule(
+        "allowance",
+        "",
+        (
+            r"(?:daily|weekly|monthly) (?:\w+ ){0,3}(?:limit|quota|allowance|budget)",
+            (
+                r"(?:tokens?|requests?|calls|usage|quota)(?: limit)? \(?[^.]{0,30}?"
+                r"(?:per|for (?:this|the)|this|in a) (?:day|week|month)"
+            ),
+            r"\b[TR]PD\b|(?:usage|free.tier|plan) (?:limit|quota)s? (?:has been |was |is )?(?:exceeded|reached)",
+            r"exceed(?:ed|s)? (?:your|the) (?:free.tier|plan|usage|account|subscription)\S* (?:\w+ )?(?:limit|quota)",
+        ),
+        (None, 400, 402, 403, 413, 422, 429, 500, 503),
     ),
     _rule(
         "unloaded",
@@ -67,6 +84,21 @@ _RULES = (
         (r"loading (?:the )?model", r"model is (?:currently |still )?(?:being )?load"),
         (None, 500, 502, 503),
     ),
+    _rule(
+        "tools",
+        "",
+        (
+            r"(?:not|n't) support (?:any )?(?:tools?\b|tool[ _-]?(?:use|call)|function[ _-]?call|functions\b)",
+            (
+                r"(?:tools?|tool[ _-](?:use|calling|calls?)|function[ _-]call(?:ing|s)?)[`'\"]? "
+                r"(?:is|are) (?:not supported|unsupported)"
+            ),
+            r"support tool use|tools param requires|requires --enable-auto-tool-choice|--jinja",
+        ),
+        (None, 400, 404, 422, 500, 501),
+    ),
+    _rule("access", "", (r"data policy|no allowed providers",), (404,)),
+    _rule("request", "", (r"no endpoints found that",), (404,)),
     _rule(
         "model",
         "model_not_found invalid_model model_decommissioned model_not_supported deploymentnotfound unknown_model 1211",
@@ -96,7 +128,7 @@ _RULES = (
         "rate_limit_exceeded rate_limit_error rate_limit_reached ratelimitreached rate_limited too_many_requests "
         "resource_exhausted throttling 1302 1303 1305 base_resp:1002",
         (r"rate.?limit", r"too many requests", r"throttl", r"(?:tokens|requests) per (?:min|day)"),
-        (None, 413, 429, 500, 503),
+        (None, 400, 413, 429, 500, 503),
     ),
     _rule(
         "overloaded",
@@ -124,6 +156,8 @@ _RULES = (
             r"unsupported",
             r"requires --",
             r"cannot use both",
+            r"unexpected (?:role|reasoning effort)|supported (?:types|values|levels) are|roles must alternate",
+            r"must be at the beginning|raise_exception|jinja|failed to parse grammar|json schema",
             r"failed to (?:load|parse) (?:the )?image",
         ),
         (500, 501),
@@ -166,6 +200,10 @@ _FILTER_WORDS = re.compile(
 _FILTER_STATUSES = frozenset({None, 200, 400, 403, 422, 451, 500})
 
 
+# OpenAI and Groq, of tokens per minute
+_REQUESTED = re.compile(r"limit:? ([\d,]{1,12}\d),? (?:used:? [\d,]+,? )?requested:? ([\d,]{1,12}\d)", re.IGNORECASE)
+
+
 def is_filtered(said: Complaint, status: int | None) -> bool:
     """Tell whether a content filter stopped the request. status: None inside a stream."""
     if status not in _FILTER_STATUSES:
@@ -179,9 +217,15 @@ def kind_of(said: Complaint, status: int | None, *, comes_back: bool = False) ->
     rule = next((rule for rule in _RULES if _has_code(rule, said) or _has_words(rule, said, status)), None)
     if rule is None:
         return _by_page(said, status) or _by_status(said, status)
-    if rule.kind == "quota" and comes_back and not _has_code(rule, said):
+    if rule.kind in {"quota", "allowance"} and comes_back and not _has_code(rule, said):
         return "rate"  # a quota that refills by itself (Gemini's free tier)
-    return rule.kind
+    return "oversized" if rule.kind in {"rate", "allowance"} and room_of(said.text) < 0 else rule.kind
+
+
+def room_of(text: str) -> int:
+    """Return how far one request was below the limit it met; below 0: it never fits; 0: nobody says."""
+    found = _REQUESTED.search(text)
+    return int(found[1].replace(",", "")) - int(found[2].replace(",", "")) if found else 0
 
 
 def _has_code(rule: Rule, said: Complaint) -> bool:

@@ -228,6 +228,9 @@ CODES: Mapping[str, Meaning] = {
     "max-tokens-clamped": Meaning("max_tokens above the model's limit", "lowered to the limit", "the difference"),
     "max-tokens-lifted": Meaning("max_tokens below MIN_TOKENS_LIMIT or the backend's minimum", "lifted", "nothing"),
     "sampling-dropped": Meaning("temperature, top_p, top_k", "left out where the backend refuses them", "the control"),
+    "sampling-clamped": Meaning(
+        "temperature, top_p, top_k beyond what the backend takes", "the nearest value it takes", "the difference"
+    ),
     "stops-local": Meaning(
         "stop_sequences the backend can't take or report",
         "not sent: found by the proxy in the text, which ends a stream",

@@ -11,11 +11,15 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ..errors import ContextOverflowError, Overflow
+from .bounds import numbers
+from .output_limit import OTHER_LIMIT, OUTPUT, read_output_limit
 
 Kind = Literal["prompt", "total", "output"]
 
 ASSUMED_WINDOW = 200_000
 """Tokens that Anthropic's clients assume of an unknown model."""
+
+_LEAST_WINDOW = 256  # tokens: what would be a smaller window by a count is none, and the count is wrong
 
 _LONGEST = 4_000  # characters looked at: an overflow says so at its beginning, and a body comes from outside
 
@@ -87,7 +91,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("prompt", r"request (?:\((?P<n>\d+) tokens\) )?exceeds the available context size \((?P<m>\d+) tokens\)"),
     ("prompt", r"input \((?P<n>\d+) tokens\) is larger than the max context size \((?P<m>\d+) tokens\)"),
     ("prompt", r"keep the first (?P<n>\d+) tokens when context.{0,80}? context length of only (?P<m>\d+) tokens"),
-    ("prompt", r"prompt too long; exceeded (?:max )?context length(?: by (?P<x>\d+) tokens)?"),
+    ("prompt", r"exceed(?:s|ed)? (?:the )?(?:max(?:imum)? )?context (?:length|window|size) by (?P<x>\d+) tokens"),
+    ("prompt", r"prompt too long; exceeded (?:max )?context length"),
     (
         "total",
         (
@@ -116,11 +121,16 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("output", r"maximum tokens you requested exceeds the model limit of (?P<c>\d+)"),
     ("prompt", r"prompt tokens \((?P<n>\d+)\) exceed model maximum \((?P<m>\d+)\)"),
     ("prompt", r"prompt token count of (?P<n>\d+) exceeds the limit of (?P<m>\d+)"),
+    ("prompt", r"request body too large for \S+ model\. max size: (?P<m>\d+) tokens"),
     ("prompt", r"input too long: (?P<n>\d+) input tokens, limit is (?P<m>\d+)"),
     # no numbers, but no doubt
     ("prompt", r"tokens to keep from the initial prompt is greater than the context length"),
     ("prompt", r"please reduce the length of the messages|total length of all messages is too long"),
-    ("prompt", r"exceeds? (?:the )?(?:available |maximum |model'?s? )?context (?:length|window|limit|size)"),
+    (
+        "prompt",
+        r"exceed(?:s|ed)? (?:the )?(?:available |max(?:imum)? |model'?s? )?context (?:length|window|limit|size)",
+    ),
+    ("prompt", r"context (?:length|window|limit|size) (?:(?:has been|was|is) )?(?:exceeded|overflow|too small|full)"),
     ("prompt", r"(?:longer|larger|greater) than the (?:model'?s? )?(?:maximum )?context (?:length|window|size)"),
     ("prompt", r"context window exceeds limit|exceeds the maximum allowed input length|prompt exceeds max length"),
     ("prompt", r"input is too long for requested model|prompt is longer than the context"),
@@ -138,10 +148,12 @@ _CODES = frozenset(
         "context_exceeded",
         "model_context_window_exceeded",
         "too_many_prompt_tokens",
-        "token_limit_exceeded",
+        "tokens_limit_reached",  # GitHub Models
         "1261",  # GLM
     }
 )
+_VAGUE_CODES = frozenset({"token_limit_exceeded"})
+"""Codes that an account's limit has too."""
 _CODE_WORDS = re.compile(r"context_length_exceeded|ContextWindowExceededError|exceed_context_size_error", re.IGNORECASE)
 
 # Sentences nobody wrote down yet: about the context, and about too much of it. Only where a request can be at fault.
@@ -156,7 +168,6 @@ _TOO_MUCH = re.compile(
     re.IGNORECASE,
 )
 _AT_FAULT = (None, 200, 400, 413, 422)
-_NUMBER = re.compile(r"(?<![\w.-])\d{1,3}(?:,\d{3})+(?![\w-])|(?<![\w.-])\d{3,9}(?![\w-])")
 
 
 # The sentences of ours that name a prompt and a window.
@@ -166,20 +177,41 @@ _TOLD = re.compile(
 )
 
 
-def read_overflow(text: str, *, status: int | None = None, codes: Iterable[str] = ()) -> Overflow | None:
+def read_overflow(
+    text: str, *, status: int | None = None, codes: Iterable[str] = (), asked: int = 0
+) -> Overflow | None:
     """Return what did not fit, when a backend's error says that something did not.
 
-    text: the message; status: the HTTP status, None inside a stream; codes: `code`, `type` and the like.
+    text: the message; status: the HTTP status, None inside a stream; codes: `code`, `type` and the like; asked: the
+    output limit that was sent, 0 unknown.
     """
     text = text[:_LONGEST]
     if _NEVER.search(text):
         return None
-    for kind, pattern in _COMPILED:
-        if found := pattern.search(text):
-            return _settled(_numbers(kind, found)) if any(found.groupdict().values()) else _unnumbered(text)
-    coded = any(code.lower() in _CODES for code in codes) or _CODE_WORDS.search(text)
-    unheard = status in _AT_FAULT and _ABOUT.search(text) and _TOO_MUCH.search(text)
-    return _guessed(text) if coded or unheard else None
+    known = next((found for found in (_read(kind, pattern, text) for kind, pattern in _COMPILED) if found), None)
+    if known is not None and known != _SILENT:
+        return known
+    if limit := read_output_limit(text, asked):
+        return Overflow("output", output=asked, limit=limit)
+    coded = not _CODES.isdisjoint(code.lower() for code in codes) or _CODE_WORDS.search(text)
+    return _guessed(text, asked) if known or coded or _is_unheard(text, status, codes) else None
+
+
+_SILENT = Overflow("prompt")
+
+
+def _read(kind: Kind, pattern: re.Pattern[str], text: str) -> Overflow | None:
+    found = pattern.search(text)
+    return _settled(_numbers(kind, found)) if found else None
+
+
+def _is_unheard(text: str, status: int | None, codes: Iterable[str]) -> bool:
+    """Whether a sentence nobody wrote down speaks of a prompt that is too long; what limits the output is no prompt."""
+    if status not in _AT_FAULT or OTHER_LIMIT.search(text):
+        return False
+    told = OUTPUT.sub(" ", text)
+    coded = not _VAGUE_CODES.isdisjoint(code.lower() for code in codes) and told == text
+    return bool(coded or (_ABOUT.search(told) and _TOO_MUCH.search(told)))
 
 
 def _numbers(kind: Kind, found: re.Match[str]) -> Overflow:
@@ -194,15 +226,22 @@ def _settled(found: Overflow) -> Overflow:
     return found._replace(kind="prompt") if found.kind == "total" and (fills or not found.output) else found
 
 
-def _unnumbered(text: str) -> Overflow:
-    """A sentence that is known without its numbers: those in it count where it speaks of tokens (not of characters)."""
-    return _guessed(text) if "token" in text.lower() else Overflow("prompt")
+def _guessed(text: str, asked: int) -> Overflow:
+    """Read the numbers of a sentence without known words: they count where it speaks of tokens (not of characters).
 
-
-def _guessed(text: str) -> Overflow:
-    """Of two numbers in a sentence nobody wrote down, the larger is the prompt and the smaller the window."""
-    numbers = sorted({int(number.replace(",", "")) for number in _NUMBER.findall(text)})
-    window, prompt = numbers if len(numbers) == 2 else (0, 0)  # noqa: PLR2004 - a window and a prompt
+    Of two numbers the larger is the prompt and the smaller the window. Where one of them is the output that was asked
+    for, and the sentence names it, what fits is less output.
+    """
+    said = set(numbers(text)) if "token" in text.lower() else set()
+    rest = sorted(said - {asked})
+    if asked in said and OUTPUT.search(text):
+        rest = [number for number in rest if number - asked not in rest]  # the sum of both says nothing more
+        if len(rest) == 1 and rest[0] < asked:
+            return Overflow("output", output=asked, window=rest[0])
+        if len(rest) == 2 and rest[0] + asked > rest[1]:  # noqa: PLR2004 - a prompt and a window
+            return Overflow("total", prompt=rest[0], output=asked, window=rest[1])
+        return _SILENT
+    window, prompt = rest if len(rest) == 2 else (0, 0)  # noqa: PLR2004 - a window and a prompt
     return Overflow("prompt", prompt=prompt, window=window)
 
 
@@ -250,10 +289,7 @@ def _too_much(known: Overflow) -> str:
 
 def _too_long(known: Overflow) -> str:
     """Clients read both numbers, and only believe the sentence when the first is larger."""
-    if known.excess:
-        window = known.window or max(1, known.prompt - known.excess) if known.prompt or known.window else ASSUMED_WINDOW
-        prompt = window + known.excess
-    else:
-        window = known.window or int(known.prompt * 0.95) or ASSUMED_WINDOW
-        prompt = max(known.prompt, window + 1)
+    below = known.prompt - known.excess if known.excess else int(known.prompt * 0.95)
+    window = known.window or (below if below >= _LEAST_WINDOW else ASSUMED_WINDOW)
+    prompt = window + known.excess if known.excess else max(known.prompt, window + 1)
     return f"prompt is too long: {prompt} tokens > {window} maximum"

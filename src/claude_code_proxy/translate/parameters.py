@@ -117,18 +117,32 @@ def _room(target: Target, limit: int, prompt_tokens: int) -> int:
 
 
 def _sampling(request: Mapping[str, Any], dialect: Dialect, intent: Intent, notes: Notes) -> dict[str, Any]:
-    fields = {}
+    fields: dict[str, Any] = {}
     for name in ("temperature", "top_p", "top_k"):
         value = request.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
         understood = dialect.top_k if name == "top_k" else dialect.sampling
         # While it thinks Claude takes no temperature but 1, and reasoning models take none at all.
-        if understood and name not in dialect.drop and not intent.on:
-            fields[name] = value
+        if understood and name not in dialect.drop and not intent.on and not _is_one_too_many(name, fields, dialect):
+            fields[name] = _within(value, name, dialect, notes)
         elif not (name == "temperature" and value == 1):
             notes.add("sampling-dropped", name)
     return fields
+
+
+def _is_one_too_many(name: str, fields: Mapping[str, Any], dialect: Dialect) -> bool:
+    return name == "top_p" and "temperature" in fields and not dialect.both_sampling
+
+
+def _within(value: float, name: str, dialect: Dialect, notes: Notes) -> float:
+    """Return the nearest value the backend takes."""
+    least, most = dialect.ranges.get(name, (value, value))
+    nearest = min(max(value, least), most)
+    if nearest == value:
+        return value
+    notes.add("sampling-clamped", name, f"{value} -> {nearest:g}")
+    return int(nearest) if nearest == int(nearest) else nearest
 
 
 # -- stop sequences -------------------------------------------------------------------------------------------------

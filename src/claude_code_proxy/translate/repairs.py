@@ -1,13 +1,14 @@
 """What a backend's refusal teaches: a 400 or 422 that names a parameter, a limit or a keyword becomes a changed fact.
 
 Pure. A repair replaces fields of the dialect (or a limit of the model) for this backend and model; it never drops what
-the client said. Texts: translation reference 3 and 12, cases PA-01..PA-11, TO-01, TO-02, HI-12, HI-15, recorded errors.
+the client said. Texts: translation reference 3 and 12, cases PA-01..PA-11, TO-01, TO-02, HI-12, HI-15, recorded errors,
+and the real ones of tests/refusals.py. Numbers: `refused_values.py`; schemas: `refused_schemas.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_type_hints
@@ -16,91 +17,30 @@ import msgspec
 
 from ..wire.shapes import items, mapping
 from .dialect import EFFORTS, Dialect
+from .refusal import Refusal
+from .refused_schemas import refused_schema
+from .refused_values import both, lengths, minute, output_limit, sampling
+
+__all__ = ["LIMITS", "PASSING", "Refusal", "apply", "read_repair"]
 
 LIMITS = ("max_output", "window")
 """Facts of a model, not of a dialect."""
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend's 400 or 422. text: its words; param: the parameter it names, "" for none; body: what it was sent."""
-
-    text: str
-    param: str
-    body: Mapping[str, Any]
-
+PASSING = ("room",)
+"""Facts that hold for one request only."""
 
 Facts = Mapping[str, Any]
 Rule = Callable[[Refusal, Dialect], Facts | None]
 
-_UNKNOWN = re.compile(
-    r"unsupported|not supported|unrecognized|unrecognised|unknown|unexpected|extra inputs|extra_forbidden"
-    r"|not permitted|not allowed|does not support|doesn't support|do not support|is not available"
-    r"|additional propert|invalid (?:parameter|field|argument)"
-    r"|only the default|must be removed|incompatible|cannot be (?:set|used|specified)|is deprecated|should not be",
-    re.IGNORECASE,
-)
-_IMAGE = re.compile(r"image|vision|multimodal", re.IGNORECASE)
+_IMAGE = re.compile(r"image|vision|multi-?modal", re.IGNORECASE)
 _BLIND = re.compile(
-    r"only supported (?:by|for|with)|no (?:image|vision)|text.only|expected `?text|must be text", re.IGNORECASE
-)
-_NAMED = re.compile(r"[`'\"]([A-Za-z_$][\w.$\[\]-]*)[`'\"]|\bbody\.([\w.]+)")
-_NUMBER = r"[`'\"]?(\d[\d,_]*)[`'\"]?"
-_AT_MOST = re.compile(
-    rf"(?:less than or equal to|at most|no more than|<=|≤|maximum(?: \w+){{0,4}}? (?:is|of|value)|up to|cannot exceed"
-    rf"|must not exceed|should be \[\d+, ?)\D{{0,12}}?{_NUMBER}",
+    r"only supported (?:by|for|with)|no (?:image|vision)|text.only|expected `?text|must be (?:text|a string)"
+    r"|at most 0 image"
+    r"|(?:is|are) not (?:a |an )?(?:multi-?modal|vision)|cannot (?:read|process|handle|see) image"
+    r"|no endpoints found that",
     re.IGNORECASE,
-)
-_AT_LEAST = re.compile(
-    rf"(?:greater than or equal to|at least|minimum(?: value)? (?:is|of)|>=|≥|no less than)\D{{0,12}}?{_NUMBER}",
-    re.IGNORECASE,
-)
-_KEYWORDS = (
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "minimum",
-    "maximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "format",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "contains",
-    "minContains",
-    "maxContains",
-    "minProperties",
-    "maxProperties",
-    "propertyNames",
-    "patternProperties",
-    "additionalProperties",
-    "dependentRequired",
-    "dependentSchemas",
-    "if",
-    "then",
-    "else",
-    "not",
-    "const",
-    "default",
-    "examples",
-    "title",
-    "$schema",
-    "$id",
-    "$comment",
-    "$anchor",
-    "prefixItems",
-    "unevaluatedProperties",
-    "unevaluatedItems",
-    "readOnly",
-    "writeOnly",
-    "deprecated",
-    "contentEncoding",
-    "contentMediaType",
-    "enumDescriptions",
 )
 _FIELDS = frozenset(
-    (
+    [
         "temperature",
         "top_p",
         "top_k",
@@ -126,15 +66,9 @@ _FIELDS = frozenset(
         "enable_thinking",
         "thinking_budget",
         "chat_template_kwargs",
-    )
+    ]
 )
-
-
-_UNROLLED = frozenset({"minLength", "maxLength", "minItems", "maxItems", "object:empty"})
-"""What makes a grammar too large, or empty where it may not be (llama.cpp)."""
-_UNREAD = frozenset({"not", "prefixItems", "type:none", "ref:root"})
-"""What llama.cpp's converter of schemas does not read."""
-
+"""Fields of a body that carry no meaning a person gave: they may be left out."""
 _WORDS = frozenset(("user", "metadata", "thinking", "reasoning", "store", "plugins"))
 """Fields that are words of a sentence too: they count in quotes, or behind what says that a name follows."""
 
@@ -175,28 +109,16 @@ def _known(facts: Facts, fields: frozenset[str]) -> dict[str, Any]:
 _NESTED = ("with_tools", "with_forced_tool")  # fields that hold fields
 
 
-def _mentions(refusal: Refusal, *names: str) -> bool:
-    named = {refusal.param.split(".")[0].split("[")[0], *_named(refusal.text)}
-    return any(name in named or re.search(rf"\b{re.escape(name)}\b", refusal.text) for name in names)
-
-
-def _named(text: str) -> Iterable[str]:
-    return (quoted or place for quoted, place in _NAMED.findall(text))
-
-
-def _number(match: re.Match[str] | None) -> int:
-    return int(re.sub(r"[,_]", "", match[1])) if match else 0
-
-
 # -- rules, the special ones first ------------------------------------------------------------------------------------
 
 
 def _missing_reasoning(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """History without the reasoning the backend wants back (DeepSeek, Kimi, Gemini)."""
-    if "thought_signature" in refusal.text and not dialect.call_signatures:
-        return {"call_signatures": True}
-    wanted = re.search(r"must be passed back|is missing|missing|required", refusal.text, re.IGNORECASE)
-    if "reasoning_content" not in refusal.text or not wanted:
+    if refusal.says("thought_?signature") and refusal.says("missing") and not dialect.call_signatures:
+        return {"call_signatures": True, "replay_required": "with_tools"}  # a placeholder for those that are lost
+    if not refusal.says("reasoning_content") or not refusal.says(
+        "must be passed back|missing|required|must be (?:present|provided)"
+    ):
         return None
     if dialect.replay_required == "never":
         return {"replay": "reasoning_content", "replay_required": "with_tools", "replay_fallback": "space"}
@@ -205,118 +127,124 @@ def _missing_reasoning(refusal: Refusal, dialect: Dialect) -> Facts | None:
 
 def _refused_reasoning(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """A strict server that knows no reasoning in messages."""
-    fields = ("reasoning_content", "reasoning_details", "messages")
-    if dialect.replay == "none" or not _UNKNOWN.search(refusal.text):
+    if dialect.replay == "none" or not refusal.says_unknown or "reasoning" not in refusal.text:
         return None
-    mentioned = "reasoning" in refusal.text and _mentions(refusal, *fields[:2])
-    in_message = "reasoning" in refusal.text and "messages" in (refusal.text + refusal.param)
+    mentioned = refusal.mentions("reasoning_content", "reasoning_details")
+    in_message = "messages" in (refusal.text + refusal.param)
     return {"replay": "none", "replay_required": "never"} if mentioned or in_message else None
-
-
-def _output_limit(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """`max_tokens` under another name, or beyond a bound."""
-    text, other = refusal.text, {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-    field = dialect.max_tokens_field
-    if not _mentions(refusal, "max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens"):
-        return None
-    sent = refusal.body.get(field, 0)
-    least, most = _number(_AT_LEAST.search(text)), _number(_AT_MOST.search(text))
-    if 0 < most < sent:
-        return {"max_output": most}
-    if least > sent:
-        return {"min_output": least}
-    if _UNKNOWN.search(text) and (other[field] in text or refusal.param == field or field in text):
-        return {"max_tokens_field": other[field]}
-    return None
 
 
 def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """An effort word, or effort at all."""
-    if not dialect.efforts or not _mentions(
-        refusal, "reasoning_effort", "reasoning.effort", "effort", dialect.effort_path[0]
-    ):
+    sent = refusal.sent(*dialect.effort_path)
+    if sent is None or not dialect.efforts:
         return None
-    sent = _at(refusal.body, dialect.effort_path)
-    if sent is None:
+    listed = _listed(refusal.words, sent)
+    named = refusal.mentions("reasoning_effort", "reasoning.effort", "effort", dialect.effort_path[0])
+    if not named and not (len(listed) > 1 and refusal.says(rf"[`'\"]{re.escape(str(sent))}[`'\"]")):
         return None
-    if re.search(r"\btools?\b", refusal.text) and refusal.body.get("tools") and not dialect.with_tools:
-        none = {"extra_body": {"reasoning_effort": "none"}} if re.search(r"[`'\"]none[`'\"]", refusal.text) else {}
+    if refusal.says(r"\btools?\b") and refusal.body.get("tools") and not dialect.with_tools:
+        none = {"extra_body": {"reasoning_effort": "none"}} if refusal.says(r"[`'\"]none[`'\"]") else {}
         return {"with_tools": {"efforts": [], **none}}
-    listed = [effort for effort in EFFORTS if re.search(rf"[`'\"]{effort}[`'\"]", refusal.text) and effort != sent]
-    if listed:
-        return {"efforts": listed}
-    return {"efforts": []}
+    if not listed and refusal.says(rf"[`'\"]{re.escape(str(sent))}[`'\"]"):  # this word, and nobody says which others
+        listed = [effort for effort in dialect.efforts if effort not in {sent, "none"}]
+    return {"efforts": listed}
+
+
+def _listed(words: str, sent: object) -> list[str]:
+    """Return the efforts that a sentence offers: those in quotes, else those behind what announces a list."""
+    quoted: list[str] = [effort for effort in EFFORTS if re.search(rf"[`'\"]{effort}[`'\"]", words) and effort != sent]
+    offer = _OFFER.search(words)
+    if quoted or offer is None:
+        return quoted
+    offered = words[offer.end() :].lower()
+    return [effort for effort in EFFORTS if re.search(rf"\b{effort}\b", offered) and effort != sent]
+
+
+_OFFER = re.compile(
+    r"(?:supported|valid|allowed|accepted|available|possible|permitted)[\w ]{0,20}(?:are|is|values?|levels?|options?)\b"
+    r"|one of|must be|should be|expected",
+    re.IGNORECASE,
+)
 
 
 def _tool_choice(refusal: Refusal, dialect: Dialect) -> Facts | None:
+    """A form of tool_choice; all forced ones where only `auto` is taken, or thought and force exclude each other."""
     sent = refusal.body.get("tool_choice")
-    if sent is None or not _mentions(refusal, "tool_choice"):
+    if sent is None or not refusal.mentions("tool_choice", "tool choice") or "requires --" in refusal.text:
         return None
     form = "named" if isinstance(sent, dict) else str(sent)
-    return {"tool_choices": sorted(dialect.tool_choices - {form})} if form in dialect.tool_choices - {"auto"} else None
+    forms = {form}
+    if refusal.says(r"only\W+(?:support\w*\W+)?[`'\"]?auto|(?:must|should) be[^.]{0,20}auto|\bobject\b|thinking"):
+        forms |= {"required", "named"}
+    if refusal.says(r"only\W+(?:support\w*\W+)?[`'\"]?auto(?![`'\"]? ?(?:and|or|/|,))"):
+        forms |= {"none"}
+    if form == "auto" and refusal.says_unknown:
+        forms |= {"auto", "required", "named", "none"}
+    left = dialect.tool_choices - forms
+    return {"tool_choices": sorted(left)} if form in dialect.tool_choices and (form != "auto" or not left) else None
 
 
 def _stop(refusal: Refusal, dialect: Dialect) -> Facts | None:
     if "stop" not in refusal.body or not dialect.max_stops:
         return None
-    named = _UNKNOWN.search(refusal.text) and re.search(r"[`'\" ]stop(?:[`'\" .:,]|$)", refusal.text)
+    named = refusal.says_unknown and refusal.says(r"[`'\" ]stop(?:[`'\" .:,]|$)")
     return {"max_stops": 0} if refusal.param == "stop" or named else None
 
 
 def _format(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    if "response_format" not in refusal.body or not _mentions(refusal, "response_format", "json_schema", "structured"):
+    """A form of answer the backend does not know, not in streams, or not beside tools; a schema may be mended first."""
+    about = ("response_format", "json_schema", "structured", "response mime type", "json mode")
+    if "response_format" not in refusal.body or not refusal.mentions(*about):
         return None
+    if refusal.says("invalid schema|keyword") and (mended := refused_schema(refusal, dialect)):
+        return mended
+    if refusal.says("stream") and refusal.body.get("stream") and not dialect.format_whole:
+        return {"format_whole": True}
+    if refusal.says(r"\btools?\b|function call") and refusal.body.get("tools") and not dialect.with_tools:
+        return {"with_tools": {"json_schema": "none"}}
     weaker = {"json_schema": "json_object", "json_object": "none"}.get(dialect.json_schema)
     return {"json_schema": weaker} if weaker else None
 
 
-def _schema(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """Keywords of tool schemas a backend's grammar or proto does not know."""
-    if not refusal.body.get("tools"):
+def _whole(refusal: Refusal, dialect: Dialect) -> Facts | None:
+    """A model that answers in streams only (DashScope)."""
+    if dialect.stream_only or refusal.body.get("stream"):
         return None
-    text = refusal.text
-    if re.search(r"grammar|regex|invalid pattern", text, re.IGNORECASE) and not dialect.drop_schema_keywords >= {
-        "pattern",
-        "format",
-    }:
-        return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | {"pattern", "format"})}
-    if re.search(r"grammar", text, re.IGNORECASE) and not dialect.drop_schema_keywords >= _UNROLLED:
-        return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | _UNROLLED)}
-    unread = re.search(r"unrecognized schema|schema conversion failed|json schema error", text, re.IGNORECASE)
-    if unread and not dialect.drop_schema_keywords >= _UNREAD:
-        return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | _UNREAD)}
-    if re.search(r"\$ref|\$defs", text) and not dialect.inline_refs:
-        return {"inline_refs": True}
-    if not re.search(r"schema|parameters|function|tool|unknown name|keyword", text + refusal.param, re.IGNORECASE):
-        return None
-    named = {
-        word for word in _KEYWORDS if re.search(rf"(?<![\w$]){re.escape(word)}(?!\w)", text) and _is_keyword(word, text)
-    }
-    if "strict" in text and dialect.strict_flag and not named:
-        return {"strict_flag": False}
-    fresh = named - dialect.drop_schema_keywords
-    return {"drop_schema_keywords": sorted(dialect.drop_schema_keywords | fresh)} if fresh else None
+    return {"stream_only": True} if refusal.says(_STREAMS) else None
 
 
-def _is_keyword(word: str, text: str) -> bool:
-    """Common words count only in quotes: `if`, `not`, `format` stand in ordinary sentences too."""
-    return not word.islower() or bool(re.search(rf"[`'\".]{re.escape(word)}[`'\".]", text))
+_STREAMS = (
+    r"only supports? (?:the )?stream|must (?:be )?(?:set )?(?:to )?stream|stream must be|stream ?= ?false|non-?stream"
+)
+
+
+_SYSTEM_FIRST = (
+    r"system (?:message|role|prompt)\S* (?:must|should|can only|is only|may only)[^.]*(?:begin|first|start)"
+    r"|(?:unexpected|invalid) role[: ]*[`'\"]?system"
+    r"|^(?=.*\brole).*(?:should be|expected one of)\W*user\W+(?:or\W+)?assistant"
+)
+_ROLES: tuple[tuple[str, str, object, object], ...] = (
+    # what is said, the field, its value before, and after
+    (r"developer", "system_role", "developer", "system"),
+    (_SYSTEM_FIRST, "system_in_place", True, False),
+    (r"role '?user'? after role '?tool'?|tool[^.]*followed by[^.]*assistant", "assistant_after_tool", False, True),
+    (r"roles? must alternate|alternat", "merges_user_turns", False, True),
+    (r"length of 9|9 characters", "id_style", "any", "mistral9"),
+)  # fmt: skip
+_PREFILL = (
+    r"prefill|last role user or tool|last message (?:is from|must (?:be|not)|cannot be)[^.]*(?:assistant|user)"
+    r"|assistant messages? at the end|conversation must end with a user"
+)
 
 
 def _roles(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    text = refusal.text
-    if re.search(r"developer", text) and dialect.system_role == "developer":
-        return {"system_role": "system"}
-    if re.search(
-        r"system (?:message|role|prompt)\S* (?:must|should|can only|is only)[^.]*(?:begin|first|start)",
-        text,
-        re.IGNORECASE,
-    ):
-        return {"system_in_place": False} if dialect.system_in_place else None
-    if re.search(r"role '?user'? after role '?tool'?|tool[^.]*followed by[^.]*assistant", text, re.IGNORECASE):
-        return {"assistant_after_tool": True} if not dialect.assistant_after_tool else None
-    if re.search(r"roles? must alternate|alternat", text, re.IGNORECASE):
-        return {"merges_user_turns": True} if not dialect.merges_user_turns else None
+    """Roles, their order, and the ids between them."""
+    if refusal.says(_PREFILL) and dialect.prefill != "none":
+        return {"prefill": "none"}
+    for words, field, before, after in _ROLES:
+        if getattr(dialect, field) == before and refusal.says(words):
+            return {field: after}
     return None
 
 
@@ -325,9 +253,11 @@ def _images(refusal: Refusal, dialect: Dialect) -> Facts | None:
 
     From now on a note to the model stands in its place, and a note to the client says so.
     """
-    if dialect.images == "no" or not _IMAGE.search(refusal.text) or not _has_images(refusal.body):
+    if dialect.images == "no" or not _has_images(refusal.body):
         return None
-    return {"images": "no"} if _UNKNOWN.search(refusal.text) or _BLIND.search(refusal.text) else None
+    plain = refusal.says(r"content\S* (?:: )?(?:value )?must be a string")  # Groq's models without vision
+    blind = _IMAGE.search(refusal.words) and (refusal.says_unknown or _BLIND.search(refusal.words))
+    return {"images": "no"} if plain or blind else None
 
 
 def _has_images(body: Mapping[str, Any]) -> bool:
@@ -337,13 +267,13 @@ def _has_images(body: Mapping[str, Any]) -> bool:
 
 def _field(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """Any other body field the backend does not take: it is left out from now on, where that loses no meaning."""
-    plain = (word for word in re.findall(r"\w+", refusal.text) if word not in _WORDS)
-    told = re.findall(r"(?:: |parameter |argument |field )(\w+)", refusal.text)
-    named = [refusal.param.split(".")[0].split("[")[0], *_named(refusal.text), *told, *plain]
+    plain = (word for word in re.findall(r"\w+", refusal.words) if word not in _WORDS)
+    told = re.findall(r"(?:: |parameter |argument |field |property )(\w+)", refusal.words)
+    named = [refusal.field, *refusal.named, *told, *plain]
     found = next(
         (name for name in named if name in refusal.body and name in _FIELDS and name not in dialect.drop), None
     )
-    if found is None or not (refusal.param or _UNKNOWN.search(refusal.text)):
+    if found is None or not (refusal.param or refusal.says_unknown):
         return None
     if found == "stream_options":
         return {"stream_options": False}
@@ -353,22 +283,20 @@ def _field(refusal: Refusal, dialect: Dialect) -> Facts | None:
 
 
 _RULES: tuple[Rule, ...] = (
+    minute,
     _missing_reasoning,
     _refused_reasoning,
-    _output_limit,
+    _whole,
+    output_limit,
     _effort,
     _tool_choice,
     _stop,
+    lengths,
     _format,
     _roles,
     _images,
+    both,
+    sampling,
     _field,
-    _schema,
+    refused_schema,
 )
-
-
-def _at(body: Mapping[str, Any], path: tuple[str, ...]) -> object:
-    value: Any = body
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

@@ -1,0 +1,365 @@
+"""What a backend refuses in its own words is repaired, seen from outside: at once, for good, after a restart too."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.asgi import running
+from tests.backend import Backend, Received, Reply, Step, say
+from tests.messages_api import HELLO, envelope
+from tests.strict_openai import problems
+
+TOOL = {
+    "name": "Look",
+    "description": "Looks",
+    "input_schema": {
+        "type": "object",
+        "properties": {"path": {"type": "string", "minLength": 3, "pattern": "^/", "format": "uri", "default": "/x"}},
+        "required": ["path"],
+    },
+}
+ASKED: dict[str, Any] = {**HELLO, "model": "local-model", "max_tokens": 4000, "temperature": 0.8, "tools": [TOOL]}
+CALLED = [
+    {"role": "user", "content": "look"},
+    {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "Look", "input": {"path": "/x"}}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}]},
+]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SHOWN = [
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "what is it?"},
+            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
+        ],
+    }
+]
+
+
+def error(message: str, status: int = 400, **more: Any) -> Reply:
+    return Reply(status, {"error": {"message": message, "type": "invalid_request_error", **more}})
+
+
+class Case(NamedTuple):
+    """A backend that refuses with a sentence what `bad` finds in a body, and takes it where `good` holds."""
+
+    message: str
+    bad: Callable[[dict[str, Any]], bool]
+    good: Callable[[dict[str, Any]], bool]
+    request: dict[str, Any] = {}
+    status: int = 400
+    more: dict[str, Any] = {}
+    env: dict[str, str] = {}
+
+
+def above(limit: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda body: body.get("max_tokens", 0) > limit
+
+
+def exactly(limit: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda body: body.get("max_tokens") == limit
+
+
+def tools_have(word: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda body: f'"{word}":' in json.dumps(body["tools"][0]["function"]["parameters"])
+
+
+def tools_lack(*words: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda body: len(body["tools"]) == 1 and not any(tools_have(word)(body) for word in words)
+
+
+def renamed(body: dict[str, Any]) -> bool:
+    return "max_tokens" not in body and body["max_completion_tokens"] == 4000
+
+
+def forced(body: dict[str, Any]) -> bool:
+    return (
+        body.get("tool_choice") not in {None, "auto", "none"} if not isinstance(body.get("tool_choice"), dict) else True
+    )
+
+
+def has_old_max(body: dict[str, Any]) -> bool:
+    return "max_tokens" in body
+
+
+def warm(body: dict[str, Any]) -> bool:
+    return body.get("temperature", 1) != 1
+
+
+def unreasoned(body: dict[str, Any]) -> bool:
+    return any("tool_calls" in message and not message.get("reasoning_content") for message in body["messages"])
+
+
+def unsigned(body: dict[str, Any]) -> bool:
+    return '"tool_calls"' in json.dumps(body["messages"]) and "thought_signature" not in json.dumps(body["messages"])
+
+
+def sees(body: dict[str, Any]) -> bool:
+    return "image_url" in json.dumps(body["messages"])
+
+
+FORCED = {"tool_choice": {"type": "any"}}
+THINKING = {"output_config": {"effort": "high"}, "temperature": 1}
+BOTH = {"top_p": 0.9}
+CASES: dict[str, Case] = {
+    "an output limit in its own words": Case(
+        "max_tokens (4000) exceeds the model's output token limit (2048)", above(2048), exactly(2048)
+    ),
+    "an output limit as a pair": Case("max_tokens must be between 1 and 2048", above(2048), exactly(2048)),
+    "an output limit of Vertex": Case(
+        "Unable to submit request because it has a maxOutputTokens value of 4000 but the supported range is from 1 "
+        "(inclusive) to 2049 (exclusive). Update the value and try again.",
+        above(2048),
+        exactly(2048),
+    ),
+    "another name": Case("Use 'max_completion_tokens' instead of 'max_tokens'.", has_old_max, renamed),
+    "another name, with param": Case(
+        "Use 'max_completion_tokens' instead of 'max_tokens'.", has_old_max, renamed, more={"param": "max_tokens"}
+    ),
+    "no longer accepted": Case("max_tokens is no longer accepted; use max_completion_tokens", has_old_max, renamed),
+    "Kimi's temperature": Case(
+        "invalid temperature: only 1 is allowed for this model", warm, lambda body: "temperature" not in body
+    ),
+    "one temperature": Case("temperature must be 1 for this model", warm, lambda body: "temperature" not in body),
+    "a range of temperature": Case(
+        "temperature must be between 0 and 0.4",
+        lambda body: body.get("temperature", 0) > 0.4,
+        lambda body: body["temperature"] == 0.4,
+    ),
+    "Bedrock's one of two": Case(
+        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+        lambda body: {"temperature", "top_p"} <= set(body),
+        lambda body: body["temperature"] == 0.8,
+        BOTH,
+    ),
+    "a keyword": Case("Unsupported JSON schema keyword: pattern", tools_have("pattern"), tools_lack("pattern")),
+    "a keyword at a place": Case(
+        "Invalid schema: unknown keyword minLength at $.properties.x", tools_have("minLength"), tools_lack("minLength")
+    ),
+    "keywords": Case("unsupported keyword(s): format, default", tools_have("format"), tools_lack("format", "default")),
+    "Kimi's reasoning": Case(
+        "thinking is enabled but reasoning_content is missing in assistant tool call message at index 1",
+        unreasoned,
+        lambda body: not unreasoned(body),
+        {"messages": CALLED},
+    ),
+    "Xiaomi's reasoning": Case(
+        "Param Incorrect",
+        unreasoned,
+        lambda body: not unreasoned(body),
+        {"messages": CALLED},
+        more={"param": "The reasoning_content in the thinking mode must be passed back to the API.", "code": "400"},
+    ),
+    "Gemini's signatures": Case(
+        "Function call is missing a thought_signature in functionCall parts. Additional data, function call "
+        "`default_api:Look` , position 2.",
+        unsigned,
+        lambda body: not unsigned(body),
+        {"messages": CALLED},
+    ),
+    "no eyes": Case(
+        "No endpoints found that support image input", sees, lambda body: not sees(body), {"messages": SHOWN}, 404
+    ),
+    "no eyes, 500": Case(
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        sees,
+        lambda body: not sees(body),
+        {"messages": SHOWN},
+        500,
+    ),
+    "no force": Case("Tool choice must be auto", forced, lambda body: not forced(body) and bool(body["tools"]), FORCED),
+    "no force in thought": Case(
+        "<400> InternalError.Algo.InvalidParameter: The tool_choice parameter does not support being set to required or "
+        "object in thinking mode",
+        forced,
+        lambda body: not forced(body),
+        FORCED,
+    ),
+    "no flag for parallel calls": Case(
+        "parallel_tool_calls=False is not supported on this backend.",
+        lambda body: "parallel_tool_calls" in body,
+        lambda body: "parallel_tool_calls" not in body,
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+    ),
+    "no stream_options": Case(
+        "Extra inputs are not permitted, field: 'stream_options'",
+        lambda body: "stream_options" in body,
+        lambda body: body["stream"] is True,
+        {"stream": True},
+    ),
+    "streams only": Case(
+        "This model only support stream mode, please enable the stream parameter to access the model.",
+        lambda body: not body.get("stream"),
+        lambda body: body["stream"] is True,
+    ),
+    "an effort": Case(
+        "Unexpected reasoning effort high. Supported types are xhigh (default), medium, and low.",
+        lambda body: body.get("reasoning_effort") == "high",
+        lambda body: body["reasoning_effort"] == "medium",
+        THINKING,
+        500,
+    ),
+    "no effort": Case(
+        "Argument not supported on this model: reasoning_effort",
+        lambda body: "reasoning_effort" in body,
+        lambda body: "reasoning_effort" not in body,
+        THINKING,
+    ),
+    "no schema for answers": Case(
+        "This response_format type is unavailable now",
+        lambda body: mapping_of(body, "response_format").get("type") == "json_schema",
+        lambda body: "JSON" in json.dumps(body["messages"]),
+        {
+            "tools": [],
+            "output_config": {
+                "format": {"type": "json_schema", "schema": {"type": "object", "properties": {"a": {"type": "string"}}}}
+            },
+        },
+    ),
+}
+
+
+@pytest.fixture
+def lenient() -> Iterator[Backend]:
+    """A backend that knows the fields of reasoning that others than OpenAI have."""
+    rules = functools.partial(problems, message={"reasoning_content"}, call={"extra_content"})
+    with Backend(rules=rules) as running_backend:
+        yield running_backend
+
+
+def mapping_of(body: dict[str, Any], name: str) -> dict[str, Any]:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_refusal_is_repaired_once_and_for_all(lenient: Backend, tmp_path: Path, name: str) -> None:
+    case, backend = CASES[name], lenient
+    answer = say('{"a": "understood"}')
+
+    def play(received: Received) -> Step:
+        return error(case.message, case.status, **case.more) if case.bad(received.body) else answer
+
+    backend.play(play)
+    request = {**ASKED, **case.request}
+    for asked in (2, 4):  # refused once; taken at once then, and after the restart
+        async with running(backend, learned=tmp_path / "learned.json", **case.env) as app:
+            reply = await app.post(request)
+            assert reply.status_code == 200, reply.text
+            assert '"error"' not in reply.text
+            assert len(backend.chats) == asked
+            assert case.good(backend.chats[-1].body), backend.chats[-1].body
+            if asked == 2:
+                assert (await app.post(request)).status_code == 200
+                assert len(backend.chats) == 3
+
+
+# -- what is no repair --------------------------------------------------------------------------------------------------
+
+LIMITS: dict[str, tuple[Reply, int, str]] = {
+    "a month": (error("You have exceeded your monthly token limit"), 429, "rate_limit_error"),
+    "a day": (error("Daily token limit exceeded. Used: 3056133, Limit: 3000000"), 429, "rate_limit_error"),
+    "credits": (error("You don't have enough credits"), 402, "billing_error"),
+    "descriptions": (
+        error("request is too large: tool descriptions exceed 65536 characters"),
+        400,
+        "invalid_request_error",
+    ),
+    "a minute that is never enough": (
+        error(
+            "Request too large for model `x` on tokens per minute (TPM): Limit 12000, Requested 135000",
+            413,
+            code="rate_limit_exceeded",
+        ),
+        429,
+        "rate_limit_error",
+    ),
+    "no tools": (error("registry.ollama.ai/library/gemma3:4b does not support tools"), 400, "invalid_request_error"),
+    "no tools there": (error("No endpoints found that support tool use.", 404), 400, "invalid_request_error"),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+async def test_what_no_repair_helps_is_told_at_once_and_teaches_nothing(
+    backend: Backend, tmp_path: Path, name: str
+) -> None:
+    step, status, kind = LIMITS[name]
+    backend.play(lambda _: step)
+    async with running(backend, learned=tmp_path / "learned.json", MAX_RETRIES="2") as app:
+        reply = await app.post(ASKED)
+        told = envelope(reply)
+    assert told[:2] == (status, kind)
+    assert step.body["error"]["message"] in told[2]
+    assert "prompt is too long" not in told[2]
+    assert len(backend.chats) == 1
+    assert backend.chats[0].body["tools"]
+    assert not (tmp_path / "learned.json").exists()
+    if status == 429:
+        assert reply.headers["x-should-retry"] == "false"
+
+
+async def test_a_minute_that_less_output_fits_in_is_used(backend: Backend, tmp_path: Path) -> None:
+    """Groq counts max_tokens in full."""
+
+    def play(received: Received) -> Step:
+        wanted = 9500 + received.body["max_tokens"]
+        told = f"Request too large for model `x` on tokens per minute (TPM): Limit 12000, Requested {wanted}"
+        return error(told, 413, code="rate_limit_exceeded") if wanted > 12_000 else say("understood")
+
+    backend.play(play)
+    async with running(backend, learned=tmp_path / "learned.json") as app:
+        reply = await app.post(ASKED)
+    assert reply.status_code == 200
+    assert "max-tokens-clamped" in reply.headers["x-proxy-notes"]
+    assert [asked.body["max_tokens"] for asked in backend.chats] == [4000, 2500]
+    assert not (tmp_path / "learned.json").exists()
+
+
+# -- overflow without numbers -------------------------------------------------------------------------------------------
+
+SHORT = {**HELLO, "model": "local-model"}
+LONG = {**SHORT, "messages": [{"role": "user", "content": "many words of it " * 3000}]}
+TOO_LONG = re.compile(r"prompt is too long: (\d+) tokens > (\d+) maximum")
+
+
+async def overflow(backend: Backend, step: Step, request: dict[str, Any], **env: str) -> tuple[int, int]:
+    backend.play(lambda _: step)
+    async with running(backend, **env) as app:
+        status, kind, message = envelope(await app.post(request))
+    found = TOO_LONG.fullmatch(message)
+    assert (status, kind) == (400, "invalid_request_error")
+    assert found is not None, message
+    return int(found[1]), int(found[2])
+
+
+CODED = error("Context size has been exceeded.", 500)
+
+
+@pytest.mark.parametrize("status", [400, 413, 500, 503])
+async def test_llama_cpp_says_it_with_any_status(backend: Backend, status: int) -> None:
+    prompt, window = await overflow(backend, error("Context size has been exceeded.", status), LONG, MAX_RETRIES="2")
+    assert 10_000 < prompt < 30_000
+    assert window < prompt
+    assert len(backend.chats) == 1
+
+
+async def test_the_proxys_own_count_stands_for_a_number_nobody_said(backend: Backend) -> None:
+    prompt, window = await overflow(backend, CODED, LONG, MODEL_WINDOW="1000000")
+    assert (prompt, window) == (1_000_001, 1_000_000)
+    prompt, window = await overflow(backend, CODED, SHORT)
+    assert (prompt, window) == (200_001, 200_000), "no window is as small as this prompt"
+
+
+async def test_what_is_over_the_window_is_added_to_it(backend: Backend) -> None:
+    step = error("input length exceeds maximum context length by 240 tokens")
+    assert await overflow(backend, step, LONG, MODEL_WINDOW="32768") == (33_008, 32_768)
+    prompt, window = await overflow(backend, step, LONG)
+    assert prompt - window == 240
+    assert prompt > 10_000
+    assert await overflow(backend, step, SHORT) == (200_240, 200_000)
