@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 
 from starlette.types import Receive, Scope
 
@@ -14,18 +13,17 @@ from .services import Services
 
 
 class Call:
-    """What a handler is given: the request, the way back, and what all requests share."""
+    """What a handler is given: the request, the way back, and what all requests share.
+
+    headers: the request's, names in lower case.
+    """
 
     def __init__(self, services: Services, scope: Scope, receive: Receive, channel: Channel) -> None:
         self.services = services
         self.scope = scope
         self.receive = receive
         self.channel = channel
-
-    @cached_property
-    def headers(self) -> Mapping[str, str]:
-        """The request's headers, names in lower case."""
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+        self.headers = _headers(scope)
 
     @property
     def config(self) -> Config:
@@ -35,3 +33,7 @@ class Call:
     async def body(self) -> bytes:
         """Return the request's body."""
         return await read_body(self.receive, self.headers, self.config.max_body, self.services.aside)
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

@@ -126,4 +126,6 @@ def error_headers(error: ProxyError) -> dict[str, str]:
 
 def _latin(value: str) -> bytes:
     """Header text: what has no place in a header (other alphabets, control characters) becomes a question mark."""
+    if value.isascii() and value.isprintable():
+        return value.encode()
     return _CONTROL.sub(b"?", value.encode("latin-1", "replace"))

@@ -80,7 +80,7 @@ class Exchange:
         self._believed = self._size = 0
         self._witness = Witness(record, recording)
         self._tries: Tries
-        self._deadline: asyncio.Timeout
+        self._watch: Watch
         self._forget()
 
     def _forget(self) -> None:
@@ -100,7 +100,7 @@ class Exchange:
         self._believed, self._size = believed, size
         config, record = self._services.config, self.record
         record.stream = request.get("stream") is True
-        watch = Watch(
+        watch = self._watch = Watch(
             self._channel if record.stream else None,
             commit_after=config.commit_after,
             ping_every=config.ping_interval,
@@ -110,7 +110,7 @@ class Exchange:
         self._tries = Tries(routes, self._services.health, config.max_retries, record.session)
         with self._services.pulse.watching(watch):
             try:
-                async with asyncio.timeout(config.answer_deadline) as self._deadline:
+                with watch.within(config.answer_deadline):
                     await self._insist(request, await self._prepare(request), watch, sink)
             except TimeoutError:
                 told = "".join(f" Tried before: {told}." for told in self._tries.told)
@@ -305,7 +305,7 @@ class Exchange:
         """Note the time of the first event."""
         if spoken and self.record.first_byte < 0:
             self.record.first_byte = self._loop.time() - self._begun
-            self._deadline.reschedule(None)
+            self._watch.begun()
             self._tries.answered()
 
     async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:

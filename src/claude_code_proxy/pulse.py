@@ -20,6 +20,10 @@ class SilenceError(Exception):
         self.limit = limit
 
 
+class LateError(TimeoutError):
+    """No answer began in the time it had."""
+
+
 class Watch:
     """Watches one exchange: raises `SilenceError` in its task, and pings its client while there is nothing to say.
 
@@ -35,8 +39,29 @@ class Watch:
         self._task: asyncio.Task[object] | None = None
         self._heard = self._said = self._loop.time()
         self._limit = 0.0
-        self._fired = False
+        self._fired = self._late = False
+        self._deadline = 0.0  # of the loop's clock, 0 for none
+        self._whole: asyncio.Task[object] | None = None
         self._beat: asyncio.Task[None] | None = None
+
+    def within(self, seconds: float) -> _Within:
+        """Return a block in which `begun` must be called within `seconds`: else LateError is raised from it."""
+        return _Within(self, seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Let the running task have `seconds` to `begun`."""
+        self._whole = asyncio.current_task()
+        self._deadline = self._loop.time() + seconds
+
+    def begun(self) -> None:
+        """The answer has begun: it may take any time now."""
+        self._deadline = 0.0
+
+    def over(self, error: BaseException | None) -> None:
+        """The answer is over. Raises LateError when it was its deadline that cancelled it."""
+        task, self._whole, self._deadline = self._whole, None, 0.0
+        if isinstance(error, asyncio.CancelledError) and self._late and task is not None and task.uncancel() == 0:
+            raise LateError from None
 
     def listening(self, limit: float) -> _Listening:
         """Return a block in which the backend may be silent for `limit` seconds at most; `heard` changes the limit."""
@@ -66,6 +91,10 @@ class Watch:
     def tick(self, now: float) -> None:
         """Look at the time (seconds of the loop's clock)."""
         channel = self._channel
+        if self._deadline and now > self._deadline and self._whole is not None:
+            self._deadline, self._late = 0.0, True
+            self._whole.cancel()
+            return
         if channel is not None and channel.stalled:
             self._heard = now  # a slow client is not a silent backend
             return
@@ -94,6 +123,22 @@ class _Listening:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._watch.end(error)
+
+
+class _Within:
+    """A block in which an answer must begin."""
+
+    __slots__ = ("_seconds", "_watch")
+
+    def __init__(self, watch: Watch, seconds: float) -> None:
+        self._watch = watch
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._watch.allow(self._seconds)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._watch.over(error)
 
 
 class Ticked(Protocol):

@@ -49,6 +49,8 @@ _OWN_GATE = frozenset(path for path in ROUTES if path.startswith("/ui"))  # a br
 
 def normal_path(path: str) -> str:
     """Return the path a client meant: one /v1, no slash at the end (clients whose base URL already has either)."""
+    if path in ROUTES:
+        return path
     path = "/" + path.strip("/")
     while path == "/v1/v1" or path.startswith("/v1/v1/"):
         path = path[3:]

@@ -39,7 +39,8 @@ class Tries:
         self._waited = 0
         self._turn = zlib.crc32(sender.encode()) if sender else next(_turns)
         self._failed: set[tuple[int, str]] = set()
-        self._at, self._key = min(self._all(), key=lambda one: self._ready_at(*one))
+        self._alone = len(routes) == 1 and not routes[0].backend.spare_keys
+        self._at, self._key = (0, routes[0].backend.key) if self._alone else self._readiest()
 
     @property
     def route(self) -> Route:
@@ -53,7 +54,7 @@ class Tries:
     @property
     def alone(self) -> bool:
         """Whether there is nobody else to ask."""
-        return sum(1 for _ in self._all()) == 1
+        return self._alone
 
     @property
     def health(self) -> Health:
@@ -102,8 +103,11 @@ class Tries:
         if wait > _MAX_WAIT:
             return None
         self._failed.clear()
-        self._at, self._key = min(self._all(), key=lambda one: self._ready_at(*one))
+        self._at, self._key = self._readiest()
         return wait
+
+    def _readiest(self) -> tuple[int, str]:
+        return min(self._all(), key=lambda one: self._ready_at(*one))
 
     def _all(self) -> Iterator[tuple[int, str]]:
         return itertools.chain.from_iterable(map(self._of, range(len(self._routes))))

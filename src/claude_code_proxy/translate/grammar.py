@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
 from ..wire.anthropic import (
+    AnyDelta,
     ContentBlockDelta,
     ContentBlockStart,
     ContentBlockStop,
@@ -51,15 +52,19 @@ MOVES: Mapping[State, Mapping[str, State]] = {
 """`ping` and `error` are not in the table: a ping is legal anywhere, an error is legal before ENDED and ends all."""
 
 _STREAMED = ("thinking", "text", "tool_use")
+_NAMES: Mapping[type, str] = {
+    **{kind: str(kind.__struct_config__.tag) for kind in (*get_args(AnyDelta), *get_args(Event))},
+    ContentBlockStop: "stop",
+}
 
 
 def move_of(event: Event) -> str:
     """Return the name an event has in the table."""
     if isinstance(event, ContentBlockDelta):
-        return str(event.delta.__struct_config__.tag)
+        return _NAMES[type(event.delta)]
     if isinstance(event, ContentBlockStart):
         return f"start {_kind(event.content_block)}"
-    return "stop" if isinstance(event, ContentBlockStop) else str(event.__struct_config__.tag)
+    return _NAMES[type(event)]
 
 
 def advance(state: State, event: Event) -> State:

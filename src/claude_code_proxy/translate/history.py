@@ -50,10 +50,10 @@ def heal_history(messages: Sequence[Any], notes: Notes) -> list[Message]:
     pairs = _Pairs(notes)
     for turn in turns:
         turn.blocks = pairs.read(turn)
-    healed = _joined(_placed(turns, notes))
-    if healed and _last_speaker(messages) == "user" and _last_speaker([turn.message() for turn in healed]) != "user":
-        healed.append(_Turn("user", [{"type": "text", "text": WORDLESS}], f"messages.{len(messages) - 1}"))
-    return [turn.message() for turn in healed]
+    healed = [turn.message() for turn in _joined(_placed(turns, notes))]
+    if healed and _last_speaker(messages) == "user" and _last_speaker(healed) != "user":
+        healed.append({"role": "user", "content": [{"type": "text", "text": WORDLESS}]})
+    return healed
 
 
 def _last_speaker(messages: Sequence[Any]) -> str:
