@@ -58,9 +58,12 @@ class TokenPath:
         self._least = 0
         self._opening = b""
         self._misses = 0
+        self._lesson: tuple[bytes, list[Delta], list[Event], bool] | None = None
 
     def frame(self, payload: bytes) -> bytes | None:
         """Return the frame for `payload`, None when it must take the long way."""
+        if self._lesson is not None:
+            self._study(*self._lesson)
         text = self._string(payload, self._plain) if self.kind else None
         if text is None:
             return None
@@ -69,6 +72,8 @@ class TokenPath:
 
     def fragment(self, payload: bytes) -> ToolFragment | None:
         """Return what `payload` says, None when it must be read."""
+        if self._lesson is not None:
+            self._study(*self._lesson)
         piece = self._piece
         text = self._string(payload, _PLAIN) if piece else None
         if piece is None or text is None:
@@ -88,8 +93,13 @@ class TokenPath:
     def learn(self, payload: bytes, deltas: list[Delta], events: list[Event], *, inert: bool) -> None:
         """Learn from a payload that took the long way and became one delta of the open block; else forget.
 
-        inert: text passes the filters unchanged; reasoning does in any case, once it has passed.
+        It is studied when the next payload comes: a client waits for the first token of an answer, not for what comes
+        of it. inert: text passes the filters unchanged; reasoning does in any case, once it has passed.
         """
+        self._lesson = payload, deltas, events, inert
+
+    def _study(self, payload: bytes, deltas: list[Delta], events: list[Event], inert: bool) -> None:
+        self._lesson = None
         (known, piece), (self.kind, self._piece) = (self.kind, self._piece), (None, None)
         if len(deltas) != 1 or self._misses >= _MISSES:
             return
