@@ -16,7 +16,7 @@ from .calls import Calls
 from .deltas import Delta, Ended, Finish, Text, ToolFragment
 from .notes import Notes
 from .plan import Plan
-from .text_call_forms import BARE, FORMS, Form
+from .text_call_forms import BARE, FORMS, STRAYS, Form, is_unfinished
 from .text_filter import Past, TextFilter, overlap
 
 _FENCE = "```"
@@ -27,6 +27,7 @@ _BARE_START = re.compile(
     r'\s*(?:\{\s*(?:"(?:n(?:a(?:m(?:e(?:".*)?)?)?)?|t(?:y(?:p(?:e(?:".*)?)?)?)?|f(?:u.*)?)?)?)?', re.DOTALL
 )
 _LONGEST = 1_000_000  # characters of one block; more is no call
+_MOST_CLOSINGS = 8  # of one form within one block's values
 
 
 class _Promoted(NamedTuple):
@@ -46,6 +47,7 @@ class TextCalls(TextFilter):
         self._notes = notes
         self._form: Form | None = None
         self._held = ""
+        self._from = self._closings = 0  # where the next closing of the block is looked for; those within its values
         self._fenced = self._ticks = False
         self._at_start = plan.json_shape is None
         self._behind = False  # nothing but white space came since a promoted block
@@ -85,11 +87,29 @@ class TextCalls(TextFilter):
 
     def release(self) -> list[Delta]:
         """Give back what is held, or promote it: the block has no end, or the answer ended before it came."""
-        held, form = self._held, self._form
-        self._held, self._form = "", None
-        if form is not None and self._promote(form, held):
-            return []
-        return self._pass(held)
+        out: list[Delta] = []
+        while self._form is not None:
+            form, held = self._form, self._held
+            last = held.rfind(form.close) + len(form.close) if form.close and form.close in held else len(held)
+            self._leave("")
+            if self._promote(form, held[:last]):
+                out += self.text(held[last:])
+            else:
+                out += self._given_up(form, held)
+                out += self.text("")
+        held, self._held = self._held, ""
+        return out + self._pass(held)
+
+    def _given_up(self, form: Form, held: str) -> list[Delta]:
+        """Give back a block that is no call: what seemed to be within a value was its end, and others may follow."""
+        first = held.find(form.close) + len(form.close) if form.close and form.close in held else len(held)
+        self._leave(held[first:])
+        return self._pass(held[:first])
+
+    def _leave(self, held: str) -> None:
+        """Be outside of a block, with `held` behind it."""
+        self._held, self._form = held, None
+        self._from = self._closings = 0
 
     def _step(self, out: list[Delta]) -> bool:
         """Take one step; False when more text is needed."""
@@ -106,16 +126,23 @@ class TextCalls(TextFilter):
         if len(self._held) > _LONGEST:
             out += self.release()
             return False
-        at = self._held.find(form.close) if form.close else -1
+        at = self._held.find(form.close, self._from) if form.close else -1
         if at < 0:
+            self._from = max(self._from, len(self._held) - len(form.close))
             return False
         at += len(form.close)
-        block, self._held, self._form = self._held[:at], self._held[at:], None
-        if not self._promote(form, block):
-            out += self._pass(block)
+        block, rest = self._held[:at], self._held[at:]
+        if self._closings < _MOST_CLOSINGS and is_unfinished(block):
+            self._from, self._closings = at, self._closings + 1
+        elif self._promote(form, block):
+            self._leave(rest)
+        else:
+            out += self._given_up(form, self._held)
         return True
 
     def _outside(self, out: list[Delta]) -> bool:
+        if self._behind and (stray := self._stray()):
+            return stray == "all"
         for mark in _ANY.finditer(self._held):
             if mark[0] == _FENCE:
                 out += self._pass(self._held[: mark.end()])
@@ -129,6 +156,17 @@ class TextCalls(TextFilter):
         out += self._pass(self._held[: len(self._held) - keep])
         self._held = self._held[len(self._held) - keep :]
         return False
+
+    def _stray(self) -> str:
+        """Drop a stray mark behind a call: "all" when one was there, "part" when it may be one, else ""."""
+        words = self._held.lstrip()
+        for stray in STRAYS:
+            if words.startswith(stray):
+                at = len(self._held) - len(words) + len(stray)
+                self._gap += self._held[:at]
+                self._held = self._held[at:]
+                return "all"
+        return "part" if words and any(stray.startswith(words) for stray in STRAYS) else ""
 
     def _pass(self, passed: str) -> list[Delta]:
         if self._behind:  # white space around calls belongs to neither
