@@ -28,8 +28,7 @@ class SearchBlocks:
         self._pages: dict[str, Citation] = {}
         self._waiting: list[Citation] = []
         self._told = False
-        self._failed = False
-        self._query = writer.plan.search_query
+        self._calls: list[dict[str, Any]] = []
 
     def page(self, page: Citation) -> None:
         """Take a page the answer leans on; a text that is open cites it at once, else the next one does."""
@@ -40,10 +39,9 @@ class SearchBlocks:
         else:
             self._waiting.append(page)
 
-    def call(self, query: str) -> None:
+    def call(self, given: dict[str, Any]) -> None:
         """Take a call of the search that the backend hands to us: it fails, unless pages show that it was served."""
-        self._failed = True
-        self._query = query or self._query
+        self._calls.append(given)
 
     def lead(self) -> None:
         """Write the results, before a text that comes after them."""
@@ -60,8 +58,10 @@ class SearchBlocks:
         """Write the results that were not told yet; a page no text could cite is noted where nothing else tells it."""
         usage = self._writer.usage
         searched = bool(self._pages) or bool(usage and usage.searches)
-        if (searched or self._failed) and not self._told:
-            self._tell(failed=not searched)
+        if searched and not self._told:
+            self._tell()
+        for given in () if searched or self._writer.plan.discard else self._calls:
+            self._writer.open_server_blocks(*failed_call("web_search", given))
         if self._waiting and self._writer.plan.search_query is None:
             self._writer.notes.add("chunk-ignored", "content", "citation outside of text")
 
@@ -72,15 +72,13 @@ class SearchBlocks:
         known = usage.searches if usage.searches is not None else int(bool(self._pages))
         return {"server_tool_use": {"web_search_requests": known, "web_fetch_requests": 0}}
 
-    def _tell(self, *, failed: bool = False) -> None:
-        query = self._query
+    def _tell(self) -> None:
+        query = self._writer.plan.search_query
         if query is None or self._writer.plan.discard:
             return
         self._told = True
-        call, result = failed_call("web_search", {"query": query})
-        if not failed:
-            result["content"] = self._results()
-        self._writer.open_server_blocks(call, result)
+        call, result = failed_call("web_search", self._calls[-1] if self._calls else {"query": query})
+        self._writer.open_server_blocks(call, {**result, "content": self._results()})
 
     def _results(self) -> list[dict[str, Any]]:
         return [

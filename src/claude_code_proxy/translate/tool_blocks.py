@@ -13,7 +13,6 @@ import msgspec
 
 from ..errors import RetryableError
 from ..wire.anthropic import InputJsonDelta
-from ..wire.shapes import text
 from . import tool_ids
 from .argument_rest import settle
 from .argument_stream import ArgumentStream
@@ -132,10 +131,7 @@ class ToolBlocks:
         if call.scan.complete and not self._goes_on(call):
             rest = self._mender.feed(call.take() + call.scan.rest)
             code = REPAIRED if self._mender.mended or call.scan.repaired else ""
-        elif cut and not call.scan.complete:
-            return
-        elif self._writer.ending is None and not (call.scan.complete or call.scan.broken):
-            self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
+        elif (cut and not call.scan.complete) or self._broke_off(call):
             return
         else:
             _, code, rest = settle(call.arguments, self._facts(call).schema)
@@ -143,7 +139,7 @@ class ToolBlocks:
         self._writer.delta(InputJsonDelta(rest))
 
     def _write_whole(self, call: Call, *, cut: bool) -> None:
-        if self._is_cut(call, cut=cut):
+        if self._is_cut(call, cut=cut) or self._broke_off(call):
             return
         schema = self._facts(call).schema
         arguments, code = read_arguments(call.arguments, schema)
@@ -235,11 +231,18 @@ class ToolBlocks:
             return
         arguments, _ = read_arguments(call.arguments, {})
         if self._is_hosted(call):
-            self._writer.search.call(text(arguments.get("query")))
+            self._writer.search.call(arguments)
             return
         self._writer.flush_state()
         self._writer.open_server_blocks(*failed_call(call.name, arguments))
         self._writer.notes.add("tool-server", f"content[{self._writer.index}]", call.name)
+
+    def _broke_off(self, call: Call) -> bool:
+        """Whether the answer ended inside of a call and does not say why: then it is none, whole or streamed."""
+        scan = call.scan
+        if self._writer.ending is None and scan.begun and not (scan.complete or scan.broken):
+            self._writer.failure = RetryableError("The backend's answer broke off inside the arguments of a tool call.")
+        return self._writer.failure is not None
 
     def _is_cut(self, call: Call, *, cut: bool) -> bool:
         """Whether a limit cut a call off; such a one that was not begun is left out."""
