@@ -16,12 +16,13 @@ from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.doctor import backends as backends_module
 from claude_code_proxy.doctor import inside as inside_module
 from claude_code_proxy.doctor import report, requests
-from claude_code_proxy.doctor.backends import near_names, tier_models
+from claude_code_proxy.doctor.backends import tier_models
 from claude_code_proxy.doctor.examine import examine
 from claude_code_proxy.doctor.inside import inside
 from claude_code_proxy.doctor.probes import score_card
 from claude_code_proxy.doctor.report import Group, Line, harmless
 from claude_code_proxy.doctor.settings import read_settings
+from claude_code_proxy.models import near_names
 from claude_code_proxy.translate.validate import check_request
 
 GROUP = Group("Group")

@@ -16,8 +16,8 @@ from tests.proxy_process import proxy_for
 
 from claude_code_proxy.errors import TYPE_OF_STATUS
 from claude_code_proxy.journal.live import KEPT, Live, merged
-from claude_code_proxy.live_page import REMEDIES
 from claude_code_proxy.record import Record
+from claude_code_proxy.remedies import REMEDIES
 
 UI = Path(__file__).parents[1] / "src" / "claude_code_proxy" / "ui"
 KEY = "client-key-of-the-proxy"

@@ -10,7 +10,7 @@ from tests.asgi import running
 from tests.backend import Backend, say, text_in
 from tests.messages_api import HELLO
 
-from claude_code_proxy.prompt.compaction import REMINDER, is_compaction, remind
+from claude_code_proxy.prompt.summary_reminder import REMINDER, is_compaction, remind
 
 ORDER = (
     "Please write a detailed summary of the conversation up to now. Think in <analysis> tags, then write the result in "

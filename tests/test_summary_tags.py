@@ -13,7 +13,7 @@ from tests.backend import Backend, answer, say
 from tests.backend import Text as Said
 from tests.messages_api import HELLO, events
 
-from claude_code_proxy.prompt.compaction import is_compaction
+from claude_code_proxy.prompt.summary_reminder import is_compaction
 from claude_code_proxy.translate.summary_tags import with_tags
 
 ORDERS = (

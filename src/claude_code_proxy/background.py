@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from .errors import reason
+
 Item = TypeVar("Item")
 
 _GATHER = 0.2  # seconds a batch is gathered: a busy proxy writes five times a second, whatever its rate
@@ -85,7 +87,7 @@ class Background(Generic[Item]):
         except Exception as error:  # noqa: BLE001 - whatever it is, requests go on
             self._failed = True
             then = ", and it is tried again" if self._again else ""
-            self._complain(f"{self._what} can't be written: {_words(error)}; requests go on without it{then}")
+            self._complain(f"{self._what} can't be written: {reason(error)}; requests go on without it{then}")
             return
         self._failed = self._complained = False
         if self._lost:
@@ -96,8 +98,3 @@ class Background(Generic[Item]):
         if not self._complained:
             structlog.get_logger().warning(sentence)
         self._complained = True
-
-
-def _words(error: Exception) -> str:
-    """What happened, without a path of this machine."""
-    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

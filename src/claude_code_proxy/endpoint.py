@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
@@ -28,7 +30,6 @@ FRAMING_HEADERS = frozenset(
 """Headers that belong to one connection (RFC 9110, section 7.6.1) or frame the message: never a person's to set."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
-_LOOPBACK = re.compile(r"localhost|::1|127(\.\d{1,3}){3}", re.IGNORECASE)
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as a target it is this machine
 
 
@@ -92,9 +93,22 @@ def read_base_url(text: str) -> tuple[str, bool]:
     return urlunsplit((parts.scheme, parts.netloc, path, "", "")), pasted
 
 
+def public_url(url: str) -> str:
+    """Return a URL without what may be secret in it: user, password, query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches a host name or address."""
-    return _LOOPBACK.fullmatch(host) is not None
+    name = host.lower()
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def is_openrouter(base_url: str) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from .config import Config
+from .endpoint import is_loopback
 from .errors import ClientError
 
 
@@ -17,15 +17,15 @@ class Gate:
 
     def __init__(self, config: Config) -> None:
         self._key = config.client_key.encode()
-        self._local_only = not config.client_key and is_loopback_host(config.host)
+        self._local_only = not config.client_key and is_loopback(config.host)
 
     def check(self, headers: Mapping[str, str], *, is_open: bool) -> None:
         """Raise ClientError for a request that may not come in. is_open: the endpoint needs no key."""
         origin = headers.get("origin", "")
-        if origin and not is_loopback_host(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
+        if origin and not is_loopback(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
             raise ClientError("Requests from web pages are not served.", status=403)
         host = headers.get("host", "")  # no browser leaves it out
-        if self._local_only and host and not is_loopback_host(host_of("//" + host)):
+        if self._local_only and host and not is_loopback(host_of("//" + host)):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(
                 "This proxy serves its own machine only: use localhost, or set ANTHROPIC_API_KEY and HOST.", status=403
@@ -50,13 +50,3 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-@lru_cache(256)
-def is_loopback_host(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

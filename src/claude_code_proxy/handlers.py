@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from . import __version__
 from .answering import checked, messages, unless_gone
@@ -14,11 +14,13 @@ from .body import ClientGoneError
 from .call import Call
 from .channel import Captive
 from .context_scale import believed_window, factor
+from .endpoint import public_url
 from .errors import ClientError, ProxyError
 from .exchange import Exchange
 from .models import find_model, list_models
 from .prepare import prepare, window_of
 from .record import Record
+from .remedies import key_setting, remedy, url_setting
 from .routing import resolve, tier_names
 from .translate.names import shown
 from .translate.notes import Notes
@@ -68,7 +70,7 @@ async def root(call: Call) -> None:
             "version": __version__,
             "status": "running",
             "config": {
-                "backends": {name: _public_url(backend.base_url) for name, backend in config.backends.items()},
+                "backends": {name: public_url(backend.base_url) for name, backend in config.backends.items()},
                 "big_model": config.big_model,
                 "middle_model": config.middle_model,
                 "small_model": config.small_model,
@@ -126,7 +128,7 @@ async def test_connection(call: Call) -> None:
         "max_tokens": 16,
         "messages": [{"role": "user", "content": "Say hello."}],
     }
-    told = {"model": route.model, "backend": route.backend.name, "base_url": _public_url(route.backend.base_url)}
+    told = {"model": route.model, "backend": route.backend.name, "base_url": public_url(route.backend.base_url)}
     request_id = call.channel.request_id
     record = Record(id=request_id, model=call.config.small_model, own=True)
     exchange = Exchange(call.services, Captive(request_id), record)
@@ -135,8 +137,9 @@ async def test_connection(call: Call) -> None:
         with call.services.journal.following_own(record):
             await unless_gone(call, exchange.run(asked))
     except ProxyError as error:
-        remedy = _REMEDIES.get(error.status, "Read the message: it is the backend's own.")
-        failed = {"status": "failed", "error_type": error.type, "message": error.message, "remedy": remedy, **told}
+        names = {"key": key_setting(route.backend), "url": url_setting(route.backend), "model": "SMALL_MODEL"}
+        what = {"error_type": error.type, "message": error.message, "remedy": remedy(error.type, **names)}
+        failed = {"status": "failed", **what, **told}
         await call.channel.json(503, failed)
         return
     took = round(time.monotonic() - begun, 3)
@@ -144,22 +147,5 @@ async def test_connection(call: Call) -> None:
     await call.channel.json(200, succeeded)
 
 
-_REMEDIES = {
-    400: "The backend answers, but refuses the request: see the message.",
-    402: "Add credit to the backend's account, or set OPENAI_API_KEY to another one's key.",
-    404: "Set SMALL_MODEL to a model this backend has; GET /v1/models lists what it says it has.",
-    429: "Wait, or raise the backend's rate limit.",
-    502: "Check OPENAI_BASE_URL, that the server runs, and OPENAI_API_KEY.",
-    504: "Check OPENAI_BASE_URL and the network; a slow local model may need a longer FIRST_BYTE_TIMEOUT.",
-    529: "The backend is overloaded or still loading the model: try again.",
-}
-
-
 def _query(call: Call) -> Mapping[str, str]:
     return dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
-
-
-def _public_url(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -22,10 +22,12 @@ import msgspec
 from . import __version__
 from .answering import unless_gone
 from .call import Call
+from .endpoint import is_loopback, public_url
 from .errors import ClientError
-from .gate import Gate, host_of, is_loopback_host
+from .gate import Gate, host_of
 from .pages import totals_of
 from .record import Record, facts
+from .remedies import remedy
 from .services import Services
 
 _FILES = Path(__file__).parent / "ui"
@@ -46,20 +48,6 @@ _SAFE: Mapping[str, str] = {
     "cache-control": "no-cache",
 }
 _DAY = 86_400
-
-REMEDIES: Mapping[str, str] = {
-    "invalid_request_error": "The request does not suit the backend: the message says what, `doctor --deep` more.",
-    "authentication_error": "The client's key is not the proxy's ANTHROPIC_API_KEY.",
-    "billing_error": "Add credit to the backend's account, or use another one's key.",
-    "permission_error": "Check what the backend's key is allowed to do.",
-    "not_found_error": "Set the tier to a model this backend has: `claude-code-proxy doctor` lists near names.",
-    "timeout_error": "The backend is slow or away: check it, raise FIRST_BYTE_TIMEOUT for a slow local model.",
-    "conflict_error": "The backend was busy with the same thing: try again.",
-    "request_too_large": "Send less at once: /compact in Claude Code.",
-    "rate_limit_error": "Wait, raise the backend's limit, or name more keys or backends to fail over to.",
-    "overloaded_error": "The backend is overloaded or loads the model: try again, or add one to fail over to.",
-    "api_error": "Check OPENAI_BASE_URL, the key and that the server runs: `claude-code-proxy doctor` does.",
-}
 
 _json = msgspec.json.Encoder().encode
 _feeds: set[object] = set()
@@ -147,7 +135,7 @@ def _backend(services: Services, name: str, counts: Mapping[tuple[str, ...], flo
     requests = [(key, value) for key, value in counts.items() if key[0] == "requests" and key[1] == name]
     return {
         "name": name,
-        "url": _public(services.config.backends[name].base_url),
+        "url": public_url(services.config.backends[name].base_url),
         "up": bool(counts.get(("up", name), 1)),
         "waiting": int(counts.get(("queue", name), 0)),
         "requests": int(sum(value for _, value in requests)),
@@ -160,7 +148,7 @@ def _backend(services: Services, name: str, counts: Mapping[tuple[str, ...], flo
 def _shown(record: Record) -> dict[str, Any]:
     shown = facts(record)
     if record.error_type:
-        shown["remedy"] = REMEDIES.get(record.error_type, "")
+        shown["remedy"] = remedy(record.error_type)
     return shown
 
 
@@ -192,7 +180,7 @@ def _is_here(call: Call) -> bool:
     A socket without addresses is of this machine.
     """
     client, host = call.scope.get("client"), call.headers.get("host", "")
-    if host and not is_loopback_host(host_of("//" + host)):
+    if host and not is_loopback(host_of("//" + host)):
         return False
     try:
         return client is None or ip_address(client[0]).is_loopback
@@ -227,8 +215,3 @@ def _only_here() -> ClientError:
 async def _file(call: Call, name: str, status: int = 200) -> None:
     data = await asyncio.to_thread((_FILES / name).read_bytes)
     await call.channel.whole(status, data, _KINDS[Path(name).suffix], _SAFE)
-
-
-def _public(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"

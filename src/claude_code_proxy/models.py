@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from .wire.shapes import count
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
 _NEAR = 3
+_ALIKE = 0.55  # of two names, from 0 to 1
 _LONGEST_NAME = 200  # characters compared
 _DIGITS = 10  # of a limit; Python refuses to read thousands
 _NAME = re.compile(r"(?!.*\.\.)[\w][\w.:@/+~\[\] -]*")
@@ -77,12 +78,19 @@ def find_model(services: Services, wanted: str, headers: Mapping[str, str]) -> d
     return _entry(services, route.backend, replace(facts, id=route.model), wanted, headers, _shared(services))
 
 
+def near_names(wanted: str, known: Iterable[str]) -> list[str]:
+    """Return the known names that `wanted` may be meant to be, the nearest first, with or without their makers'."""
+    wanted, names = wanted[:_LONGEST_NAME], sorted(known)
+    close = difflib.get_close_matches(wanted, names, n=_NEAR, cutoff=_ALIKE)
+    bare = {name.rpartition("/")[2]: name for name in names}
+    close += [bare[name] for name in difflib.get_close_matches(wanted.rpartition("/")[2], bare, n=_NEAR, cutoff=_ALIKE)]
+    return list(dict.fromkeys(close))[:_NEAR]
+
+
 def neighbours(wanted: str, backend: str, catalogue: Catalogue) -> list[str]:
     """Return the names of a backend's models that `wanted` may be meant to be, the nearest first."""
     names = {facts.id for where, facts in catalogue.all() if where == backend and facts.id != wanted}
-    bare = {name.rpartition("/")[2]: name for name in sorted(names)}  # without the maker
-    near = difflib.get_close_matches(wanted[:_LONGEST_NAME].rpartition("/")[2], bare, n=_NEAR)
-    return [bare[name] for name in near]
+    return near_names(wanted, names)
 
 
 def _size(limit: str) -> int:

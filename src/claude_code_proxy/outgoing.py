@@ -18,7 +18,7 @@ def proxy_of(url: str, variables: Mapping[str, str], warnings: list[str]) -> str
     """Return the proxy for a URL, "" for none. variables: the environment; the lower-case name wins, as with curl."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    if is_loopback(host) or host in _ANY or host.endswith(".localhost") or _is_exempt(host, parts.port, variables):
+    if is_loopback(host) or host in _ANY or _is_exempt(host, parts.port, variables):
         return ""
     for name in (f"{parts.scheme}_proxy", "all_proxy"):
         proxy = _said(name, variables)

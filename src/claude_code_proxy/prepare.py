@@ -12,8 +12,8 @@ from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
 from .documents_io import gather_resources
-from .prompt.compaction import is_compaction
 from .prompt.summarize import Ask
+from .prompt.summary_reminder import is_compaction
 from .routing import Route, resolve
 from .services import Services
 from .translate.dialect import Dialect

@@ -10,16 +10,13 @@ from __future__ import annotations
 import io
 import tomllib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 from dotenv.parser import parse_stream
 from dotenv.variables import parse_variables
 
 from .settings import BY_NAME, HEADER_PREFIX, OF_ONE_BACKEND, OTHER_NAMES, near, quoted, resembles, show
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COMMAND_LINE = "command line"
 ENVIRONMENT = "environment"
@@ -93,10 +90,9 @@ def settings_folder(environ: Mapping[str, str], cwd: Path) -> Path:
     Once a person has a configuration of their own, a project's .env is the project's: it may hold another program's
     keys, or come from a stranger. Before that, or with CONFIG_FILE set, it is `cwd` as everywhere.
     """
-    home = environ.get("HOME") or environ.get("USERPROFILE") or ""
     if environ.get("CONFIG_FILE", "").strip() or (cwd / TOML_HERE).is_file():
         return cwd
-    return next((path.parent for _, path in _user_files(environ, cwd, home) if _is_file(path)), cwd)
+    return next((path.parent for _, path in _user_files(environ, cwd) if _is_file(path)), cwd)
 
 
 def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) -> Layers:
@@ -257,17 +253,29 @@ def _toml_path(
         problems.append(f"CONFIG_FILE names {show(BY_NAME['CONFIG_FILE'], given)}, but {trouble}")
         return None, given
     here = (TOML_HERE, cwd / TOML_HERE)
-    for source, path in [here, *_user_files(environ, cwd, home)]:
+    for source, path in [here, *_user_files(environ, cwd)]:
         if _is_file(path):
             return path, source
     return None, TOML_HERE
 
 
-def _user_files(environ: Mapping[str, str], cwd: Path, home: str) -> list[tuple[str, Path]]:
+def config_folders(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return where a person's configuration may be, by the name people know (XDG base directories, Windows)."""
     folders = {"$XDG_CONFIG_HOME": environ.get("XDG_CONFIG_HOME"), "%APPDATA%": environ.get("APPDATA")}
     if not any(folders.values()):
+        home = environ.get("HOME") or environ.get("USERPROFILE")
         folders = {"~/.config": home and f"{home}/.config"}
-    return [(f"{name}/{TOML_OF_USER}", cwd / folder / TOML_OF_USER) for name, folder in folders.items() if folder]
+    return {name: folder for name, folder in folders.items() if folder}
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """Return where a person's configuration belongs."""
+    named = next(iter(config_folders(environ).values()), None)
+    return Path(named) if named else Path.home() / ".config"
+
+
+def _user_files(environ: Mapping[str, str], cwd: Path) -> list[tuple[str, Path]]:
+    return [(f"{name}/{TOML_OF_USER}", cwd / at / TOML_OF_USER) for name, at in config_folders(environ).items()]
 
 
 def _given_file(layers: list[Layer]) -> str:

@@ -12,8 +12,8 @@ import structlog
 
 from .config import Config
 from .prompt.compact import Compacted, compact
-from .prompt.compaction import is_compaction, remind
 from .prompt.summarize import Ask, Summaries
+from .prompt.summary_reminder import is_compaction, remind
 from .prompt.tools import fit, trim
 from .tokens.count import Counter
 from .translate.notes import Notes

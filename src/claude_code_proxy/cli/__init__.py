@@ -46,7 +46,7 @@ def _default(
         launching.serve_or_set_up(yes=yes)
 
 
-@app.command("serve")
+@app.command("serve", short_help="Start the proxy.")
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to bind (HOST).")] = "",
     port: Annotated[str, typer.Option(help="Port to bind, 0 for a free one (PORT).")] = "",
@@ -60,7 +60,7 @@ def serve_command(
     raise typer.Exit(serve({name: value for name, value in given if value}))
 
 
-@app.command("demo")
+@app.command("demo", short_help="Show a small real model through the proxy.")
 def demo_command(
     once: Annotated[bool, typer.Option(envvar="ONCE", help="End after the demonstration.")] = False,
 ) -> None:
@@ -70,7 +70,7 @@ def demo_command(
     raise typer.Exit(run(once=once))
 
 
-@app.command("doctor")
+@app.command("doctor", short_help="Look for what is wrong, and say what to do.")
 def doctor_command(
     deep: Annotated[
         bool, typer.Option("--deep", help="Make a dozen tiny calls per model and print a score card.")
@@ -83,7 +83,7 @@ def doctor_command(
     raise typer.Exit(doctor(deep=deep, as_data=as_json))
 
 
-@app.command("prompt")
+@app.command("prompt", short_help="Show what compression makes of a request.")
 def prompt_command(  # noqa: PLR0917 - options
     file: Annotated[str, typer.Argument(help="A Messages request as JSON, - for standard input.")],
     budget: Annotated[int, typer.Option(help="Tokens for the system prompt (PROMPT_MAX_SYSTEM_TOKENS).")] = 4096,
@@ -98,7 +98,7 @@ def prompt_command(  # noqa: PLR0917 - options
     raise typer.Exit(prompt(file, budget=budget, wanted=Wanted(short, tools, window), view=view))
 
 
-@config_app.command("check")
+@config_app.command("check", short_help="Print every setting, and what is wrong.")
 def config_check_command() -> None:
     """Print every setting with its source, and what is wrong; exit code 2 when something is."""
     from .doctor import config_check  # noqa: PLC0415 - as above
@@ -106,7 +106,7 @@ def config_check_command() -> None:
     raise typer.Exit(config_check())
 
 
-@config_app.command("show")
+@config_app.command("show", short_help="Print every setting with its source.")
 def config_show_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the settings as JSON.")] = False,
 ) -> None:

@@ -6,23 +6,28 @@ from typing import Annotated
 
 import typer
 
-from .service_commands import service_app
-
 PROGRAM = "claude-code-proxy"
 COMPLETION_VARIABLE = "_CLAUDE_CODE_PROXY_COMPLETE"
+
+service_app = typer.Typer(
+    help="The proxy as a service that starts with your login: systemd or launchd.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 Profile = Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to use (CONFIG_PROFILE).")]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
-    app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run_command)
-    app.command("setup")(setup_command)
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command("run", short_help="Start Claude Code on a private proxy.", context_settings=anything)(run_command)
+    app.command("setup", short_help="Choose a backend and models; write a configuration.")(setup_command)
     app.command("init", hidden=True)(setup_command)
-    app.command("env")(env_command)
-    app.command("settings")(settings_command)
-    app.add_typer(service_app, name="service")
-    app.command("completion")(completion_command)
+    app.command("env", short_help="Print what a shell needs for a running proxy.")(env_command)
+    app.command("settings", short_help="Print what other clients need for it.")(settings_command)
+    app.add_typer(service_app, name="service", short_help="Run the proxy from login on (systemd, launchd).")
+    app.command("completion", short_help="Print a shell's completion script.")(completion_command)
 
 
 def run_command(
@@ -132,3 +137,49 @@ def completion_command(
     if shell not in {"bash", "zsh", "fish"}:
         raise typer.BadParameter("it takes bash, zsh or fish", param_hint="SHELL")
     typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=shell))
+
+
+_Kind = Annotated[str, typer.Option("--kind", help="systemd or launchd; by default this system's.")]
+
+
+@service_app.command("install", short_help="Install and start it.")
+def _install_service(
+    kind: _Kind = "",
+    profile: Annotated[str, typer.Option(help="The TOML file's [profiles.NAME] to use.")] = "",
+    only_print: Annotated[bool, typer.Option("--print", help="Only show what would be written and run.")] = False,
+) -> None:
+    """Install and start the service, with the settings that are in force here.
+
+    Settings and keys of this environment and of .env are kept in a file that only you can read, since a service has
+    neither.
+    """
+    from .service import install_service  # noqa: PLC0415 - as above
+
+    install_service(kind, profile, only_print=only_print)
+
+
+@service_app.command("status", short_help="Show whether it runs.")
+def _service_status(kind: _Kind = "") -> None:
+    """Show whether the service runs, in the service manager's own words and with its exit code."""
+    from .service import show_status  # noqa: PLC0415 - as above
+
+    show_status(kind)
+
+
+@service_app.command("logs", short_help="Print what it said last.")
+def _service_logs(
+    kind: _Kind = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on and print what comes.")] = False,
+) -> None:
+    """Print what the service said last."""
+    from .service import show_logs  # noqa: PLC0415 - as above
+
+    show_logs(kind, follow=follow)
+
+
+@service_app.command("remove", short_help="Stop it and delete its files.")
+def _remove_service(kind: _Kind = "") -> None:
+    """Stop the service and delete its files; your configuration stays."""
+    from .service import remove_service  # noqa: PLC0415 - as above
+
+    remove_service(kind)

@@ -15,13 +15,13 @@ _AsData = Annotated[bool, typer.Option("--json", help="One JSON object for each 
 
 def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
-    app.command("logs")(_logs)
-    app.command("show")(_show)
-    app.command("statusline")(_statusline)
-    app.command("usage")(_usage)
-    app.command("record")(_record)
-    app.command("replay")(_replay)
-    app.command("report")(_report)
+    app.command("logs", short_help="Print the latest requests, one line each.")(_logs)
+    app.command("show", short_help="Print all that is known of one request.")(_show)
+    app.command("statusline", short_help="Print a line for Claude Code's status line.")(_statusline)
+    app.command("usage", short_help="Print tokens and cost by day, model, session, ...")(_usage)
+    app.command("record", short_help="Serve, and keep exchanges as folders.")(_record)
+    app.command("replay", short_help="Run a recorded exchange again, offline.")(_replay)
+    app.command("report", short_help="Write a bundle for a bug report.")(_report)
 
 
 def _logs(
@@ -44,7 +44,7 @@ def _show(
     request: Annotated[
         str, typer.Argument(metavar="ID", help="The proxy's, the client's or the backend's id, or its beginning.")
     ],
-    as_json: _AsData = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with every known fact.")] = False,
 ) -> None:
     """Print everything known of one request: ids, times, tokens, and each note on what was changed."""
     from .logs import show

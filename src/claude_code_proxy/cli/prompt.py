@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..prompt.compact import Compacted, compact
-from ..prompt.sections import folded, is_claude_codes, split
+from ..prompt.sections import folded, is_claude_codes, split, texts_of
 from ..prompt.tools import Trimmed, fit, trim
 from ..tokens.count import Counter
 from ..tokens.estimate import estimate
@@ -89,10 +89,10 @@ def examine(request: Mapping[str, Any], budget: int, wanted: Wanted) -> Shown:
     counter = Counter(load_vocabulary() or estimate)
     compacted = compact(request.get("system") or "", budget, counter.text)
     trimmed = _trimmed(request, wanted, counter)
-    kept = "".join(_texts(compacted.system))
+    kept = "".join(texts_of(compacted.system))
     parts = tuple(
         Part(section.title or "(opening)", counter.text(section.text), _fate(section.text, folded(section), kept))
-        for block in _texts(request.get("system") or "")
+        for block in texts_of(request.get("system") or "")
         for section in (split(block) if is_claude_codes(block) else [])
     )
     before, after = (counter.body({"tools": list(items(one.get("tools")))}) for one in (request, trimmed.request))
@@ -138,12 +138,8 @@ def _fate(whole: str, shorter: str, kept: str) -> str:
     return "kept" if whole in kept else "white space only" if shorter in kept else "removed"
 
 
-def _texts(system: object) -> list[str]:
-    return [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
-
-
 def _lines(shown: Shown, request: Mapping[str, Any], view: str) -> Iterator[str]:
-    before, after = "\n".join(_texts(request.get("system") or "")), "\n".join(_texts(shown.compacted.system))
+    before, after = "\n".join(texts_of(request.get("system") or "")), "\n".join(texts_of(shown.compacted.system))
     match view:
         case "json":
             yield json.dumps(shown.as_data(), indent=1, ensure_ascii=False)

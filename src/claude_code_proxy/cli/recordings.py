@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..doctor.settings import read_settings
+from ..errors import reason
 from ..journal.log_file import log_path, read_log
 from ..keeping import recording_folder, secrets_of
 from ..record import Record, visible
@@ -29,13 +30,13 @@ def replay_folder(folder: Path, *, trace: bool, diff: bool, accept_as: Path | No
     try:
         replayed = replay(case)
     except (OSError, ValueError) as error:
-        print(f"{folder} can't be replayed: {_words(error)}", file=sys.stderr)
+        print(f"{folder} can't be replayed: {reason(error)}", file=sys.stderr)
         return 2
     if accept_as is not None:
         try:
             accept(case, accept_as)
         except OSError as error:
-            print(f"{accept_as} can't be written: {_words(error)}", file=sys.stderr)
+            print(f"{accept_as} can't be written: {reason(error)}", file=sys.stderr)
             return 2
         print(f"Accepted: {accept_as}")
         return 0
@@ -63,12 +64,8 @@ def _read(folder: Path) -> Case | None:
     try:
         return read_case(folder)
     except (OSError, ValueError) as error:
-        print(f"{folder} has no recorded exchange: {_words(error)}", file=sys.stderr)
+        print(f"{folder} has no recorded exchange: {reason(error)}", file=sys.stderr)
         return None
-
-
-def _words(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 
 def _say(*lines: str) -> None:
@@ -103,7 +100,7 @@ def report(wanted: list[str], *, to: Path, prompts: bool, last: int) -> int:
     try:
         names = write_report(to, folders, records=records, settings=told, redaction=redaction, prompts=prompts)
     except OSError as error:
-        print(f"{to} can't be written: {_words(error)}", file=sys.stderr)
+        print(f"{to} can't be written: {reason(error)}", file=sys.stderr)
         return 1
     _say(f"{to}:", *(f"  {name}" for name in names))
     _say("Look through it before you give it to others." if not prompts else "It has prompts and answers in it.")

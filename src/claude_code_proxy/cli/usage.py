@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from ..errors import reason
 from ..journal.log_file import usage_path
 from ..journal.usage import COLUMNS, Sum, read_rows, read_usage_by
 from ..record import readable, visible
@@ -38,7 +39,7 @@ def usage(*, by: str, days: int, session: str, as_csv: bool, as_json: bool, ever
             sums = read_usage_by(path, by, since=since, session=session)
             rows, names = [_named(by, one) for one in sums], (by, *Sum.__struct_fields__[1:])
     except (OSError, sqlite3.Error) as error:
-        print(f"The usage file can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        print(f"The usage file can't be read: {reason(error)}", file=sys.stderr)
         return 1
     if as_csv:
         _as_csv(rows, names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -17,19 +16,13 @@ from ..backends.local_windows import ONE_MODEL
 from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
 from ..endpoint import Backend, is_loopback
+from ..models import near_names
 from ..prepare import Prepared, prepare
+from ..remedies import key_setting, url_setting
 from ..routing import alias_for, chain, resolve
 from ..translate.notes import Notes
 from ..wire.shapes import count
-from .faults import (
-    is_key_refused,
-    is_refused_model,
-    is_unreached,
-    is_wrong_address,
-    key_setting,
-    told,
-    url_setting,
-)
+from .faults import is_key_refused, is_refused_model, is_unreached, is_wrong_address, told
 from .inside import PATIENCE, Inside, Reply
 from .report import Group, Line
 
@@ -265,14 +258,6 @@ def _source(config: Config, prepared: Prepared, window: int) -> str:
     if window != prepared.facts.window:
         return "learned"
     return "as it is loaded now" if prepared.facts.loaded else "from the backend"
-
-
-def near_names(wanted: str, known: list[str]) -> list[str]:
-    """Return the known names most like a wanted one, with or without their maker's name before the slash."""
-    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
-    bare = {name.rpartition("/")[2]: name for name in known}
-    close += [bare[name] for name in difflib.get_close_matches(wanted.rpartition("/")[2], list(bare), n=3, cutoff=0.5)]
-    return list(dict.fromkeys(close))[:3]
 
 
 def learned_lines(group: Group, proxy: Inside, model: Model) -> Iterator[Line]:

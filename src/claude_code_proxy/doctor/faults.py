@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from ..backend_tables import DEFAULT_NAME
 from ..endpoint import Backend
 from ..errors import ContextOverflowError, ProxyError
+from ..remedies import key_setting, url_setting
+from ..remedies import remedy as remedy_of
 from .inside import PATIENCE, Reply
 
+_ITS_OWN_FAULT = 500
 _KEY_REFUSED = ("The backend key was rejected", "The backend refused access")
-
-_REMEDIES = {
-    400: "The backend refused the request: its words say why",
-    402: "Add credit to the backend's account, or use another account's key as {key}",
-    404: "Set {model} to a model this backend has",
-    413: "The backend takes only short requests: use another one",
-    429: "Wait, or raise the backend's rate limit",
-    502: "Check {url}, that the server runs, and {key}",
-    504: "Check {url} and the network; a slow local model may need a longer FIRST_BYTE_TIMEOUT",
-    529: "The backend is overloaded or still loads the model: try again",
-}
-
-
-def key_setting(backend: Backend) -> str:
-    """Return what a person calls the key of a backend."""
-    return "OPENAI_API_KEY" if backend.name == DEFAULT_NAME else f"the key of backend {backend.name}"
-
-
-def url_setting(backend: Backend) -> str:
-    """Return what a person calls the base URL of a backend."""
-    return "OPENAI_BASE_URL" if backend.name == DEFAULT_NAME else f"the base URL of backend {backend.name}"
 
 
 def told(reply: Reply, backend: Backend, setting: str) -> tuple[str, str]:
@@ -42,9 +23,10 @@ def told(reply: Reply, backend: Backend, setting: str) -> tuple[str, str]:
         words, found, remedy = error.message.rpartition(f" {verb} ")
         if found:
             return words, f"{verb} {remedy.rstrip('.')}"
-    general = _REMEDIES.get(error.status, "Try again; the backend's own log may say more")
-    names = {"key": key_setting(backend), "url": url_setting(backend), "model": setting}
-    return error.message, general.format(**names)
+    if error.status == _ITS_OWN_FAULT:
+        return error.message, "Try again; the backend's own log may say more"
+    general = remedy_of(error.type, key=key_setting(backend), url=url_setting(backend), model=setting)
+    return error.message, general.rstrip(".")
 
 
 def is_key_refused(error: ProxyError | None) -> bool:

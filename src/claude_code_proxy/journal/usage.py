@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from ..background import Background
+from ..errors import reason
 from ..record import Record
 
 _BUSY = 1.0  # seconds another process may hold the file before rows wait for the next time
@@ -128,7 +129,7 @@ class Usage:
         try:
             self._insert(_LAST)
         except (sqlite3.Error, OSError, NewerFileError) as error:
-            log.warning(f"usage of {count} requests is lost: {getattr(error, 'strerror', None) or error}")
+            log.warning(f"usage of {count} requests is lost: {reason(error)}")
 
     def _write(self, records: Sequence[Record]) -> None:
         self._waiting = [*self._waiting, *map(_row, records)][-_MOST_WAITING:]

@@ -8,9 +8,10 @@ import msgspec
 
 from ..backends.learned import Learned
 from ..config import Config
-from ..doctor.backends import Model, models_status, near_names, tier_models
+from ..doctor.backends import Model, models_status, tier_models
 from ..doctor.faults import told
 from ..doctor.inside import Inside, inside
+from ..models import near_names
 from ..prepare import window_of
 from ..routing import tier_names, tier_routes
 from .environment import Tier

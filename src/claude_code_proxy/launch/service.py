@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import ConfigError
-from ..setting_layers import DOTENV, ENVIRONMENT, TOML_HERE, gather
+from ..setting_layers import DOTENV, ENVIRONMENT, TOML_HERE, config_folder, gather
 from ..settings import BY_NAME, quoted, show
 from .units import LABEL, environment_file, launchd_plist, systemd_unit
 
@@ -81,11 +81,11 @@ def files_for(
     variables = settings_to_keep(environ, cwd)
     if shown:
         variables = {name: value if _is_public(name, value) else _HIDDEN for name, value in variables.items()}
-    folder = _config_folder(environ, home)
+    folder = config_folder(environ) / LABEL
     if kind == "launchd":
         text = launchd_plist(command, str(folder), str(_log(home)), variables, drain)
         return Files(_plist(home), folder, {_plist(home): text})
-    unit, env_file = _systemd_folder(environ, home) / f"{LABEL}.service", folder / "service.env"
+    unit, env_file = config_folder(environ) / "systemd" / "user" / f"{LABEL}.service", folder / "service.env"
     texts = {env_file: environment_file(variables), unit: systemd_unit(command, str(folder), str(env_file), drain)}
     return Files(unit, folder, texts)
 
@@ -160,14 +160,6 @@ def _program() -> list[str]:
         if script.name == "start_proxy.py"
         else [sys.executable, "-m", "claude_code_proxy"]
     )
-
-
-def _config_folder(environ: Mapping[str, str], home: Path) -> Path:
-    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "claude-code-proxy"
-
-
-def _systemd_folder(environ: Mapping[str, str], home: Path) -> Path:
-    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "systemd" / "user"
 
 
 def _plist(home: Path) -> Path:

@@ -12,7 +12,14 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from ..wire.shapes import items, mapping, text
+
 Kind = Literal["boilerplate", "spare", "kept"]
+
+
+def texts_of(system: object) -> list[str]:
+    """Return the texts of a request's system prompt, which is one text or a list of blocks."""
+    return [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
 
 
 class Section(NamedTuple):

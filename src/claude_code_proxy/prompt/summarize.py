@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..errors import ProxyError
-from ..wire.shapes import items, mapping, text
+from ..wire.shapes import items, mapping
 from .compact import Compacted, CountText, compact
-from .sections import is_claude_codes, split
+from .sections import is_claude_codes, split, texts_of
 
 _KEPT = 64  # summaries
 _SHORTEST = 20  # a summary of less than a twentieth is none
@@ -54,7 +54,7 @@ class Summaries:
         if not count(spare) // _SHORTEST < count(condensed) < count(spare):
             return compacted, "the summary was too short to be one, or no shorter"
         shorter = _replaced(short.system, condensed)
-        after = sum(count(block) for block in _texts(shorter))
+        after = sum(count(block) for block in texts_of(shorter))
         if after > budget >= compacted.after:
             return compacted, "the summary was over the budget"
         return Compacted(shorter, (*short.removed, "condensed the rest"), short.before, after, budget), ""
@@ -97,13 +97,9 @@ def _order(spare: str, budget: int) -> dict[str, Any]:
     }
 
 
-def _texts(system: object) -> list[str]:
-    return [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
-
-
 def _spare(system: object) -> str:
     return "".join(
-        s.text for block in _texts(system) if is_claude_codes(block) for s in split(block) if s.kind == "spare"
+        s.text for block in texts_of(system) if is_claude_codes(block) for s in split(block) if s.kind == "spare"
     )
 
 
@@ -111,7 +107,7 @@ def _replaced(system: object, condensed: str) -> Any:
     """The prompt with its spare sections replaced by their summary, where the first of them stood."""
     left = condensed.strip() + "\n\n"
     texts = []
-    for block in _texts(system):
+    for block in texts_of(system):
         parts = []
         for section in split(block) if is_claude_codes(block) else []:
             if section.kind == "spare":

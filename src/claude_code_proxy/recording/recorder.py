@@ -17,6 +17,7 @@ from starlette.types import Message
 from .. import __version__
 from ..backends.model_lists import Reasoning
 from ..background import Background
+from ..endpoint import public_url
 from ..prepare import Prepared
 from ..record import Record
 from ..redaction import Redaction
@@ -156,7 +157,7 @@ def _about(record: Record, attempt: Attempt) -> dict[str, Any]:
     about: dict[str, Any] = {
         "shows": f"Recorded: {ended}"[:_WORTH],
         "shapes": f"recorded from a backend that speaks {prepared.dialect.name}",
-        "base_url": re.sub(r"//[^/@]*@", "//", backend.base_url),
+        "base_url": public_url(backend.base_url),
         "backend": backend.name,
         "model": prepared.route.model,
         "stream": record.stream,

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..wire.shapes import count, mapping, text
+from .schemas_made import Schema, integer, object_of, string
 from .toolset_members import BROWSER, COMPUTER, Member
-
-Schema = dict[str, Any]
 
 
 class Function(NamedTuple):
@@ -41,26 +40,14 @@ def is_builtin(kind: str) -> bool:
     return kind.startswith(tuple(_BUILDERS))
 
 
-def _object(required: str, /, **properties: Schema) -> Schema:
-    return {"type": "object", "properties": properties, "required": required.split()}
-
-
-def _string(description: str, **more: Any) -> Schema:
-    return {"type": "string", "description": description, **more}
-
-
-def _integer(description: str) -> Schema:
-    return {"type": "integer", "description": description}
-
-
 def _commands(*names: str) -> Schema:
-    return _string("What to do.", enum=list(names))
+    return string("What to do.", enum=list(names))
 
 
 def _bash(tool: Mapping[str, Any], _: str) -> list[Function]:
-    schema = _object(
+    schema = object_of(
         "",
-        command=_string("The command to run. Required unless restart is true."),
+        command=string("The command to run. Required unless restart is true."),
         restart={"type": "boolean", "description": "true starts a new shell instead of running a command."},
     )
     words = "Run a command in a bash shell that keeps its state (directory, variables) between calls."
@@ -74,16 +61,16 @@ def _text_editor(tool: Mapping[str, Any], version: str) -> list[Function]:
         if modern
         else ("view", "create", "str_replace", "insert", "undo_edit")
     )
-    inserted = {"insert_text": _string("insert: the text to put in.")} if modern else {}
+    inserted = {"insert_text": string("insert: the text to put in.")} if modern else {}
     replaced = "str_replace: the text to put in its place; empty or left out deletes old_str."
-    schema = _object(
+    schema = object_of(
         "command path",
         command=_commands(*commands),
-        path=_string("Absolute path of the file; view also takes a directory."),
-        file_text=_string("create: the whole text of the new file; may be empty."),
-        old_str=_string("str_replace: the text to replace, exactly as it stands in the file; it must occur once."),
-        new_str=_string(replaced if modern else f"{replaced} insert: the text to put in."),
-        insert_line=_integer("insert: the line after which the text goes; 0 is the start of the file."),
+        path=string("Absolute path of the file; view also takes a directory."),
+        file_text=string("create: the whole text of the new file; may be empty."),
+        old_str=string("str_replace: the text to replace, exactly as it stands in the file; it must occur once."),
+        new_str=string(replaced if modern else f"{replaced} insert: the text to put in."),
+        insert_line=integer("insert: the line after which the text goes; 0 is the start of the file."),
         **inserted,
         view_range=_lines("view: first and last line to show, counted from 1; -1 as the last is the end of the file."),
     )
@@ -94,18 +81,18 @@ def _text_editor(tool: Mapping[str, Any], version: str) -> list[Function]:
 
 
 def _memory(tool: Mapping[str, Any], _: str) -> list[Function]:
-    schema = _object(
+    schema = object_of(
         "command",
         command=_commands("view", "create", "str_replace", "insert", "delete", "rename"),
-        path=_string("Path under /memories. Required by every command but rename."),
+        path=string("Path under /memories. Required by every command but rename."),
         view_range=_lines("view: first and last line to show, counted from 1."),
-        file_text=_string("create: the whole text of the file; may be empty."),
-        old_str=_string("str_replace: the text to replace, exactly as it stands; it must occur once."),
-        new_str=_string("str_replace: the text to put in its place; may be empty."),
-        insert_line=_integer("insert: the line after which the text goes; 0 is the start of the file."),
-        insert_text=_string("insert: the text to put in."),
-        old_path=_string("rename: the present path."),
-        new_path=_string("rename: the new path."),
+        file_text=string("create: the whole text of the file; may be empty."),
+        old_str=string("str_replace: the text to replace, exactly as it stands; it must occur once."),
+        new_str=string("str_replace: the text to put in its place; may be empty."),
+        insert_line=integer("insert: the line after which the text goes; 0 is the start of the file."),
+        insert_text=string("insert: the text to put in."),
+        old_path=string("rename: the present path."),
+        new_path=string("rename: the new path."),
     )
     words = (
         "Notes that outlive this conversation, as files under /memories. View the directory before starting a task; "
@@ -140,17 +127,17 @@ def _computer(tool: Mapping[str, Any], version: str) -> list[Function]:
     zoom = tool.get("enable_zoom") is True
     actions = [*_FIRST_ACTIONS, *(_LATER_ACTIONS if later else ()), *(("zoom",) if zoom else ())]
     properties: dict[str, Schema] = {
-        "action": _string("What to do.", enum=actions),
+        "action": string("What to do.", enum=actions),
         "coordinate": _point("[x, y] in pixels from the top left: where a pointer action takes place or a drag ends."),
-        "text": _string(
+        "text": string(
             "type: the text; key, hold_key: the key or combination (`ctrl+s`, `Return`); clicks, scroll: keys held."
         ),
     }
     if later:
         properties |= {
             "start_coordinate": _point("left_click_drag: where it begins."),
-            "scroll_direction": _string("scroll: which way.", enum=["up", "down", "left", "right"]),
-            "scroll_amount": _integer("scroll: clicks of the wheel."),
+            "scroll_direction": string("scroll: which way.", enum=["up", "down", "left", "right"]),
+            "scroll_amount": integer("scroll: clicks of the wheel."),
             "duration": {"type": "number", "description": "hold_key, wait: seconds."},
         }
     if zoom:

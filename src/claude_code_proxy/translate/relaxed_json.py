@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .halves import whole
+
 _DEPTH = 100
 _SPACE = re.compile(r"[ \t\r\n\ufeff\xa0]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?(?![\w.+-])")
@@ -118,7 +120,7 @@ class _Reader:
             if self._text[at] == quote:
                 if marks - _ESCAPES.keys() - {"u"} and marks & _INVISIBLE:
                     raise NoValueError
-                return _paired("".join(pieces)), at + 1
+                return whole("".join(pieces)), at + 1
             marks.add(self._text[at + 1 : at + 2])
             piece, at = self._escape(at + 1)
             pieces.append(piece)
@@ -131,10 +133,3 @@ class _Reader:
         if not mark:
             raise NoValueError
         return _ESCAPES.get(mark, "\\" + mark), at + 1
-
-
-def _paired(text: str) -> str:
-    r"""Join the surrogate pairs that `\uD83D\uDE00` writes; half a pair is no character."""
-    if text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

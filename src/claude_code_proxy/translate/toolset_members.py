@@ -6,9 +6,9 @@ Parameters and which members are on by default: the official SDK's types (2.12.0
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Schema = dict[str, Any]
+from .schemas_made import Schema, integer, object_of, string
 
 
 class Member(NamedTuple):
@@ -17,22 +17,6 @@ class Member(NamedTuple):
     description: str
     schema: Schema
     default: bool = True
-
-
-def _object(required: str = "", /, **properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": {name.rstrip("_"): schema for name, schema in properties.items()},
-        "required": required.split(),
-    }
-
-
-def _string(description: str) -> Schema:
-    return {"type": "string", "description": description}
-
-
-def _integer(description: str) -> Schema:
-    return {"type": "integer", "description": description}
 
 
 def _numbers(amount: int, description: str) -> Schema:
@@ -51,31 +35,31 @@ _DIRECTION: Schema = {"type": "string", "enum": ["up", "down", "left", "right"]}
 
 _AT = _numbers(2, "[x, y] in pixels from the top left; left out: where the cursor is.")
 _POINT = _numbers(2, "[x, y] in pixels from the top left.")
-_HELD = _string("Keys held down meanwhile, such as `ctrl+shift`.")
-_KEYS = _string("The key or combination, such as `Return` or `ctrl+s`.")
+_HELD = string("Keys held down meanwhile, such as `ctrl+shift`.")
+_KEYS = string("The key or combination, such as `Return` or `ctrl+s`.")
 
 
 def _click(words: str) -> Member:
-    return Member(f"{words} at a point of the screen, or where the cursor is.", _object(coordinate=_AT, text=_HELD))
+    return Member(f"{words} at a point of the screen, or where the cursor is.", object_of(coordinate=_AT, text=_HELD))
 
 
 COMPUTER: Mapping[str, Member] = {
     "key": Member(
-        "Press a key or a combination of keys.", _object("text", text=_KEYS, repeat=_integer("How often; default 1."))
+        "Press a key or a combination of keys.", object_of("text", text=_KEYS, repeat=integer("How often; default 1."))
     ),
     "hold_key": Member(
         "Hold a key or combination down for a while.",
-        _object("text duration", text=_KEYS, duration=_integer("Seconds.")),
+        object_of("text duration", text=_KEYS, duration=integer("Seconds.")),
     ),
-    "type": Member("Type text on the keyboard.", _object("text", text=_string("The text."))),
-    "cursor_position": Member("Tell where the cursor is.", _object()),
-    "mouse_move": Member("Move the cursor without clicking.", _object("coordinate", coordinate=_POINT)),
-    "left_mouse_down": Member("Press the left mouse button and keep it down.", _object()),
-    "left_mouse_up": Member("Let go of the left mouse button.", _object()),
+    "type": Member("Type text on the keyboard.", object_of("text", text=string("The text."))),
+    "cursor_position": Member("Tell where the cursor is.", object_of()),
+    "mouse_move": Member("Move the cursor without clicking.", object_of("coordinate", coordinate=_POINT)),
+    "left_mouse_down": Member("Press the left mouse button and keep it down.", object_of()),
+    "left_mouse_up": Member("Let go of the left mouse button.", object_of()),
     "left_click": _click("Click the left mouse button"),
     "left_click_drag": Member(
         "Press at start_coordinate, drag to coordinate, let go.",
-        _object("start_coordinate coordinate", start_coordinate=_POINT, coordinate=_POINT, text=_HELD),
+        object_of("start_coordinate coordinate", start_coordinate=_POINT, coordinate=_POINT, text=_HELD),
     ),
     "right_click": _click("Click the right mouse button"),
     "middle_click": _click("Click the middle mouse button"),
@@ -83,25 +67,25 @@ COMPUTER: Mapping[str, Member] = {
     "triple_click": _click("Triple-click"),
     "scroll": Member(
         "Turn the scroll wheel. Prefer it to PageUp and PageDown.",
-        _object(
+        object_of(
             "scroll_direction scroll_amount",
             scroll_direction=_DIRECTION,
-            scroll_amount=_integer("Clicks of the wheel."),
+            scroll_amount=integer("Clicks of the wheel."),
             coordinate=_AT,
             text=_HELD,
         ),
     ),
-    "wait": Member("Wait.", _object("duration", duration=_integer("Seconds."))),
-    "screenshot": Member("Look at the screen.", _object()),
+    "wait": Member("Wait.", object_of("duration", duration=integer("Seconds."))),
+    "screenshot": Member("Look at the screen.", object_of()),
     "zoom": Member(
         "Look closely at a part of the screen.",
-        _object("region", region=_numbers(4, "[x0, y0, x1, y1] in the pixels of a full screenshot.")),
+        object_of("region", region=_numbers(4, "[x0, y0, x1, y1] in the pixels of a full screenshot.")),
     ),
 }
 
 # -- browser --------------------------------------------------------------------------------------------------------
 
-_TAB = _string("The tab to act on; left out: the active one.")
+_TAB = string("The tab to act on; left out: the active one.")
 _SPOT: Schema = {
     "type": "object",
     "description": "A point of the viewport, in pixels from the top left.",
@@ -117,18 +101,18 @@ _ELEMENT: Schema = {
     "description": "An element of the page.",
     "properties": {
         "type": {"type": "string", "enum": ["ref"]},
-        "ref": _string("As read_page or find gave it, such as `ref_7`."),
+        "ref": string("As read_page or find gave it, such as `ref_7`."),
     },
     "required": ["type", "ref"],
 }
 _TARGET: Schema = {"anyOf": [_SPOT, _ELEMENT], "description": "Where: a point of the viewport or an element."}
-_CHORD = _string("Keys held down meanwhile, such as `shift` or `ctrl+shift`.")
-_PRESSED = _string("The key, chord (`ctrl+a`) or, with spaces between, keys in turn.")
+_CHORD = string("Keys held down meanwhile, such as `shift` or `ctrl+shift`.")
+_PRESSED = string("The key, chord (`ctrl+a`) or, with spaces between, keys in turn.")
 _SECONDS: Schema = {"type": "number", "description": "Seconds, 30 at most."}
 
 
 def _tab(required: str = "", /, **properties: Schema) -> Schema:
-    return _object(required, **properties, tab_id=_TAB)
+    return object_of(required, **properties, tab_id=_TAB)
 
 
 def _at(words: str) -> Member:
@@ -141,17 +125,17 @@ def _on_point(words: str) -> Member:
 
 BROWSER: Mapping[str, Member] = {
     "navigate": Member(
-        "Go to a URL.", _tab("url", url=_string("The URL, or `back`, `forward`, `reload`; https:// may be left out."))
+        "Go to a URL.", _tab("url", url=string("The URL, or `back`, `forward`, `reload`; https:// may be left out."))
     ),
-    "list_tabs": Member("List the open tabs with tab_id, title and URL.", _object()),
-    "new_tab": Member("Open an empty tab; gives its tab_id.", _object()),
-    "switch_tab": Member("Make a tab the active one.", _object("tab_id", tab_id=_string("The tab."))),
-    "close_tab": Member("Close a tab.", _object("tab_id", tab_id=_string("The tab."))),
+    "list_tabs": Member("List the open tabs with tab_id, title and URL.", object_of()),
+    "new_tab": Member("Open an empty tab; gives its tab_id.", object_of()),
+    "switch_tab": Member("Make a tab the active one.", object_of("tab_id", tab_id=string("The tab."))),
+    "close_tab": Member("Close a tab.", object_of("tab_id", tab_id=string("The tab."))),
     "read_page": Member(
         "Read the page as a tree of elements with references such as [ref_7]. Narrow a long one with ref or depth.",
         _tab(
-            ref=_string("Read only what is inside this element."),
-            depth=_integer("How deep; default 15."),
+            ref=string("Read only what is inside this element."),
+            depth=integer("How deep; default 15."),
             filter={
                 "type": "string",
                 "enum": ["interactive", "all"],
@@ -163,7 +147,7 @@ BROWSER: Mapping[str, Member] = {
     "read_console": Member("Read the console's output since the last time.", _tab(), default=False),
     "read_network": Member("Read the network requests since the last time.", _tab(), default=False),
     "find": Member(
-        "Find up to 20 elements by what they are.", _tab("query", query=_string("A description, such as `search bar`."))
+        "Find up to 20 elements by what they are.", _tab("query", query=string("A description, such as `search bar`."))
     ),
     "form_input": Member(
         "Set a form element.",
@@ -208,13 +192,13 @@ BROWSER: Mapping[str, Member] = {
             "scroll_direction target",
             scroll_direction=_DIRECTION,
             target=_SPOT,
-            scroll_amount=_integer("Notches of the wheel, 1 to 10; default 3."),
+            scroll_amount=integer("Notches of the wheel, 1 to 10; default 3."),
         ),
     ),
-    "type": Member("Type text where the focus is.", _tab("text", text=_string("The text."))),
+    "type": Member("Type text where the focus is.", _tab("text", text=string("The text."))),
     "key": Member(
         "Press a key, a chord or several in turn.",
-        _tab("text", text=_PRESSED, repeat=_integer("How often; default 1.")),
+        _tab("text", text=_PRESSED, repeat=integer("How often; default 1.")),
     ),
     "hold_key": Member(
         "Hold a key or chord down for a while.", _tab("text duration", text=_PRESSED, duration=_SECONDS)
@@ -222,7 +206,7 @@ BROWSER: Mapping[str, Member] = {
     "wait": Member("Wait.", _tab("duration", duration=_SECONDS)),
     "javascript_exec": Member(
         "Run JavaScript in the page and get the value of the last expression (no `return`).",
-        _tab("text", text=_string("The code.")),
+        _tab("text", text=string("The code.")),
         default=False,
     ),
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ..backends.catalogue import ModelFacts
-from ..setting_layers import TOML_OF_USER
+from ..setting_layers import TOML_OF_USER, config_folder
 from .providers import Source
 from .suggest import Choice, described
 
@@ -28,8 +28,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def user_file(environ: Mapping[str, str]) -> Path:
     """Return where the person's own configuration belongs; the reading of settings looks there."""
-    base = environ.get("XDG_CONFIG_HOME") or environ.get("APPDATA")
-    return (Path(base) if base else Path(environ.get("HOME") or Path.home()) / ".config") / TOML_OF_USER
+    return config_folder(environ) / TOML_OF_USER
 
 
 def model_name(plan: Plan, model: str) -> str:
