@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +15,12 @@ PACKAGE = "claude_code_proxy"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 FILES = sorted(SOURCE.rglob("*.py"))
 
-# Room -> what it may import of the package beside itself: ARCHITECTURE.md's table.
-LOWER = {
-    "errors": set[str](),
-    "wire": {"errors"},
-    "tokens": {"wire"},
-    "translate": {"errors", "wire", "tokens"},
-    "prompt": {"errors", "wire"},
-    "dialects": {"endpoint", "translate", "wire"},
-}
+TABLE = re.findall(
+    r"(?m)^\| (`.*?) \| .* \| (.*) \|$", (SOURCE.parents[1] / "ARCHITECTURE.md").read_text().split("## Laws")[0]
+)
+"""ARCHITECTURE.md's rows: the rooms in the order they stand on each other, and what they may import."""
+
+
 PURE = ("errors", "wire", "translate", "tokens", "dialects")
 # I/O, clocks, chance, threads and the environment: what a pure room is handed as arguments, or never sees.
 IMPURE = {
@@ -80,14 +78,27 @@ def rooms_below(path: Path) -> set[str]:
     return {parts[1] for parts in inside if parts[1] != "__version__"} - {room(path)}
 
 
-def test_rooms_are_where_the_rules_say() -> None:
-    assert set(LOWER) <= {room(path) for path in FILES}
+def rows() -> Iterator[tuple[set[str], set[str]]]:
+    """Yield the rooms of each row, and all that they may import."""
+    below: set[str] = set()
+    for names, allowed in TABLE:
+        own = {name.removesuffix(".py").rstrip("/") for name in re.findall(r"`(.+?)`", names)}
+        below |= own
+        yield own, set(below) if allowed == "rows above" else own | set(re.findall(r"\w+", allowed)) - {"nothing"}
 
 
-@pytest.mark.parametrize("name", LOWER)
-def test_a_room_imports_only_rooms_below_it(name: str) -> None:
-    above = {str(path.relative_to(SOURCE)): rooms_below(path) - LOWER[name] for path in FILES if room(path) == name}
+def test_every_room_is_in_one_row_of_the_table() -> None:
+    assert sorted(name for own, _ in rows() for name in own) == sorted({room(path) for path in FILES})
+
+
+@pytest.mark.parametrize(("own", "allowed"), [pytest.param(*row, id=", ".join(sorted(row[0]))) for row in rows()])
+def test_a_room_imports_only_what_the_table_says(own: set[str], allowed: set[str]) -> None:
+    above = {str(path.relative_to(SOURCE)): rooms_below(path) - allowed for path in FILES if room(path) in own}
     assert {file: names for file, names in above.items() if names} == {}
+
+
+def test_pure_rooms_are_named_with_what_they_may_import() -> None:
+    assert all(allowed != "rows above" for names, allowed in TABLE for name in PURE if f"`{name}" in names)
 
 
 def test_no_two_rooms_import_each_other_by_any_way() -> None:
