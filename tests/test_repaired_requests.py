@@ -356,6 +356,15 @@ async def test_the_proxys_own_count_stands_for_a_number_nobody_said(backend: Bac
     assert (prompt, window) == (200_001, 200_000), "no window is as small as this prompt"
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+async def test_an_overflow_inside_an_answer_is_told_with_the_same_numbers(backend: Backend, *, stream: bool) -> None:
+    data = b'data: {"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}\n\n'
+    step = Reply(200, data, {"content-type": "text/event-stream"})
+    inside = await overflow(backend, step, {**LONG, "stream": stream})
+    assert inside == await overflow(backend, CODED, {**LONG, "stream": stream})
+    assert inside[0] > 10_000
+
+
 async def test_what_is_over_the_window_is_added_to_it(backend: Backend) -> None:
     step = error("input length exceeds maximum context length by 240 tokens")
     assert await overflow(backend, step, LONG, MODEL_WINDOW="32768") == (33_008, 32_768)

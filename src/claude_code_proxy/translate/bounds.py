@@ -50,7 +50,7 @@ _BOTH = (
 )
 _MOST = (
     r"less than or equal to|at most|no(?:t be)? (?:more|greater|larger|higher) than|<=|≤"
-    r"|maximum(?: \w+){0,4}? (?:is|of|value)"
+    r"|maximum(?: \w+){0,4}? (?:is|of|value)|max(?:imum)?:?(?= \d)"
     r"|up to|(?:cannot|can't|must not|may not|should not|not) exceed|limit(?:ed)?(?: is| of| to|:)?"
     r"|>(?= \d+, which is the max)"
 )

@@ -69,6 +69,18 @@ _RULES = (
         (None, 400, 402, 403, 413, 422, 429, 500, 503),
     ),
     _rule(
+        "allowance",
+        "",
+        (
+            (
+                r"(?:account|organi[sz]ation|project|team|workspace|trial|key)\S* (?:\w+ ){0,2}limit\b"
+                r"[^.]{0,40}(?:exceeded|reached)"
+            ),
+            r"(?:token|usage|request)s? quota|quota (?:has been |was |is )?exceeded",
+        ),
+        (400, 402, 422),
+    ),
+    _rule(
         "unloaded",
         "",
         (
@@ -127,7 +139,7 @@ _RULES = (
         "rate",
         "rate_limit_exceeded rate_limit_error rate_limit_reached ratelimitreached rate_limited too_many_requests "
         "resource_exhausted throttling 1302 1303 1305 base_resp:1002",
-        (r"rate.?limit", r"too many requests", r"throttl", r"(?:tokens|requests) per (?:min|day)"),
+        (r"rate.?limit", r"too many requests", r"throttl", r"(?:tokens|requests) per (?:min|day)|\b[TR]PM\b"),
         (None, 400, 413, 429, 500, 503),
     ),
     _rule(

@@ -9,10 +9,10 @@ import re
 
 from .bounds import numbers, read_bounds
 
-NAMES = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "maxOutputTokens")
+NAMES = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "maxOutputTokens", "maxTokens")
 
 OUTPUT = re.compile(
-    r"max_(?:completion_|new_|output_)?tokens|maxOutputTokens"
+    r"max_(?:completion_|new_|output_)?tokens|max(?:Output)?Tokens|tokens of output"
     r"|(?:maximum |max )?(?:number of )?(?:output|completion|generated|generation|response|new) tokens?"
     r"(?: limit| count)?"
     r"|(?:output|completion|response) (?:length|limit)|max(?:imum)? output",
@@ -23,7 +23,8 @@ OUTPUT = re.compile(
 OTHER_LIMIT = re.compile(
     r"(?:per|a|each|every|this|for the) (?:second|minute|hour|day|week|month)\b"
     r"|\b(?:hourly|daily|weekly|monthly)\b|quota"
-    r"|credits?\b|billing|free tier|subscription|(?:usage|spend\w*|account|organi[sz]ation|time) (?:limit|frame|window)"
+    r"|credits?\b|billing|free tier|subscription|(?:usage|spend\w*|time) (?:limit|frame|window)"
+    r"|\b(?:account|organi[sz]ation|project|workspace|team|trial|api key)s?\b|\btoday\b"
     r"|given time|\bcharacters?\b|\bbytes\b|\b[KM]i?B\b|\btool (?:count|descriptions?|definitions?|schemas?)"
     r"|number of tools",
     re.IGNORECASE,
@@ -33,7 +34,7 @@ OTHER_LIMIT = re.compile(
 _INPUT = re.compile(r"context|prompt|\binput\b(?! should)|messages?\b|conversation|history|budget", re.IGNORECASE)
 _REFUSED = re.compile(
     r"exceed|too (?:large|big|high|many|great|long)|(?:great|larg|high)er|must|should|may not|at most|less than|up to"
-    r"|maximum|range|limit|cannot|invalid|only|>|<|≤",
+    r"|max(?:imum)?\b|range|limit|cannot|invalid|only|>|<|≤",
     re.IGNORECASE,
 )
 

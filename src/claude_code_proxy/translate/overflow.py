@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from ..errors import ContextOverflowError, Overflow
+from ..errors import ContextOverflowError, Overflow, UpstreamError
 from .bounds import numbers
 from .output_limit import OTHER_LIMIT, OUTPUT, read_output_limit
 
@@ -133,7 +133,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("prompt", r"context (?:length|window|limit|size) (?:(?:has been|was|is) )?(?:exceeded|overflow|too small|full)"),
     ("prompt", r"(?:longer|larger|greater) than the (?:model'?s? )?(?:maximum )?context (?:length|window|size)"),
     ("prompt", r"context window exceeds limit|exceeds the maximum allowed input length|prompt exceeds max length"),
-    ("prompt", r"input is too long for requested model|prompt is longer than the context"),
+    ("prompt", r"input is too long for requested model|prompt is longer than the context|prompt is too long"),
+    ("prompt", r"(?:ran|run) out of context|n_ctx\W{1,3}\d+\W{1,3}(?:is )?too small"),
     ("prompt", r"messages\[\d+\]\.content\S{0,80}: string too long|'input': string too long"),
 )
 _COMPILED = tuple((kind, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for kind, pattern in _PATTERNS)
@@ -158,14 +159,21 @@ _CODE_WORDS = re.compile(r"context_length_exceeded|ContextWindowExceededError|ex
 
 # Sentences nobody wrote down yet: about the context, and about too much of it. Only where a request can be at fault.
 _ABOUT = re.compile(
-    r"context[ _-]?(?:length|window|size|limit|overflow)|(?:input|prompt|context) tokens?|token (?:limit|count)"
+    r"context[ _-]?(?:length|window|size|limit|overflow)|(?:inputs?|prompt|context) tokens?|token (?:limit|count)"
     r"|(?:messages|conversation|input|prompt|request) (?:is |are )?too (?:long|large)|(?:input|prompt) length"
-    r"|too many tokens",
+    r"|(?:messages|conversation|input|prompt|request) (?:has|have|contains?|of) \(?[\d,]+ tokens"
+    r"|too many tokens|number of tokens",
     re.IGNORECASE,
 )
 _TOO_MUCH = re.compile(
-    r"exceed|too (?:long|large|many|big)|(?:long|larg|great)er than|overflow|reached|reduce|shorten|at most|> ?\d",
+    r"exceed|too (?:long|large|many|big|small)|(?:long|larg|great)er than|overflow|reached|reduce|shorten|at most|> ?\d"
+    r"|(?:can|does) only|must be <|context length is [\d,]+",
     re.IGNORECASE,
+)
+_COUNTED = re.compile(r"token|context (?:length|window|size)", re.IGNORECASE)
+_SUM = re.compile(r"\+|\bplus\b|\bsum\b|together", re.IGNORECASE)
+_WINDOW = re.compile(
+    r"context[ _](?:length|window|size|limit)\W{0,3}(?:(?:is|of|reached|exceeded)\W{1,3})?[\d,]{3,}", re.IGNORECASE
 )
 _AT_FAULT = (None, 200, 400, 413, 422)
 
@@ -232,8 +240,12 @@ def _guessed(text: str, asked: int) -> Overflow:
     Of two numbers the larger is the prompt and the smaller the window. Where one of them is the output that was asked
     for, and the sentence names it, what fits is less output.
     """
-    said = set(numbers(text)) if "token" in text.lower() else set()
+    said = set(numbers(text)) if _COUNTED.search(text) else set()
     rest = sorted(said - {asked})
+    if len(rest) == 1 and asked not in said:
+        both = OUTPUT.search(text) and _SUM.search(text)
+        window = rest[0] if both or _WINDOW.search(text) else 0
+        return Overflow("total", output=asked, window=window) if both and asked else Overflow("prompt", window=window)
     if asked in said and OUTPUT.search(text):
         rest = [number for number in rest if number - asked not in rest]  # the sum of both says nothing more
         if len(rest) == 1 and rest[0] < asked:
@@ -256,6 +268,15 @@ def overflow_error(
     known = found._replace(prompt=found.prompt or counted, output=found.output or asked, window=found.window or window)
     say = {"prompt": _too_long, "total": _too_much, "output": _too_much_output}[known.kind]
     return ContextOverflowError(say(known), known, upstream_status=status)
+
+
+def completed(error: UpstreamError, *, counted: int, window: int, asked: int) -> UpstreamError:
+    """Return an overflow inside an answer with the numbers it came without; any other error as it is."""
+    if not isinstance(error, ContextOverflowError):
+        return error
+    known = overflow_error(error.overflow, counted=counted, window=window, asked=asked, status=error.upstream_status)
+    known.words, known.param, known.raw = error.words, error.param, error.raw
+    return known
 
 
 def stretched(message: str, scale: float) -> str:

@@ -11,7 +11,7 @@ import msgspec
 UNKNOWN = re.compile(
     r"unsupported|not supported|unrecognized|unrecognised|unknown|unexpected|extra inputs|extra_forbidden"
     r"|not permitted|not allowed|(?:does|do|did) not support|(?:does|do)n't support|(?:is|are) (?:not |un)available"
-    r"|not implemented"
+    r"|not implemented|only allowed (?:when|with|if)"
     r"|additional propert|invalid (?:parameter|field|argument)|no longer (?:accepted|supported)"
     r"|only the default|must be removed|incompatible|cannot be (?:set|used|specified)|is deprecated|should not be"
     r"|is not enabled|can(?:not|'t) be combined|not (?:a )?(?:valid|recognized|known|accepted)",

@@ -17,11 +17,12 @@ Facts = Mapping[str, Any]
 _SAMPLING = ("temperature", "top_p", "top_k")
 _RENAMED = r"instead|\buse\b|no longer|renamed|replaced|deprecated|moved"
 _FIXED = (
-    r"only (?:the default )?\(?-?\d[\d.]*\)? (?:is|are)\b|only (?:the default|supports?|accepts?|allows?|be)\b"
+    r"only (?:the default )?\(?-?\d[\d.]*\)? (?:is|are)\b"
+    r"|only (?:{name}\W{{0,3}}\d|the default|supports?|accepts?|allows?|be)\b"
     r"|must be (?:(?:set|equal) to |exactly )?-?\d[\d.]*(?! ?(?:and|to|or|-|<))\b|fixed"
     r"|\binvalid (?:value (?:for|of) )?[`'\"]?{name}"
 )
-_BOTH = r"\bboth\b|only one of|mutually exclusive|either|together|at the same time"
+_BOTH = r"\bboth\b|\bone of\b|mutually exclusive|either|together|at the same time"
 _LEAST_ROOM = 1024  # tokens of output that are worth asking for under a limit of tokens per minute
 
 

@@ -140,13 +140,13 @@ def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
     if sent is None or not dialect.efforts:
         return None
     listed = _listed(refusal.words, sent)
-    named = refusal.mentions("reasoning_effort", "reasoning.effort", "effort", dialect.effort_path[0])
+    named = refusal.mentions(*_EFFORT_NAMES, dialect.effort_path[0]) or refusal.says(_NO_THOUGHT)
     if not named and not (len(listed) > 1 and refusal.says(rf"[`'\"]{re.escape(str(sent))}[`'\"]")):
         return None
     if refusal.says(r"\btools?\b") and refusal.body.get("tools") and not dialect.with_tools:
         none = {"extra_body": {"reasoning_effort": "none"}} if refusal.says(r"[`'\"]none[`'\"]") else {}
         return {"with_tools": {"efforts": [], **none}}
-    if not listed and refusal.says(rf"[`'\"]{re.escape(str(sent))}[`'\"]"):  # this word, and nobody says which others
+    if not listed and refusal.says(rf"\b{re.escape(str(sent))}\b"):  # this word, and nobody says which others
         listed = [effort for effort in dialect.efforts if effort not in {sent, "none"}]
     return {"efforts": listed}
 
@@ -161,9 +161,13 @@ def _listed(words: str, sent: object) -> list[str]:
     return [effort for effort in EFFORTS if re.search(rf"\b{effort}\b", offered) and effort != sent]
 
 
+_EFFORT_NAMES = ("reasoning_effort", "reasoning.effort", "effort", "thinking level", "thinking_level", "thinkingLevel")
+_NO_THOUGHT = (
+    r"not support (?:reasoning|thinking)\b|\b(?:reasoning|thinking) (?:is|are) not (?:supported|available|enabled)"
+)
 _OFFER = re.compile(
     r"(?:supported|valid|allowed|accepted|available|possible|permitted)[\w ]{0,20}(?:are|is|values?|levels?|options?)\b"
-    r"|one of|must be|should be|expected",
+    r"|one of|must be|should be|expected|\b(?:use|try)\b",
     re.IGNORECASE,
 )
 

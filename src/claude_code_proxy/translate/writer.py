@@ -39,6 +39,7 @@ from .deltas import (
 )
 from .grammar import State, advance
 from .notes import Notes
+from .overflow import completed
 from .plan import Plan
 from .search_blocks import SearchBlocks
 from .thinking_blocks import ThinkingBlocks
@@ -206,7 +207,10 @@ class Writer:
             self.refusal.append(delta.error.message)
             self.ending, self.ended = Finish("refusal", "content_filter"), True
         else:
-            self.failure = delta.error
+            plan = self.plan
+            self.failure = completed(
+                delta.error, counted=plan.input_estimate, window=plan.window, asked=plan.max_tokens
+            )
 
     def _ended(self, _delta: Ended) -> None:
         self.ended = True
