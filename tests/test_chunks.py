@@ -58,6 +58,8 @@ CONTENT: list[tuple[str, object, list[Delta]]] = [
     ("content as a list of parts", {"content": [{"type": "text", "text": "a"}, {"type": "output_text", "text": "b"}, "c"]}, [Text("a"), Text("b"), Text("c")]),
     ("content as one part", {"content": {"type": "text", "text": "a"}}, [Text("a")]),
     ("content as a number", {"content": 5}, []),
+    ("reasoning in an object", {"reasoning": {"content": "hm"}}, [Thinking("hm", "reasoning")]),
+    ("reasoning in parts", {"thinking": [{"type": "thinking", "thinking": "h"}, {"type": "text", "text": "m"}, 5]}, [Thinking("hm", "thinking")]),
     ("refusal", {"refusal": "no"}, [Refusal("no")]),
     ("a refusal among the parts", {"content": [{"type": "refusal", "refusal": "no"}]}, [Refusal("no")]),
     ("reasoning_content", {"reasoning_content": "hm"}, [Thinking("hm", "reasoning_content")]),
@@ -152,6 +154,9 @@ TOOL_CALLS: list[tuple[str, object, list[Delta]]] = [
     ("a custom tool", call(index=0, id="a", type="custom", custom={"name": "Bash", "input": "ls"}), [ToolFragment(0, "a", "Bash", '{"input":"ls"}', whole=True)]),
     ("Gemini: a signature", call(index=0, id="a", function={"name": "Bash", "arguments": "{}"}, extra_content={"google": {"thought_signature": "s"}}), [ToolFragment(0, "a", "Bash", "{}", state="s")]),
     ("Gemini: a signature on a fragment of its own", call(index=0, extra_content={"google": {"thought_signature": "s"}}), [ToolFragment(0, None, "", "", state="s")]),
+    ("a call without a function around it", call(index=0, id="a", name="Bash", arguments='{"a":1}'), [ToolFragment(0, "a", "Bash", '{"a":1}')]),
+    ("Anthropic's input", call(index=0, id="a", name="Bash", input={"a": 1}), [ToolFragment(0, "a", "Bash", '{"a":1}', whole=True)]),
+    ("parameters for arguments", call(index=0, id="a", function={"name": "Bash", "parameters": {"a": 1}}), [ToolFragment(0, "a", "Bash", '{"a":1}', whole=True)]),
     ("the old function_call", {"function_call": {"name": "Bash", "arguments": "{}"}}, [ToolFragment(0, None, "Bash", "{}")]),
     ("fragments that say nothing", {"tool_calls": [{}, None, {"index": 0}, {"index": 0, "function": {}}, "x"]}, []),
     ("one without a list around it", {"tool_calls": {"index": 0, "id": "a"}}, [ToolFragment(0, "a", "", "")]),
@@ -254,6 +259,7 @@ ERRORS: list[tuple[str, object, str]] = [
     ("Gemini: a list", [{"error": {"code": 429, "message": "no luck", "status": "RESOURCE_EXHAUSTED"}}], "rate_limit_error"),
     ("Anthropic's own shape", {"type": "error", "error": {"type": "overloaded_error", "message": "no luck"}}, "overloaded_error"),
     ("a type that says error", {"type": "error", "message": "no luck"}, "api_error"),
+    ("a list of errors", {"errors": [{"message": "no luck"}]}, "api_error"),
     ("FastAPI: detail", {"detail": "no luck"}, "api_error"),
     ("a message and nothing else", {"code": 1234, "message": "no luck"}, "api_error"),
     ("msg and nothing else", {"code": 1234, "msg": "no luck"}, "api_error"),
@@ -302,7 +308,8 @@ def test_a_finish_reason_that_is_a_failure(word: str) -> None:
         return
     assert isinstance(delta, Failed)
     assert isinstance(delta.error, RetryableError)
-    assert delta.error.type == ("overloaded_error" if word == "insufficient_system_resource" else "api_error")
+    others = {"insufficient_system_resource": "overloaded_error", "timeout": "timeout_error"}
+    assert delta.error.type == others.get(word, "api_error")
 
 
 def test_content_beside_an_error_is_still_content() -> None:

@@ -41,20 +41,29 @@ STOP_REASONS: Mapping[str, str] = {
     "eos": "end_turn",
     "eos_token": "end_turn",
     "end_turn": "end_turn",
+    "complete": "end_turn",
+    "completed": "end_turn",
     "stop_sequence": "stop_sequence",
     "length": "max_tokens",
     "max_tokens": "max_tokens",
     "max_output_tokens": "max_tokens",
     "model_length": "model_context_window_exceeded",
     "model_context_window_exceeded": "model_context_window_exceeded",
+    "context_length_exceeded": "model_context_window_exceeded",
+    "tool_call": "tool_use",
     "tool_calls": "tool_use",
     "tool_use": "tool_use",
     "function_call": "tool_use",
     "content_filter": "refusal",
     "content-filter": "refusal",
+    "content_filtered": "refusal",
+    "guardrail_intervened": "refusal",
     "sensitive": "refusal",
     "safety": "refusal",
     "recitation": "refusal",
+    "prohibited_content": "refusal",
+    "blocklist": "refusal",
+    "spii": "refusal",
     "refusal": "refusal",
 }
 """A backend's finish_reason, lower case, in Anthropic's words (translation reference, 4.8)."""
@@ -66,10 +75,16 @@ FAILED_FINISH: Mapping[str, int] = {
     "cancelled": 502,
     "insufficient_system_resource": 529,
     "malformed_function_call": 502,
+    "malformed_tool_call": 502,
+    "unexpected_tool_call": 502,
+    "server_error": 502,
+    "timeout": 504,
 }
 """Finish reasons that are failures, with the status a client is shown for them."""
 
+_ARGUMENTS = ("arguments", "parameters", "input")
 _DONE = (b"[DONE]", b'"[DONE]"')
+_REASONING = ("text", "content", "thinking", "reasoning")
 _SENTENCES = ("message", "detail", "msg")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 _ESCAPES = re.compile(
@@ -183,7 +198,7 @@ def _error_of(data: Mapping[str, Any]) -> object:
     if found or "choices" in data:
         return found
     said = data.get("type") == "error" or any(isinstance(data.get(name), str | list) for name in _SENTENCES)
-    return data if said else None
+    return data if said or items(data.get("errors")) else None
 
 
 def _usage(data: Mapping[str, Any]) -> Usage | None:
@@ -218,7 +233,8 @@ def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, 
 
 def _thinking(said: Mapping[str, Any], dialect: Dialect) -> Iterator[Delta]:
     details = [dict(detail) for detail in items(said.get("reasoning_details")) if isinstance(detail, dict)]
-    visible = next(((text(said.get(name)), name) for name in dialect.thinking_fields if text(said.get(name))), None)
+    named = ((_reasoning(said[name]), name) for name in dialect.thinking_fields if said.get(name))
+    visible = next((one for one in named if one[0]), None)
     if visible:  # some send the same text in two fields: never both
         yield Thinking(*visible)
     elif details:
@@ -227,6 +243,14 @@ def _thinking(said: Mapping[str, Any], dialect: Dialect) -> Iterator[Delta]:
             yield Thinking(shown, "reasoning_details")
     for detail in details:
         yield ThinkingState(detail)
+
+
+def _reasoning(value: object) -> str:
+    """Reasoning is text, or stands one level deeper: in an object, or in the parts of a list."""
+    if isinstance(value, str):
+        return value
+    parts = [mapping(part) for part in (value if isinstance(value, list) else [value])]
+    return "".join(next((text(part[name]) for name in _REASONING if text(part.get(name))), "") for part in parts)
 
 
 def _content(content: object) -> Iterator[Delta]:
@@ -273,8 +297,8 @@ def _tool_fragments(said: Mapping[str, Any], *, numbered: bool) -> Iterator[Delt
 
 
 def _tool_fragment(call: Mapping[str, Any], place: int | None) -> ToolFragment:
-    function = mapping(call.get("function")) or mapping(call.get("custom"))
-    arguments = function.get("arguments")
+    function = mapping(call.get("function")) or mapping(call.get("custom")) or call  # some write it without a shell
+    arguments = next((function[name] for name in _ARGUMENTS if function.get(name) is not None), None)
     if "custom" in call and "input" in function:
         arguments = {"input": function["input"]}
     decoded = not isinstance(arguments, str | None)
