@@ -127,3 +127,17 @@ def test_a_person_who_changes_the_beginning_gets_the_ratio_not_the_last_report()
     play(gauges, 1.3, 5)
     other = {"messages": story(5, seed=3)}
     assert gauges.of(BACKEND, "m")(other) == pytest.approx(Counter().body(other) * 1.3, rel=0.01)
+
+
+def test_what_a_template_says_of_tools_does_not_spoil_the_ratio() -> None:
+    """Small prompts with tools first, as a title or a probe; then a session: a constant must not grow with it."""
+    tools = [{"type": "function", "function": {"name": "Read", "description": "Reads. " * 60, "parameters": {}}}]
+    gauges, real = Gauges(Counter()), Counter()
+    for turn in range(4):
+        body = {"model": "deepseek-v4-flash", "tools": tools, "messages": story(1, seed=turn)}
+        gauge = gauges.of(BACKEND, "deepseek-v4-flash")
+        gauge(body)
+        gauge.reported(real.body(body) + 235)
+    body = {"model": "deepseek-v4-flash", "tools": tools, "messages": story(40)}
+    truth = real.body(body) + 235
+    assert gauges.of(BACKEND, "deepseek-v4-flash")(body) == pytest.approx(truth, rel=0.03)

@@ -72,12 +72,12 @@ class Gauges:
                 added = (measure.tokens - so_far) * known.factor
                 bound = added * known.bound + reported * _REPORTED_ERROR
                 return Counted(reported + round(added), round(bound), measure)
-        tokens = measure.tokens * known.factor
+        tokens = measure.tokens * known.factor + (measure.preamble if known.proven else 0)
         return Counted(round(tokens), round(tokens * known.bound), measure)
 
     def learn(self, key: str, counted: Counted, reported: int) -> None:
         """Take note of what a backend reported of a prompt."""
-        tokens, media, steps = counted.measure
+        tokens, media, steps, preamble = counted.measure
         if tokens < _SHORTEST or not (steps and is_likely(tokens, reported)):
             return
         known = self._known.get(key, Calibration())
@@ -85,7 +85,7 @@ class Gauges:
             self._known.pop(oldest := next(iter(self._known)))
             self._written.pop(oldest, None)
         if media * _MOSTLY_MEDIA < tokens:
-            self._known[key] = observe(known, tokens, reported)
+            self._known[key] = observe(known, tokens, reported - preamble)
         if not self._known.get(key, known).odd:
             self._remember((key, steps[-1][0]), reported)
         self._keep(key)
