@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import plistlib
+import re
 import shutil
 import subprocess
 import sys
@@ -188,21 +189,40 @@ def test_each_shell_gets_its_script(home: Path, shell: str) -> None:
     assert "claude-code-proxy" in done.stdout
 
 
-def test_bash_completes_commands(home: Path) -> None:
-    script = command(home, "completion", "bash").stdout
+ASKED = {
+    "bash": """
+COMP_WORDS=(claude-code-proxy ser)
+COMP_CWORD=1
+_claude_code_proxy_completion claude-code-proxy
+echo "${COMPREPLY[@]}" """,
+    "zsh": """
+words=(claude-code-proxy ser)
+CURRENT=2
+_claude_code_proxy_completion""",
+    "fish": 'complete -C "claude-code-proxy ser"',
+}
+"""What a shell does when somebody types `ser` and Tab."""
+BEFORE = {"zsh": "compdef() { }; _arguments() { print -r -- $*; }; _files() { }\n"}  # what its own completion brings
+
+
+@pytest.mark.parametrize("shell", ASKED)
+def test_a_shell_completes_commands(home: Path, shell: str) -> None:
+    shell_program = shutil.which(shell)
+    script = command(home, "completion", shell).stdout
+    if shell_program is None:
+        assert "_CLAUDE_CODE_PROXY_COMPLETE" in script
+        pytest.skip(f"{shell} is not installed here")
     program = home / "bin" / "claude-code-proxy"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m claude_code_proxy "$@"\n')
     program.chmod(0o755)
-    name = next(line for line in script.splitlines() if "complete -o" in line).split()[-2]
-    asked = f'{script}\nCOMP_WORDS=(claude-code-proxy ser)\nCOMP_CWORD=1\n{name} claude-code-proxy\necho "${{COMPREPLY[@]}}"'
     done = subprocess.run(
-        ["bash", "-c", asked],
+        [shell_program, "-c", f"{BEFORE.get(shell, '')}{script}\n{ASKED[shell]}"],
         env={**clean_environment(home), "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert set(done.stdout.split()) == {"serve", "service"}, done.stderr
+    assert set(re.findall(r"\b(?:ser\w*|run|setup|logs)\b", done.stdout)) == {"serve", "service"}, done.stderr
 
 
 def test_another_shell_is_named_with_the_known_ones(home: Path) -> None:

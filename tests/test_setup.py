@@ -330,3 +330,19 @@ def test_no_file_that_was_kept_is_ever_lost(tmp_path: Path) -> None:
     for content in ("first\n", "second\n", "third\n"):
         write(path, content)
     assert sorted(one.read_text() for one in tmp_path.iterdir()) == ["first\n", "mine\n", "second\n", "third\n"]
+
+
+@pytest.mark.parametrize(
+    ("env", "why"),
+    [
+        ({"OPENROUTER_BASE_URL": f"http://127.0.0.1:{free_port()}/v1"}, "connection refused"),
+        ({"HTTPS_PROXY": f"http://127.0.0.1:{free_port()}"}, "the HTTP proxy on the way (HTTPS_PROXY)"),
+    ],
+)
+def test_setup_says_why_a_backend_is_out_of_reach_and_asks_it_the_way_the_proxy_will(
+    tmp_path: Path, env: dict[str, str], why: str
+) -> None:
+    done = command(tmp_path, environment(tmp_path, OPENROUTER_API_KEY=KEY, **env), "setup", "--yes")
+    assert done.returncode == 1
+    assert f"can't be reached: {why}" in done.stderr
+    assert "Nothing was written" in done.stderr

@@ -176,8 +176,9 @@ const drawUsage = () => {
   const rows = usageRows || [];
   const label = (key) => (days <= 2 ? key.slice(11, 16) : key.slice(5));
   const shape = (of) => rows.map((one) => ({ label: label(one.key), title: `${one.key}: ${plural(one.requests, "request")}, ${tokens(one.input_tokens)} read, ${tokens(one.cache_read)} cached, ${tokens(one.output_tokens)} written, ${dollars(one.cost) || "no price"}`, values: of(one) }));
+  for (const figure of document.querySelectorAll("#usage figure")) figure.hidden = !rows.length; // axes of nothing say nothing
   plot($("tokenplot"), shape((one) => [one.input_tokens, one.cache_read, one.output_tokens]), ["in", "cached", "out"], { name: "Tokens over time", unit: tokens });
-  plot($("costplot"), shape((one) => [one.cost || 0]), ["cost"], { name: "Cost over time", unit: (value) => `$${value >= 10 ? Math.round(value) : value.toPrecision(2)}` });
+  plot($("costplot"), shape((one) => [one.cost || 0]), ["cost"], { name: "Cost over time", unit: (value) => `$${value >= 10 || !value ? Math.round(value) : value.toPrecision(2)}` });
   for (const button of document.querySelectorAll("[data-days]")) button.setAttribute("aria-pressed", String(Number(button.dataset.days) === days));
   const why = state && !state.usage_kept ? "Usage is not kept (USAGE_DB)." : rows.length ? "" : "Nothing was used in this time.";
   $("usagenote").hidden = !why;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,12 +11,14 @@ from ..backends.learned import Learned
 from ..config import Config
 from ..doctor.backends import models_status
 from ..doctor.faults import told
-from ..doctor.inside import inside
+from ..doctor.inside import Inside, inside
 from ..endpoint import Backend
+from ..outgoing import proxy_of
 from .providers import Source
 
 _GOOD, _NOT_FOUND = 200, 404
 _REFUSED = (401, 403)
+_HELLO = [{"role": "user", "content": "Say hello."}]
 _TOOL = {
     "name": "get_weather",
     "description": "The weather of a city, now.",
@@ -78,19 +81,29 @@ async def _list(source: Source) -> Listing:
     async with inside(config, Learned(None)) as proxy:
         status = await models_status(proxy, backend)
         models = tuple(facts for _, facts in proxy.services.catalogue.all())
+        why = "" if status else await _why_not(proxy, backend)
     if models:
         return Listing(source, models)
     if status in _REFUSED:
         return Listing(source, (), f"{backend.base_url} refuses the key (status {status}).", refused=True)
     if not status:
-        return Listing(source, (), f"{backend.base_url} can't be reached. Check the URL, and that the server runs.")
+        trouble = f"{backend.base_url} can't be reached: {why}. Check the URL, and that the server runs."
+        return Listing(source, (), trouble)
     if status == _NOT_FOUND:
         return Listing(source, (), f"{backend.base_url} has no list of models (status 404). Check the URL.")
     return Listing(source, (), f"{backend.base_url} lists no models (status {status}).")
 
 
+async def _why_not(proxy: Inside, backend: Backend) -> str:
+    """Why nothing answers, in the words of a call."""
+    reply = await proxy.ask({"model": "claude-proxy/any", "max_tokens": 1, "messages": _HELLO})
+    words, _ = told(reply, backend, "the model")
+    return words.partition("can't be reached: ")[2].rstrip(".") or words.rstrip(".")
+
+
 def _config(source: Source, model: str) -> Config:
-    backend = Backend(name=source.name, base_url=source.base_url, key=source.key)
+    way = proxy_of(source.base_url, os.environ, [])
+    backend = Backend(name=source.name, base_url=source.base_url, key=source.key, proxy=way)
     return Config(
         backends={source.name: backend},
         big_model=model,
