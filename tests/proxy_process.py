@@ -92,6 +92,22 @@ def proxy_for(backend: object, **env: str) -> Iterator[ProxyProcess]:
         yield proxy
 
 
+def run_command(
+    cwd: Path, env: Mapping[str, str], *arguments: str, given: str = "", seconds: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command line that ends by itself, with exactly this environment. given: what it reads on standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "claude_code_proxy", *arguments],
+        env=env,
+        cwd=cwd,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 def clean_environment(home: Path) -> dict[str, str]:
     """Return an environment in which no setting of the person who runs the tests survives."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.backend import Backend, say
-from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for
+from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, run_command
 
 from claude_code_proxy.launch.shells import SHELLS, script
 
@@ -31,16 +31,7 @@ def proxy() -> Iterator[ProxyProcess]:
 
 
 def command(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env={**clean_environment(home), "ANTHROPIC_API_KEY": KEY, **env},
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_command(home, {**clean_environment(home), "ANTHROPIC_API_KEY": KEY, **env}, *arguments)
 
 
 def told(proxy: ProxyProcess, home: Path, client: str) -> str:

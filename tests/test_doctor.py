@@ -6,14 +6,13 @@ import json
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.backend import Answer, Backend, Call, Received, Step, Text, Thought, answer, error, say
-from tests.proxy_process import clean_environment, free_port
+from tests.proxy_process import clean_environment, free_port, run_command
 from tests.strict_openai import problems
 
 SECRET = "sk-backend-very-secret"
@@ -23,16 +22,8 @@ MODELS = {"gpt-5.4": 400_000, "gpt-5.4-mini": 200_000}
 def command(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the program with exactly these settings; its port is free."""
     given = {"PORT": str(free_port()), "OPENAI_API_KEY": SECRET, **env}
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env={**clean_environment(home), **{name: value for name, value in given.items() if value}},
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    env = {**clean_environment(home), **{name: value for name, value in given.items() if value}}
+    return run_command(home, env, *arguments)
 
 
 def tiers(url: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from tests.backend import Backend, Pause, Text, Thought, answer, error, say
 from tests.messages_api import HELLO
-from tests.proxy_process import ProxyProcess, clean_environment, proxy_for
+from tests.proxy_process import ProxyProcess, clean_environment, proxy_for, run_command
 
 from claude_code_proxy.journal.log_file import log_path
 from claude_code_proxy.record import Record, sentence
@@ -30,16 +30,7 @@ CODE = {"x-claude-code-session-id": SESSION, "x-client-request-id": "client-77"}
 
 
 def run(home: Path, *arguments: str, given: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env={**clean_environment(home), **env},
-        cwd=home,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return run_command(home, {**clean_environment(home), **env}, *arguments, given=given)
 
 
 def kept(home: Path, count: int) -> None:

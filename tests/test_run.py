@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.backend import Backend, error, say
-from tests.proxy_process import clean_environment, free_port
+from tests.proxy_process import clean_environment, free_port, run_command
 from tests.terminal import Terminal
 
 CLAUDE = f"""#!{sys.executable}
@@ -83,16 +83,7 @@ def environment(home: Path, backend: Backend | None = None, **env: str) -> dict[
 
 
 def run(home: Path, env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", "run", *arguments],
-        env=env,
-        cwd=home.parent / "project",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_command(home.parent / "project", env, "run", *arguments)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

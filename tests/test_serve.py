@@ -23,7 +23,7 @@ from tests.asgi import running
 from tests.backend import Backend, Gate, Stall, Text, answer, say
 from tests.grammar_oracle import check
 from tests.messages_api import HELLO, events
-from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, start_proxy
+from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, run_command, start_proxy
 
 SECONDS = 15
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's table of processes")
@@ -38,15 +38,7 @@ class Somewhere:
 def run(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a command line that ends by itself."""
     settings = {"OPENAI_API_KEY": Somewhere.key, "OPENAI_BASE_URL": Somewhere.url, **env}
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env={**clean_environment(tmp_path), **settings},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return run_command(tmp_path, {**clean_environment(tmp_path), **settings}, *arguments)
 
 
 # -- starting -----------------------------------------------------------------------------------------------------------

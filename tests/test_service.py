@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.proxy_process import clean_environment
+from tests.proxy_process import clean_environment, run_command
 
 MANAGER = f"""#!{sys.executable}
 import os, sys
@@ -35,16 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 def command(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env={**clean_environment(home), "PATH": path, **env},
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_command(home, {**clean_environment(home), "PATH": path, **env}, *arguments)
 
 
 def calls(home: Path) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.backend import Backend, Call, Received, Step, answer, error, say
 from tests.messages_api import HELLO
-from tests.proxy_process import clean_environment, free_port
+from tests.proxy_process import clean_environment, free_port, run_command
 from tests.terminal import Terminal
 
 from claude_code_proxy.wizard.file import write
@@ -50,16 +50,7 @@ def environment(home: Path, backend: Backend | None = None, **env: str) -> dict[
 
 
 def command(home: Path, env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env=env,
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_command(home, env, *arguments)
 
 
 def config_file(home: Path) -> Path:

@@ -193,8 +193,8 @@ def test_an_end_that_waits_for_a_locked_file_says_so_and_what_is_lost(
         usage.close()
     told = [entry["event"] for entry in logs]
     assert told[0].startswith("usage can't be written: database is locked")
-    assert told[1].startswith("usage of 1 requests is still to be written; this takes up to")
-    assert told[2] == "usage of 1 requests is lost: database is locked"
+    assert told[1].startswith("usage of 1 request is still to be written; this takes up to")
+    assert told[2] == "usage of 1 request is lost: database is locked"
 
 
 def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:

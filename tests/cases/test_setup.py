@@ -21,22 +21,14 @@ from tests.backend import Backend, answer, error, say
 from tests.backend.script import Call
 from tests.cases.conftest import WINDOWS, asked_through, environment
 from tests.cases.talk import BASH, Client, both, user
-from tests.proxy_process import ProxyProcess, clean_environment, free_port, start_proxy
+from tests.proxy_process import ProxyProcess, clean_environment, free_port, run_command, start_proxy
 
 SECRET = "sk-haus-4711-geheim-0815"
 
 
 def command(tmp_path: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run the program until it ends by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "claude_code_proxy", *arguments],
-        env={**clean_environment(tmp_path), **settings},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return run_command(tmp_path, {**clean_environment(tmp_path), **settings}, *arguments)
 
 
 # -- SE-01 to SE-03: models -----------------------------------------------------------------------------------------

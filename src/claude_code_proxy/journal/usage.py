@@ -125,11 +125,12 @@ class Usage:
         if not (self._waiting and self._locked):  # nothing but a lock goes by itself
             return
         log, count = structlog.get_logger(), len(self._waiting)
-        log.warning(f"usage of {count} requests is still to be written; this takes up to {_LAST:.0f} s")
+        what = f"usage of {count} request{'s' if count != 1 else ''} is"
+        log.warning(f"{what} still to be written; this takes up to {_LAST:.0f} s")
         try:
             self._insert(_LAST)
         except (sqlite3.Error, OSError, NewerFileError) as error:
-            log.warning(f"usage of {count} requests is lost: {reason(error)}")
+            log.warning(f"{what} lost: {reason(error)}")
 
     def _write(self, records: Sequence[Record]) -> None:
         self._waiting = [*self._waiting, *map(_row, records)][-_MOST_WAITING:]
