@@ -18,7 +18,7 @@ import uvloop
 from .client import Client, FailedError
 from .process import Process, folder, free_port
 from .report import Results, print_results, write_report
-from .scenarios import SCENARIOS, Scenario, busiest_worker, cost_by_history, cost_by_streams
+from .scenarios import SCENARIOS, Scenario, busiest_worker, cost_by_history, cost_by_streams, cpu_of_first_requests
 from .targets import Target, all_targets, ours
 from .verify import verify
 
@@ -78,6 +78,7 @@ async def _set_up(target: Target, port: int, home: Path, results: Results, *, st
             await target.first_answer()
             if not target.direct:
                 results.add(target, "start", "start", time.perf_counter() - begun)
+                results.add(target, "fresh", "cpu", await cpu_of_first_requests(target))
         await verify(target)
         if target.process is not None:
             await asyncio.sleep(0.5)
@@ -124,7 +125,7 @@ async def _compare_workers(port: int, home: Path, results: Results) -> None:
         for number, target in enumerate(targets, 1):
             target.start(port, _made(home / f"workers-{number}"))
             await target.first_answer()
-        for _ in range(3):
+        for _ in range(5):
             single = await busiest_worker(one, 1.5)
             results.workers.append(single / await busiest_worker(two, 1.5))
     finally:

@@ -18,6 +18,7 @@ from .targets import Target
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 _FIXED = {
+    ("fresh", "cpu"): ("plain request, of the first 200 after a start: CPU", "ms"),
     ("start", "start"): ("start to the first served request", "s"),
     ("memory", "idle"): ("memory when idle", "MB"),
 }

@@ -112,6 +112,18 @@ async def _plain(target: Target, seconds: float) -> Figures:
     return {"cpu": cpu.spent() / len(answers) * 1e3, "latency": _median_ms(alone)}
 
 
+async def cpu_of_first_requests(target: Target) -> float:
+    """CPU ms of a plain request of the first ones after a start: what a short session sees, before all is compiled."""
+    if target.process is None:
+        return 0.0
+    request = target.request(_SHORT, stream=False)
+    count = 20 if target.slow else 200
+    cpu = Cpu(target.process)
+    for _ in range(count):
+        checked(await target.client.ask(request))
+    return cpu.spent() / count * 1e3
+
+
 def _large(make: Callable[[], bytes], path: str = "") -> Callable[[Target, float], Awaitable[Figures]]:
     async def run(target: Target, seconds: float) -> Figures:
         request = Request(path or target.path, make(), HEADERS)

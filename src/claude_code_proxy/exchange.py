@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -225,14 +226,13 @@ class Exchange:
         plan = structs.replace(translated.plan, window_stop=self._window_stop, scale=scale)
         translator = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
         stream = translated.body.get("stream") is True
-        asked = _asked(prepared)
         body = _encode(translated.body)
         limits = route.backend.timeouts
         begun = self._loop.time()
         try:
             with watch.listening(limits.first_byte):
                 async with self._services.client.open(
-                    route.backend, prepared.dialect, body, asked, stream=stream
+                    route.backend, prepared.dialect, body, route.model, partial(_asked, prepared), stream=stream
                 ) as response:
                     self._witness.answered(response.headers)
                     await self._read(response, translator, watch, sink, idle=limits.idle, stream=stream)

@@ -46,6 +46,8 @@ class Mending:
 
     def learn(self, route: Route) -> None:
         """Remember what the backend refused, once it has taken the request without that: only then it was the cause."""
+        if not self.taught:
+            return
         known = self._learned.facts(route.backend, route.model)
         fresh = {name: value for name, value in self.taught.items() if known.get(name) != value}
         if fresh:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self
 
 import aiohttp
@@ -74,19 +74,23 @@ class Client:
         """Ask a backend for something that is no chat."""
         return self.session.get(url, headers=sent, allow_redirects=False, **self.way(backend))
 
-    def open(self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool) -> _Opened:
+    def open(
+        self, backend: Backend, dialect: Dialect, body: bytes, model: str, asked: Callable[[], Asked], *, stream: bool
+    ) -> _Opened:
         """Return a block that sends a chat request and gives the 200 answer; leaving closes it, finished or not.
 
-        asked: what the request was, for the words of a failure.
+        asked: tells what the request was, for the words of a failure.
 
         Raises UpstreamError when it can't be reached or answers anything but success.
         """
-        return _Opened(self._post(backend, dialect, body, asked, stream=stream), backend, asked)
+        return _Opened(self._post(backend, dialect, body, model, asked, stream=stream), backend, asked)
 
-    async def _post(self, backend: Backend, dialect: Dialect, body: bytes, asked: Asked, *, stream: bool) -> Answer:
+    async def _post(
+        self, backend: Backend, dialect: Dialect, body: bytes, model: str, asked: Callable[[], Asked], *, stream: bool
+    ) -> Answer:
         connect = backend.timeouts.connect
         try:
-            return await self._pool.post(self._form(backend, dialect, asked, stream=stream), body)
+            return await self._pool.post(self._form(backend, dialect, model, asked, stream=stream), body)
         except aiohttp.ServerDisconnectedError as error:
             raise RetryableError("The backend closed the connection without an answer.") from error
         except TimeoutError as error:  # aiohttp's own time-outs are TimeoutErrors too
@@ -96,12 +100,14 @@ class Client:
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise RetryableError(
                 f"Backend {backend.name} can't be reached: {_reason(error)}. "
-                f"Check {asked.url_name}, and that the server runs."
+                f"Check {asked().url_name}, and that the server runs."
             ) from error
 
-    def _form(self, backend: Backend, dialect: Dialect, asked: Asked, *, stream: bool) -> Form:
+    def _form(
+        self, backend: Backend, dialect: Dialect, model: str, asked: Callable[[], Asked], *, stream: bool
+    ) -> Form:
         """Return what requests of this kind have in common; a pool's keys, and settings read again, make new ones."""
-        url, connect = chat_url(backend, asked.model), backend.timeouts.connect
+        url, connect = chat_url(backend, model), backend.timeouts.connect
         key = (
             url,
             backend.key,
@@ -121,7 +127,7 @@ class Client:
                 form = self._forms[key] = Form(url, sent, connect, self.way(backend))
             except ValueError:
                 raise UpstreamError(
-                    f"The address of backend {backend.name} is no URL. Check {asked.url_name}."
+                    f"The address of backend {backend.name} is no URL. Check {asked().url_name}."
                 ) from None
         return form
 
@@ -131,7 +137,7 @@ class _Opened:
 
     __slots__ = ("_asked", "_backend", "_posted", "_response")
 
-    def __init__(self, posted: Coroutine[Any, Any, Answer], backend: Backend, asked: Asked) -> None:
+    def __init__(self, posted: Coroutine[Any, Any, Answer], backend: Backend, asked: Callable[[], Asked]) -> None:
         self._posted = posted
         self._backend = backend
         self._asked = asked
@@ -144,7 +150,7 @@ class _Opened:
                 raw = await _error_body(response)
             finally:
                 response.close()
-            failure = read_failure(response.status, raw, response.headers, self._asked)
+            failure = read_failure(response.status, raw, response.headers, self._asked())
             failure.raw = raw
             raise failure
         return response
