@@ -10,9 +10,8 @@ import asyncio
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import msgspec
 import structlog
 from msgspec import structs
@@ -30,7 +29,6 @@ from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
-from .recording.recorder import Recording
 from .room import as_shown, check_room, learn_size, learn_window, lower_output
 from .routing import Route
 from .services import Services, new_id
@@ -43,13 +41,15 @@ from .tries import Tries
 from .wire.shapes import items, mapping, text
 from .witness import Witness
 
+if TYPE_CHECKING:
+    from .recording.recorder import Recording
+
 _EVENTS = (b"data:", b"event:", b"id:", b":")  # how a stream begins that calls itself JSON
 _LONGEST_NAME = 200  # characters in a header
 _LONGEST_TOLD = 1000
 _NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _LONG_ANSWER = 30.0  # seconds of a whole answer after which the next one is asked as a stream
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
-_REUSE_GRACE = 0.05  # seconds for the end of the backend's response, so that its connection can be used again
 
 _LARGER = (
     "Give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH or num_ctx; LM Studio: the loaded context length), "
@@ -294,7 +294,7 @@ class Exchange:
         else:
             await sink.put(translator.last_events())
         await self._conclude(translator, sink)
-        await _to_end(response)
+        await response.drain()
 
     async def _finish(self, translator: StreamTranslator, sink: Sink) -> None:
         """End an answer whose backend says no more."""
@@ -385,15 +385,3 @@ async def _body(response: Answer, watch: Watch, idle: float) -> bytes:
         check_size(size)
         parts.append(data)
     return b"".join(parts)
-
-
-async def _to_end(response: Answer) -> None:
-    """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
-    if response.content.at_eof():
-        return
-    try:
-        async with asyncio.timeout(_REUSE_GRACE):
-            while await response.content.readany():
-                pass
-    except (TimeoutError, aiohttp.ClientError):
-        pass

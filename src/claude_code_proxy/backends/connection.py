@@ -7,6 +7,7 @@ connecting, TLS, the pool, and reading the response.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
+_REUSE_GRACE = 0.05  # seconds for the end of a response
 _OK = 200
 _SWITCHING = 101
 _UNFRAMED = ("content-length", "transfer-encoding")  # of a request without a body
@@ -37,6 +39,17 @@ class Answer:
     def content_type(self) -> str:
         """The media type without its parameters, in lower case; "" when nothing is said."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def drain(self) -> None:
+        """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
+        if self.content.at_eof():
+            return
+        try:
+            async with asyncio.timeout(_REUSE_GRACE):
+                while await self.content.readany():
+                    pass
+        except (TimeoutError, aiohttp.ClientError):
+            pass
 
     def close(self) -> None:
         """Give the connection back; one that is not read to its end is closed."""
