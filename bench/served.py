@@ -1,4 +1,4 @@
-"""A whole request through a running proxy, in this process: what of the proxy's own code it calls."""
+"""A whole request through a running proxy, in this process: the functions it calls, those of libraries too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from types import FrameType
 
 import uvicorn
 
-import claude_code_proxy
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.config import load
 from claude_code_proxy.keeping import journal_for
@@ -25,12 +24,12 @@ from .client import Client, checked
 from .frames import Script
 from .targets import Target
 
-_OURS = str(Path(claude_code_proxy.__file__).parent)
+_NOT_MEASURED = str(Path(__file__).parent)  # the driver and the backend, in the same process
 _REQUESTS = 20
 
 
 def served_calls() -> dict[str, int]:
-    """Return the calls of the proxy's functions for a small request, asked for whole and as a stream."""
+    """Return the calls of Python functions for a small request, asked for whole and as a stream."""
     return asyncio.run(_served())
 
 
@@ -51,8 +50,8 @@ async def _served() -> dict[str, int]:
     target = Target("here", "", client=Client(listener.getsockname()[1]), path="/v1/messages")
     try:
         return {
-            "small request served whole, calls": await _calls(target, stream=False),
-            "small request served as a stream, calls": await _calls(target, stream=True),
+            "small request served whole, calls with libraries": await _calls(target, stream=False),
+            "small request served as a stream, calls with libraries": await _calls(target, stream=True),
         }
     finally:
         target.client.close()
@@ -72,7 +71,8 @@ async def _calls(target: Target, *, stream: bool) -> int:
     def note(frame: FrameType, event: str, _argument: object) -> None:
         nonlocal count
         code = frame.f_code
-        count += event == "call" and code.co_filename.startswith(_OURS) and not code.co_name.startswith("<")
+        measured = not code.co_filename.startswith(_NOT_MEASURED) and not code.co_name.startswith("<")
+        count += event == "call" and measured
 
     sys.setprofile(note)
     try:

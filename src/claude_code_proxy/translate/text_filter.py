@@ -49,7 +49,8 @@ class TextFilter:
 
 def overlap(text: str, marks: tuple[str, ...]) -> int:
     """Return the length of the longest end of `text` that begins one of `marks`."""
-    return max((_overlap(text, mark) for mark in marks), default=0)
+    near = text[1 - max(map(len, marks), default=1) :]
+    return max([_overlap(near, mark) for mark in marks if mark[0] in near], default=0)
 
 
 def _overlap(text: str, mark: str) -> int:
