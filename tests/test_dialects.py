@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
@@ -387,6 +388,7 @@ def test_a_record_holds_legal_values(dialect: Dialect) -> None:
     assert list(dialect.efforts) == sorted(dialect.efforts, key=EFFORTS.index), "ascending"
     assert dialect.tool_choices <= {"auto", "none", "required", "named"}
     assert dialect.source, "every fact was read somewhere"
+    assert re.search(r"20\d\d", dialect.source), "and some day"
     for changed in (dialect.with_tools, dialect.with_forced_tool):
         assert set(changed) <= {field.name for field in fields(Dialect)} - {"name", "source"}
     json.dumps([dialect.extra_body, dialect.thinking_on, dialect.thinking_off])
@@ -406,6 +408,7 @@ def test_a_backend_that_wants_reasoning_back_has_a_place_for_it(dialect: Dialect
 def test_models_say_only_what_a_dialect_has(row: Row, models: Models) -> None:
     assert set(models.fields) <= {field.name for field in fields(Dialect)} - {"name", "source"}
     assert models.source, "every fact was read somewhere"
+    assert re.search(r"20\d\d|^[a-z]+\.py$", models.source), "and some day, or it stands in its maker's file"
 
 
 def test_families_are_of_gateways_only() -> None:

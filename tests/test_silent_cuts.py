@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ LISTS: dict[str, dict[str, Any]] = {
     "unknown": {"data": [{"id": "m", "owned_by": "library"}]},
 }
 
+ROUTER = {"data": [{"id": "m", "context_length": 8192}]}
+
 
 def reader(window: int, ratio: float) -> Any:
     """A server that counts `ratio` tokens a word, and reads no more than its window of them."""
@@ -22,7 +26,7 @@ def reader(window: int, ratio: float) -> Any:
     async def answer(asked: Asked) -> None:
         if asked.body is None or "messages" not in asked.body:
             return asked.send(whole({"error": "not found"}, status=404))
-        words = len(asked.body["messages"][-1]["content"].split())
+        words = len(re.findall(r"\bword\b", json.dumps(asked.body["messages"])))
         read = min(round(words * ratio), window - 6)
         usage = {"prompt_tokens": read, "completion_tokens": 6, "total_tokens": read + 6}
         return asked.send(whole({**completion("ja"), "usage": usage}))
@@ -94,3 +98,18 @@ async def test_a_window_known_from_a_refusal_alone_refuses_nothing_itself() -> N
         assert "4096" in (await told(app, 9000))[1]
         larger.set()
         assert (await told(app, 9000))[0] == 200
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_middle_out_is_switched_off_and_where_that_is_refused_the_proxy_refuses(*, refuses: bool) -> None:
+    async def answer(asked: Asked) -> None:
+        if refuses and "plugins" in asked.body:
+            error = {"message": "Unrecognized request argument supplied: plugins", "param": "plugins", "code": 400}
+            return asked.send(whole({"error": error}, status=400))
+        return await reader(8192, 0.9)(asked)
+
+    async with raw_backend(answer, models=ROUTER) as backend, running(backend, DIALECT="openrouter") as app:
+        assert (await told(app, 100))[0] == 200
+        assert ("plugins" in backend.bodies[-1]) is not refuses
+        status, message = await told(app, 12_000)
+        assert (status, "prompt is too long" in message) == ((400, True) if refuses else (200, False))

@@ -45,19 +45,22 @@ def list_models(services: Services, query: Mapping[str, str], headers: Mapping[s
     """
     if query.get("after_id") and query.get("before_id"):
         raise ClientError("Only one of `before_id` and `after_id` can be given: leave one out.", path="before_id")
-    entries = _entries(services, headers)
-    ids = [entry["id"] for entry in entries]
+    listing = _Listing(services, headers)
+    ids = list(listing.places)
     size = _size(query.get("limit", ""))
-    if query.get("after_id") in ids:
-        entries = entries[ids.index(query["after_id"]) + 1 :]
-    elif query.get("before_id") in ids:
-        entries = entries[: ids.index(query["before_id"])]
-    page = entries[-size:] if query.get("before_id") in ids else entries[:size]  # the page before ends right before
+    if query.get("after_id") in listing.places:
+        ids = ids[ids.index(query["after_id"]) + 1 :]
+        page = ids[:size]
+    elif query.get("before_id") in listing.places:
+        ids = ids[: ids.index(query["before_id"])]
+        page = ids[-size:]  # the page before ends right before
+    else:
+        page = ids[:size]
     return {
-        "data": page,
-        "has_more": len(page) < len(entries),
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
+        "data": [listing.entry(name) for name in page],
+        "has_more": len(page) < len(ids),
+        "first_id": page[0] if page else None,
+        "last_id": page[-1] if page else None,
     }
 
 
@@ -67,15 +70,17 @@ def find_model(services: Services, wanted: str, headers: Mapping[str, str]) -> d
     A name that other providers are known for is passed on by requests too, whatever the list says.
     """
     config, catalogue = services.config, services.catalogue
-    listed = next((entry for entry in _entries(services, headers) if entry["id"] == wanted), None)
-    if listed is not None or not _NAME.fullmatch(wanted):
-        return listed
+    listing = _Listing(services, headers)
+    if wanted in listing.places:
+        return listing.entry(wanted)
+    if not _NAME.fullmatch(wanted):
+        return None
     route = resolve(wanted, config)
     facts = catalogue.facts(route.backend, route.model)
     has_list = any(backend == route.backend.name for backend, _ in catalogue.all())
     if has_list and not (facts.id or route.tier or is_known_elsewhere(wanted)):
         return None
-    return _entry(services, route.backend, replace(facts, id=route.model), wanted, headers, _shared(services))
+    return listing.described(route.backend, replace(facts, id=route.model), wanted)
 
 
 def near_names(wanted: str, known: Iterable[str]) -> list[str]:
@@ -102,46 +107,38 @@ def _size(limit: str) -> int:
     return size
 
 
-def _entries(services: Services, headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The three tiers first, then every model a backend lists, by id; ids name the backend where there are several."""
-    config = services.config
-    several = len(config.backends) > 1
-    routes = dict.fromkeys((route.backend.name, route.model) for route in tier_routes(config).values())
-    known = {(backend, facts.id): facts for backend, facts in services.catalogue.all()}
-    shared = _shared(services)
-    order = [*routes, *(key for key in sorted(known) if key not in routes)]
-    return [
-        _entry(
-            services,
-            config.backends[backend],
-            known.get((backend, model)) or _named(services, backend, model),
-            alias_for(model, backend if several else ""),
-            headers,
-            shared,
-        )
-        for backend, model in order
-    ]
+class _Listing:
+    """The three tiers first, then every model a backend lists, by id; ids name the backend where there are several.
 
+    places: backend and model of each id. What a model is takes longer to say, and is said of those that are shown.
+    """
 
-def _named(services: Services, backend: str, model: str) -> ModelFacts:
-    """What is known of a tier's model that is listed otherwise: without its tag, or a server's only one."""
-    return replace(services.catalogue.facts(services.config.backends[backend], model), id=model)
+    def __init__(self, services: Services, headers: Mapping[str, str]) -> None:
+        self._services = services
+        self._headers = headers
+        several = len(services.config.backends) > 1
+        routes = dict.fromkeys((route.backend.name, route.model) for route in tier_routes(services.config).values())
+        known = {(backend, facts.id): None for backend, facts in services.catalogue.all()}
+        order = [*routes, *sorted(known.keys() - routes.keys())]
+        self.places = {alias_for(model, name if several else ""): (name, model) for name, model in order}
+        times = Counter(model for _, model in order)
+        self._shared = {model for model, backends in times.items() if backends > 1}  # by their names alone the same
 
+    def entry(self, name: str) -> dict[str, Any]:
+        """Return one model of the list. A tier's may be listed otherwise: without its tag, or a server's only one."""
+        where, model = self.places[name]
+        backend = self._services.config.backends[where]
+        return self.described(backend, replace(self._services.catalogue.facts(backend, model), id=model), name)
 
-def _shared(services: Services) -> frozenset[str]:
-    """Return the models that several backends have: their names alone would not tell them apart."""
-    routes = {(route.backend.name, route.model) for route in tier_routes(services.config).values()}
-    there = routes | {(backend, facts.id) for backend, facts in services.catalogue.all()}
-    return frozenset(model for model, times in Counter(model for _, model in there).items() if times > 1)
+    def described(self, backend: Backend, facts: ModelFacts, name: str) -> dict[str, Any]:
+        """Return what a model is, under a name."""
+        shown = facts.name or facts.id
+        title = f"{shown} ({backend.name})" if facts.id in self._shared else shown
+        return _entry(self._services, backend, facts, name, title, self._headers)
 
 
 def _entry(  # noqa: PLR0917 - in the order of what is always there
-    services: Services,
-    backend: Backend,
-    facts: ModelFacts,
-    name: str,
-    headers: Mapping[str, str],
-    shared: frozenset[str],
+    services: Services, backend: Backend, facts: ModelFacts, name: str, title: str, headers: Mapping[str, str]
 ) -> dict[str, Any]:
     learned = services.learned.facts(backend, facts.id)
     identity = services.catalogue.identity(backend)
@@ -151,7 +148,7 @@ def _entry(  # noqa: PLR0917 - in the order of what is always there
     entry: dict[str, Any] = {
         "type": "model",
         "id": name,
-        "display_name": (facts.name or facts.id) + (f" ({backend.name})" if facts.id in shared else ""),
+        "display_name": title,
         "created_at": datetime.fromtimestamp(min(facts.created, _FAR), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "lifecycle": "active",
         "capabilities": capabilities(facts, dialect),

@@ -23,7 +23,7 @@ def check_room(prepared: Prepared, declared: int) -> None:
     window that is known from a refusal only is no reason: that backend does refuse, and may run with a larger one now.
     """
     counted, window = prepared.gauge.counted, declared or prepared.facts.window
-    cut = prepared.dialect.truncates and counted.tokens > window * _SURELY_CUT
+    cut = prepared.dialect.cuts and counted.tokens > window * _SURELY_CUT
     if window and (cut or (declared and counted.least > window)):
         raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=window))
 
@@ -50,7 +50,7 @@ def learn_size(learned: Learned, prepared: Prepared, prompt: int, output: int, *
     cut: much less was read than was sent. Where prompts are cut in silence, one that ends at a window's edge was, too.
     A learned window that a prompt and its answer were larger than is forgotten: the server was started anew.
     """
-    at_edge = prepared.dialect.truncates and 0 < edge_of(prompt, output) <= prepared.gauge.counted.tokens
+    at_edge = prepared.dialect.cuts and 0 < edge_of(prompt, output) <= prepared.gauge.counted.tokens
     if not (cut or at_edge):
         prepared.gauge.reported(prompt)
     known = count(prepared.learned.get("window"))

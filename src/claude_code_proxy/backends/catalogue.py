@@ -14,6 +14,7 @@ from ..dialects import SIGNS, identity_of, is_told, is_worth_asking, recognise
 from .address import headers, models_url, root_of
 from .local_windows import ONE_MODEL, WINDOWS
 from .model_lists import UNKNOWN, ModelFacts, read_models
+from .shipped import filled
 
 __all__ = ["UNKNOWN", "Catalogue", "ModelFacts"]
 
@@ -52,11 +53,12 @@ class Catalogue:
         self.first_read = asyncio.Event()
 
     def facts(self, backend: Backend, model: str) -> ModelFacts:
-        """Return what is known of a model; `UNKNOWN` is an answer too."""
+        """Return what is known of a model; it has no id where the backend does not list it."""
         known = self._models.get(backend.name, {})
         bare = model.removeprefix("models/").split(":", maxsplit=1)[0]  # OpenRouter's variants have the same limits
         found = known.get(model) or known.get(f"{model}:latest") or known.get(bare)  # Ollama's tag for none
-        return found or self._only(backend, known) or UNKNOWN
+        said = found or self._only(backend, known) or UNKNOWN
+        return filled(said, recognise(backend, "", self.identity(backend)).name, model)
 
     def _only(self, backend: Backend, known: Mapping[str, ModelFacts]) -> ModelFacts | None:
         """Return the one model of a server that does not look at the name it is asked for."""

@@ -29,7 +29,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One model. window, max_output: tokens, 0 unknown; vision, tools: None unknown; price: what its tokens cost.
 
     loaded: the window is the one its server runs it with now. own_window: what a local server would run it with at
-    most, as `own_window_set` by a person for it, else as it was trained.
+    most, as `own_window_set` by a person for it, else as it was trained. shipped: the month of the table that the
+    window is from, "" where a backend told it.
     """
 
     id: str
@@ -44,6 +45,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     loaded: bool = False
     own_window: int = 0
     own_window_set: bool = False
+    shipped: str = ""
 
 
 UNKNOWN = ModelFacts(id="")

@@ -57,7 +57,7 @@ FAMILIES = (
         },
         "gemini.py",
     ),
-    Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "translation reference 4.5"),
+    Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "translation reference 4.5, 2026-11-22"),
     *(_learning(models) for models in GPT),
     *GROK,
 )

@@ -51,13 +51,15 @@ GEMINI_MODELS = (
     Models(
         "gemini-2\\.5-flash",
         {**_BUDGETS, "efforts": ("none", "low", "medium", "high")},
-        "translation reference 3.5",
+        "translation reference 3.5, 2026-11-22",
     ),
     Models(
         "gemini-2\\.5",
         {**_BUDGETS, "efforts": ("low", "medium", "high")},
-        "translation reference 3.5",
+        "translation reference 3.5, 2026-11-22",
     ),
-    Models("gemini-[12]|gemma", {**_OLDER, "efforts": (), "when_visible": {}}, "translation reference 3.5 [K]"),
+    Models(
+        "gemini-[12]|gemma", {**_OLDER, "efforts": (), "when_visible": {}}, "translation reference 3.5 [K], 2026-11-22"
+    ),
     Models("gemini-[3-9](?:\\.\\d)?-pro", {"efforts": ("low", "medium", "high")}, "freellmapi#160, 2026-06"),
 )

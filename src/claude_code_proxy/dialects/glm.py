@@ -31,5 +31,5 @@ GLM = Dialect(
 GLM_MODELS = (
     Models("glm-5\\.[3-9]", {"efforts": ("low", "high", "max"), "thinking_off": {}}, "catwalk#603, 2026-09"),
     Models("glm-5\\.2", {"efforts": ("high", "max")}, "llmgateway#3049, 2026-07"),
-    Models("glm-4(?:\\.5|-|v|$)", {"with_tools": {}}, "docs.z.ai: tool_stream since 4.6"),
+    Models("glm-4(?:\\.5|-|v|$)", {"with_tools": {}}, "docs.z.ai: tool_stream since 4.6, 2026-11-22"),
 )

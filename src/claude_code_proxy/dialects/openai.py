@@ -75,11 +75,13 @@ OPENAI_MODELS = _gpt(cache_markers="breakpoint")
 
 AZURE_MODELS = (
     # every API version takes max_tokens for these, only newer ones the other field
-    Models(r"gpt-[34]|gpt-35", {**_QUIET, "max_tokens_field": "max_tokens"}, "translation reference 3.11 [K]"),
+    Models(
+        r"gpt-[34]|gpt-35", {**_QUIET, "max_tokens_field": "max_tokens"}, "translation reference 3.11 [K], 2026-11-22"
+    ),
     *GPT,
     Models(
         r"gpt-oss|deepseek|grok|kimi|llama|mi[sx]tral|phi|qwen|glm|command|cohere",
         {"max_tokens_field": "max_tokens", "efforts": (), "strict_flag": False, "replay": "own", "think_tags": True},
-        "translation reference 3.11 [K]",
+        "translation reference 3.11 [K], 2026-11-22",
     ),
 )

@@ -32,6 +32,7 @@ OPENROUTER = Dialect(
     cache_key_field="session_id",
     # middle-out would cut a long prompt in silence; an overflow the client sees is one it can compact
     extra_body={"plugins": [{"id": "context-compression", "enabled": False}]},
+    truncates_without="plugins",
     source="@openrouter/sdk 1.3.19, 2026-11-22",
 )
 

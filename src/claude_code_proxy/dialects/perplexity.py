@@ -24,5 +24,7 @@ PERPLEXITY = Dialect(
 )
 
 PERPLEXITY_MODELS = (
-    Models("sonar-deep-research|sonar-reasoning", {"efforts": ("low", "medium", "high")}, "docs.perplexity.ai [K]"),
+    Models(
+        "sonar-deep-research|sonar-reasoning", {"efforts": ("low", "medium", "high")}, "docs.perplexity.ai [K], 2026-08"
+    ),
 )

@@ -37,7 +37,7 @@ TEMPLATES = (
     Models(
         "mi[sx]tral|ministral|magistral|devstral|codestral|voxtral|pixtral",
         {"thinking_off": {}},
-        "translation reference 3.9 [K]",
+        "translation reference 3.9 [K], 2026-11-22",
     ),
     Models("gpt-oss", {"thinking_off": {}}, "translation reference 4.5, 2026-11-22"),
     Models(

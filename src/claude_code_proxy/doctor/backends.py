@@ -11,7 +11,7 @@ import msgspec
 
 from ..backend_tables import DEFAULT_NAME
 from ..backends.address import headers, models_url
-from ..backends.catalogue import UNKNOWN, ModelFacts
+from ..backends.catalogue import ModelFacts
 from ..backends.local_windows import ONE_MODEL
 from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
@@ -185,7 +185,7 @@ class Visit:
         facts = catalogue.facts(model.backend, model.name)
         if catalogue.identity(model.backend) in ONE_MODEL and facts.id not in {"", model.name}:
             return group.ok(name, f"the server answers with its one model, {facts.id}, under any name")
-        if facts is not UNKNOWN and not model.backend.azure_api_version:
+        if facts.id and not model.backend.azure_api_version:
             return group.ok(name, "the backend lists it")
         hello = await self._hello(model)
         if not hello.failed:
@@ -257,6 +257,8 @@ def _source(config: Config, prepared: Prepared, window: int) -> str:
         return "MODEL_WINDOW"
     if window != prepared.facts.window:
         return "learned"
+    if prepared.facts.shipped:
+        return f"by the proxy's own table of {prepared.facts.shipped}; the backend tells none"
     return "as it is loaded now" if prepared.facts.loaded else "from the backend"
 
 

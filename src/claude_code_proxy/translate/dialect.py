@@ -29,6 +29,8 @@ class Dialect:
 
     truncates: bool = False
     """A prompt beyond the window is cut in silence: the proxy refuses it by its own count."""
+    truncates_without: str = ""
+    """The field of `extra_body` that keeps the backend from cutting; one that has learned to drop it is cut, too."""
 
     # -- roles and text -----------------------------------------------------------------------------------------
     system_role: Literal["system", "developer"] = "system"
@@ -162,6 +164,11 @@ class Dialect:
     """Header of the backend's key."""
     source: str = ""
     """Where the facts were read, and when."""
+
+    @property
+    def cuts(self) -> bool:
+        """Whether a prompt that is sent as this record says may be cut in silence."""
+        return self.truncates or (self.truncates_without in self.drop)
 
     def but(self, fields: Mapping[str, Any]) -> Dialect:
         """Return the record with fields replaced; `extra_body` is added to, since its keys are facts of their own.
