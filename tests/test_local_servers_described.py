@@ -202,7 +202,7 @@ KINDS: dict[str, Described] = {
     "SGLang": (SGLANG, "Qwen/Qwen3-8B", "sglang", "sglang", 20_000),
     "KoboldCpp": (KOBOLDCPP, "koboldcpp/Mistral-Nemo", "koboldcpp", "generic", 8192),
     "TabbyAPI": (TABBY, "Llama-3-exl2", "tabbyapi", "generic", 8192),
-    "LiteLLM": (LITELLM, "gpt-5.4", "", "generic", 0),
+    "LiteLLM": (LITELLM, "gpt-5.4", "", "generic", 1_050_000),
     "llama-swap": (LLAMA_SWAP, "qwen-coder", "llama-swap", "generic", 0),
     "Jan": (JAN, "jan-nano", "", "generic", 0),
 }
