@@ -68,6 +68,16 @@ def test_the_table_says_when_it_was_read() -> None:
     assert re.fullmatch(r"20\d\d-\d\d", READ_IN)
 
 
+async def test_a_ceiling_that_a_person_set_is_not_raised_by_it() -> None:
+    async with (
+        raw_backend(hello, models=OPENAIS_LIST) as backend,
+        running(backend, DIALECT="openai", MAX_TOKENS_LIMIT="4000") as app,
+    ):
+        await app.post({**HELLO, "model": "gpt-4o", "max_tokens": 32_000})
+    sent = backend.bodies[-1]
+    assert sent.get("max_tokens", sent.get("max_completion_tokens")) == 4000
+
+
 @pytest.mark.parametrize(("dialect", "cost"), [("openai", 3.5), ("generic", None)])
 async def test_limits_and_cost_of_a_request_come_from_it(dialect: str, cost: float | None) -> None:
     async with (

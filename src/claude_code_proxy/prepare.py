@@ -82,7 +82,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         dialect=dialect,
         seal=config.signature_key,
         window=window,
-        max_output=count(learned.get("max_output")) or facts.max_output,
+        max_output=count(learned.get("max_output")) or _most_output(facts, config.max_tokens_limit),
         vision=facts.vision,
         min_tokens=config.min_tokens_limit,
         min_tokens_explicit=config.min_tokens_explicit,
@@ -97,6 +97,11 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     plan = msgspec.structs.replace(translated.plan, summary=summary, input_estimate=gauge.counted.tokens)
     translated = msgspec.structs.replace(translated, plan=plan)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
+
+
+def _most_output(facts: ModelFacts, ceiling: int) -> int:
+    """Return the output limit of a model. ceiling: MAX_TOKENS_LIMIT, which holds where no backend tells one."""
+    return min(facts.max_output, ceiling) if facts.shipped_output else facts.max_output
 
 
 def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:

@@ -30,7 +30,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     loaded: the window is the one its server runs it with now. own_window: what a local server would run it with at
     most, as `own_window_set` by a person for it, else as it was trained. shipped: the month of the table that the
-    window is from, "" where a backend told it.
+    window is from, "" where a backend told it; shipped_output: the output limit is from there.
     """
 
     id: str
@@ -46,6 +46,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     own_window: int = 0
     own_window_set: bool = False
     shipped: str = ""
+    shipped_output: bool = False
 
 
 UNKNOWN = ModelFacts(id="")

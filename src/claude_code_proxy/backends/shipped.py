@@ -95,10 +95,14 @@ def filled(facts: ModelFacts, dialect: str, model: str) -> ModelFacts:
     row = _row(dialect, model)
     if row is None or (facts.window and facts.max_output and facts.price):
         return facts
-    price = facts.price or (_price(row) if dialect == row.at[0] else None)
-    window = facts.window or row.window
-    shipped = READ_IN if not facts.window else ""
-    return replace(facts, window=window, max_output=facts.max_output or row.output, price=price, shipped=shipped)
+    return replace(
+        facts,
+        window=facts.window or row.window,
+        shipped="" if facts.window else READ_IN,
+        max_output=facts.max_output or row.output,
+        shipped_output=not facts.max_output and bool(row.output),
+        price=facts.price or (_price(row) if dialect == row.at[0] else None),
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ from ..backend_tables import DEFAULT_NAME
 from ..backends.address import headers, models_url
 from ..backends.catalogue import ModelFacts
 from ..backends.local_windows import ONE_MODEL
+from ..backends.shipped import READ_IN
 from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
 from ..endpoint import Backend, is_loopback
@@ -30,6 +31,7 @@ _SMALL_WINDOW = 32_768  # tokens in which Claude Code has hardly room to work (c
 _GOOD = 200
 _REFUSED = (401, 403)
 _TIERS = {"BIG_MODEL": "claude-opus", "MIDDLE_MODEL": "claude-sonnet", "SMALL_MODEL": "claude-haiku"}
+_TABLE = f"by the proxy's own table of {READ_IN}; the backend tells none"
 _CREDENTIALS = ("authorization", "api-key")
 
 
@@ -217,11 +219,12 @@ class Visit:
     def _output(self, group: Group, model: Model) -> Line:
         services = self._proxy.services
         learned = count(services.learned.facts(model.backend, model.name).get("max_output"))
-        listed = services.catalogue.facts(model.backend, model.name).max_output
-        if learned or listed:
+        facts, limit = services.catalogue.facts(model.backend, model.name), services.config.max_tokens_limit
+        if learned or (facts.max_output and not facts.shipped_output):
             source = "learned" if learned else "from the backend"
-            return group.ok("model.output", f"output at most {learned or listed} tokens ({source})")
-        limit = services.config.max_tokens_limit
+            return group.ok("model.output", f"output at most {learned or facts.max_output} tokens ({source})")
+        if 0 < facts.max_output <= limit:
+            return group.ok("model.output", f"output at most {facts.max_output} tokens ({_TABLE})")
         return group.ok("model.output", f"output limit not told: at most {limit} tokens (MAX_TOKENS_LIMIT)")
 
 
@@ -258,7 +261,7 @@ def _source(config: Config, prepared: Prepared, window: int) -> str:
     if window != prepared.facts.window:
         return "learned"
     if prepared.facts.shipped:
-        return f"by the proxy's own table of {prepared.facts.shipped}; the backend tells none"
+        return _TABLE
     return "as it is loaded now" if prepared.facts.loaded else "from the backend"
 
 
