@@ -486,7 +486,9 @@ def test_one_call_at_a_time():  # PA-12
     assert choose(choice)[0] == {"tool_choice": "auto", "parallel_tool_calls": False}
     assert choose(choice, dialect=replace(OPENAI, parallel_flag=False))[0] == {"tool_choice": "auto"}
     assert one_tool_only({"tool_choice": choice})
-    assert choose({**choice, "disable_parallel_tool_use": False})[0] == {"tool_choice": "auto"}
+    several = {**choice, "disable_parallel_tool_use": False}
+    assert choose(several)[0] == {"tool_choice": "auto", "parallel_tool_calls": True}
+    assert choose(several, dialect=replace(OPENAI, parallel_flag=False))[0] == {"tool_choice": "auto"}
     assert not one_tool_only({"tool_choice": {"type": "auto"}})
 
 

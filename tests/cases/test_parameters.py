@@ -662,6 +662,14 @@ def test_pa_12_without_the_flag_all_calls_come(backend: Backend, client: Client)
     assert "parallel_tool_calls" not in backend.chats[0].body
 
 
+def test_pa_12_a_client_that_wants_several_at_once_says_so(backend: Backend, client: Client) -> None:
+    """llama.cpp allows one at a time unless it is told otherwise."""
+    backend.play([answer(Call("Bash", {"command": "1"}), Call("Bash", {"command": "2"}))])
+    heard = client.ask(tools=TOOLS, tool_choice={**ONE, "disable_parallel_tool_use": False})
+    assert backend.chats[0].body["parallel_tool_calls"] is True
+    assert len(heard.calls) == 2
+
+
 def test_pa_12_a_backend_that_refuses_the_flag_is_asked_without(backend: Backend, client: Client) -> None:
     refusal = openai("Unsupported parameter: 'parallel_tool_calls' is not supported.", "parallel_tool_calls")
     calls = answer(Call("Bash", {"command": "1"}), Call("Bash", {"command": "2"}))

@@ -1,7 +1,7 @@
 """Mistral.
 
 Sources: types of the mistralai SDK as read for the translation reference, 3.6 (2026-11-22): thinking in content
-chunks, images in tool messages, `prefix`, `prompt_cache_key`. Efforts: docs.mistral.ai on reasoning (2026-10),
+chunks, `top_k`, images in tool messages, `prefix`, `prompt_cache_key`. Efforts: docs.mistral.ai on reasoning (2026-10),
 models.dev#7334 (checked live, 2026-09). Recorded exchanges (2026-08): usage comes unasked, and a user may follow a
 tool; `stream_options` was answered 422 by older servers (dnakov/anon-kode#53). Unverified [K] and harmless: ids of
 nine letters and digits.
@@ -20,6 +20,7 @@ MISTRAL = Dialect(
     strict_flag=False,
     id_style="mistral9",
     efforts=(),
+    top_k=True,
     replay="thinking_parts",
     stream_options=False,
     cache_key_field="prompt_cache_key",

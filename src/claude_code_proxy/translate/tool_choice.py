@@ -38,8 +38,9 @@ def translate_tool_choice(
     if not toolset.functions or not kind:
         return {}, ""
     fields: dict[str, Any] = {}
-    if one_tool_only(request) and dialect.parallel_flag:
-        fields["parallel_tool_calls"] = False
+    single = choice.get("disable_parallel_tool_use")
+    if isinstance(single, bool) and dialect.parallel_flag:
+        fields["parallel_tool_calls"] = not single  # llama.cpp's own default is one at a time
     value, sentence = _choice(kind, toolset.aliases.get(name, ""), dialect)
     if sentence:
         notes.add("tool-choice", "tool_choice", kind[:16])
