@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import httpx2
-from tests.backend import Backend, say
+from tests.backend import Backend, error, say
 from tests.proxy_process import free_port, start_proxy
 
 
@@ -47,3 +47,10 @@ def test_a_wrong_base_path_is_named_with_its_variable(backend: Backend) -> None:
     reply = connection_with(OPENAI_BASE_URL=f"{backend.root}/not/here")
     assert reply.status_code == 503
     assert "OPENAI_BASE_URL" in reply.text
+
+
+def test_a_failure_inside_of_the_backend_is_nobodys_setting(backend: Backend) -> None:
+    backend.play([error(500, "it broke")])
+    told = connection_with(OPENAI_BASE_URL=backend.url).json()
+    assert told["message"] == "it broke"
+    assert told["remedy"] == "Try again; the backend's own log may say more."

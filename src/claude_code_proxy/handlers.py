@@ -138,7 +138,7 @@ async def test_connection(call: Call) -> None:
             await unless_gone(call, exchange.run(asked))
     except ProxyError as error:
         names = {"key": key_setting(route.backend), "url": url_setting(route.backend), "model": "SMALL_MODEL"}
-        what = {"error_type": error.type, "message": error.message, "remedy": remedy(error.type, **names)}
+        what = {"error_type": error.type, "message": error.message, "remedy": remedy(error.type, error.status, **names)}
         failed = {"status": "failed", **what, **told}
         await call.channel.json(503, failed)
         return

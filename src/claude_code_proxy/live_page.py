@@ -148,7 +148,7 @@ def _backend(services: Services, name: str, counts: Mapping[tuple[str, ...], flo
 def _shown(record: Record) -> dict[str, Any]:
     shown = facts(record)
     if record.error_type:
-        shown["remedy"] = remedy(record.error_type)
+        shown["remedy"] = remedy(record.error_type, record.status)
     return shown
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from .backend_tables import DEFAULT_NAME
 from .endpoint import Backend
 
+_BROKE = 500  # inside of the backend: nothing of a person's is wrong
+
 REMEDIES: Mapping[str, str] = {
     "invalid_request_error": "The backend refused the request: its words say why.",
     "authentication_error": "The client's key is not the proxy's ANTHROPIC_API_KEY.",
@@ -23,8 +25,12 @@ REMEDIES: Mapping[str, str] = {
 """By Anthropic's error types. key, url, model: how the settings are called that may be wrong."""
 
 
-def remedy(kind: str, *, key: str = "the backend's key", url: str = "its base URL", model: str = "the tier") -> str:
-    """Return what to do about a type of error, "" for an unknown one."""
+def remedy(
+    kind: str, status: int = 0, *, key: str = "the backend's key", url: str = "its base URL", model: str = "the tier"
+) -> str:
+    """Return what to do about a type of error, "" for an unknown one. status: the client's, which may say more."""
+    if status == _BROKE:
+        return "Try again; the backend's own log may say more."
     return REMEDIES.get(kind, "").format(key=key, url=url, model=model)
 
 

@@ -8,7 +8,6 @@ from ..remedies import key_setting, url_setting
 from ..remedies import remedy as remedy_of
 from .inside import PATIENCE, Reply
 
-_ITS_OWN_FAULT = 500
 _KEY_REFUSED = ("The backend key was rejected", "The backend refused access")
 
 
@@ -23,9 +22,7 @@ def told(reply: Reply, backend: Backend, setting: str) -> tuple[str, str]:
         words, found, remedy = error.message.rpartition(f" {verb} ")
         if found:
             return words, f"{verb} {remedy.rstrip('.')}"
-    if error.status == _ITS_OWN_FAULT:
-        return error.message, "Try again; the backend's own log may say more"
-    general = remedy_of(error.type, key=key_setting(backend), url=url_setting(backend), model=setting)
+    general = remedy_of(error.type, error.status, key=key_setting(backend), url=url_setting(backend), model=setting)
     return error.message, general.rstrip(".")
 
 
