@@ -169,9 +169,10 @@ def test_following_prints_what_comes(proxy: ProxyProcess, home: Path) -> None:
 
 
 def test_without_a_log_file_logs_says_why(tmp_path: Path) -> None:
-    done = run(tmp_path, "logs")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "REQUEST_LOG" in done.stderr
+    for arguments, code in ((("logs",), 0), (("show", "req_1"), 1)):
+        done = run(tmp_path, *arguments)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert "REQUEST_LOG" in done.stderr
 
 
 def test_switched_off_nothing_is_kept(tmp_path: Path) -> None:

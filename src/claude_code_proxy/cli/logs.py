@@ -57,7 +57,10 @@ def show(wanted: str, *, as_data: bool) -> int:
         return 1
     found = _found(path, wanted)
     if len(found) != 1:
-        _say_which(found, wanted)
+        if found or any(True for _ in read_log(path)):
+            _say_which(found, wanted)
+        else:
+            print(_NONE_YET, file=sys.stderr)
         return 1
     (record,) = found
     if as_data:
