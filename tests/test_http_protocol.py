@@ -169,6 +169,68 @@ async def test_a_head_too_large_is_refused(head: bytes, size: int) -> None:
     assert _told(wire) == (431, "invalid_request_error")
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+ENDLESS: dict[str, tuple[bytes, bytes]] = {
+    "an extension of a chunk": (CHUNKED + b"5;", b"a" * 10_000),
+    "one trailer": (CHUNKED + b"1\r\na\r\n0\r\nx: ", b"a" * 10_000),
+    "many trailers": (CHUNKED + b"1\r\na\r\n0\r\n", b"x: y\r\n" * 2000),
+}
+
+
+@pytest.mark.parametrize(("begin", "piece"), ENDLESS.values(), ids=ENDLESS)
+async def test_what_is_beside_a_body_has_an_end(begin: bytes, piece: bytes) -> None:
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    protocol, wire = _connected(app)
+    protocol.data_received(begin)
+    for _ in range(20):
+        if not wire.is_closing():
+            protocol.data_received(piece)
+        await asyncio.sleep(0)
+    assert _told(wire) == (431, "invalid_request_error")
+    protocol.connection_lost(None)
+    await _turns()
+
+
+async def test_a_body_in_many_large_chunks_is_taken() -> None:
+    sizes: list[int] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            message = await receive()
+            sizes.append(len(message["body"]))
+            more = message["more_body"]
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": b"taken"})
+
+    chunk = b"%x\r\n%b\r\n" % (100_000, b"a" * 100_000)
+    wire = await answer(app, CHUNKED, *[chunk] * 10, b"0\r\n\r\n")
+    assert b"taken" in b"".join(wire.writes)
+    assert sum(sizes) == 1_000_000
+
+
+async def test_trailers_are_no_headers() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send(HEAD)
+        await send({"type": "http.response.body", "body": repr(scope["headers"]).encode()})
+
+    wire = await answer(app, CHUNKED, b"1\r\na\r\n0\r\nhost: evil\r\nx-api-key: k\r\n\r\n")
+    sent = b"".join(wire.writes)
+    assert b"transfer-encoding" in sent
+    assert b"evil" not in sent
+    assert b"x-api-key" not in sent
+
+
+async def test_one_request_asks_for_one_host() -> None:
+    wire = await answer(parts(b"never"), b"GET / HTTP/1.1\r\nhost: evil\r\nhost: localhost\r\n\r\n")
+    assert _told(wire) == (400, "invalid_request_error")
+
+
 async def test_what_is_no_http_is_told_in_the_envelope() -> None:
     assert _told(await answer(parts(b"never"), b"this is no HTTP\r\n\r\n")) == (400, "invalid_request_error")
 

@@ -50,6 +50,29 @@ async def test_a_backend_that_does_not_begin_is_given_up(
     assert len(backend.chats) == 1
 
 
+@pytest.mark.parametrize("step", [answer(before=(Stall(),)), answer(Stall())], ids=["no head", "head only"])
+@BOTH
+async def test_a_backend_that_was_silent_is_asked_again_where_time_is_left(
+    backend: Backend, step: Step, *, stream: bool
+) -> None:
+    backend.play([step, say("awake")])
+    async with running(backend, MAX_RETRIES="1", REQUEST_TIMEOUT="0.3") as app:
+        reply = await app.post(hello(stream=stream))
+    assert reply.status_code == 200
+    assert "awake" in reply.text
+    assert len(backend.chats) == 2
+
+
+@BOTH
+async def test_a_silence_as_long_as_all_the_time_there_is_is_the_end(backend: Backend, *, stream: bool) -> None:
+    backend.play(lambda _: answer(before=(Stall(),)))
+    async with running(backend, MAX_RETRIES="5", REQUEST_TIMEOUT="0.5", ANSWER_DEADLINE="0.9") as app:
+        status, kind, message = envelope(await app.post(hello(stream=stream)))
+    assert (status, kind) == (504, "timeout_error")
+    assert "0.5 s" in message
+    assert len(backend.chats) == 1
+
+
 @BOTH
 async def test_the_beginning_has_a_limit_of_its_own(backend: Backend, *, stream: bool) -> None:
     backend.play([answer(Text("slow start"), before=(Pause(0.6),))])

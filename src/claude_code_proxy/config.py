@@ -40,6 +40,7 @@ _AS_SET = {
     "tool_descriptions": "TOOL_DESCRIPTIONS",
     "max_retries": "MAX_RETRIES",
     "max_concurrent": "MAX_CONCURRENT_REQUESTS",
+    "max_open": "MAX_OPEN_REQUESTS",
     "queue_limit": "QUEUE_LIMIT",
     "answer_deadline": "ANSWER_DEADLINE",
     "drain_timeout": "DRAIN_TIMEOUT",
@@ -94,6 +95,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     context_scale: str = "off"
     max_retries: int = 2
     max_concurrent: int = 0
+    max_open: int = 10_000
     queue_limit: int = 100
     answer_deadline: float = 1800
     drain_timeout: float = 30

@@ -7,6 +7,7 @@ anything, never after), and that a client who leaves takes the backend's connect
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -173,7 +174,8 @@ class Exchange:
                         return await self._answered(prepared, watch, sink)
             except UpstreamError as error:
                 mended = not sink.spoken and self._mending.mend(prepared, error)
-                wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=slot.crowded)
+                left = (self._deadline.when() or math.inf) - self._loop.time()
+                wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=slot.crowded, left=left)
                 if sink.spoken or wait is None:
                     raise
                 prepared = await self._prepare(request) if mended else await self._moved(request, prepared, error)
@@ -357,7 +359,7 @@ class Exchange:
 
 
 def _silent(route: Route, seconds: float) -> UpstreamError:
-    """A backend that says nothing is not asked again, which would take as long; another one may be."""
+    """What a backend's silence is told as; whether it is asked again is a matter of time (`tries.py`)."""
     error = UpstreamError(f"Backend {route.backend.name} was silent for {seconds:g} s.", status=504)
     error.kind = "silent"
     return error

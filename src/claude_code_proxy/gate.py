@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from .config import Config
 from .endpoint import is_loopback
 from .errors import ClientError
+
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")  # RFC 9110, 7.2: never a user, never a path
 
 
 class Gate:
@@ -24,8 +27,7 @@ class Gate:
         origin = headers.get("origin", "")
         if origin and not is_loopback(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
             raise ClientError("Requests from web pages are not served.", status=403)
-        host = headers.get("host", "")  # no browser leaves it out
-        if self._local_only and host and not is_loopback(host_of("//" + host)):
+        if self._local_only and not is_asked_here(headers):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(
                 "This proxy serves its own machine only: use localhost, or set ANTHROPIC_API_KEY and HOST.", status=403
@@ -41,6 +43,13 @@ class Gate:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         sent = (headers.get("x-api-key", ""), token if scheme.lower() == "bearer" else "")
         return any(hmac.compare_digest(one.strip().encode(), self._key) for one in sent)
+
+
+def is_asked_here(headers: Mapping[str, str]) -> bool:
+    """Whether a request names this machine as its host, or none: no browser leaves that out."""
+    host = headers.get("host", "")
+    named = _HOST.fullmatch(host)
+    return not host or (named is not None and is_loopback(named[1].strip("[]").lower()))
 
 
 @lru_cache(256)

@@ -29,6 +29,8 @@ HEAD_BYTES = 64 * 1024
 
 _TOO_LARGE = f"The request's headers are larger than {HEAD_BYTES} bytes."
 
+_TOO_MUCH_FRAMING = f"The request's chunks or trailers have more than {HEAD_BYTES} bytes beside its body."
+
 HEAD_SECONDS = 30.0
 """Time a request's head may take, from the first byte or the connection on."""
 
@@ -50,6 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None  # the oldest whose answer is not complete, or the last
         self._refused = False
+        self._framing = 0  # bytes since the last one of a body: of chunk extensions, or trailers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, on a transport that joins."""
@@ -74,9 +77,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._last = len(data)
         if self._in_head:
             self._head += self._last  # a header without an end is told by nobody else
+        elif self._in_body:
+            self._framing += self._last
         super().data_received(data)
         if self._in_head and self._head > HEAD_BYTES:
             self._refuse(431, _TOO_LARGE)
+        elif self._in_body and self._framing > HEAD_BYTES:
+            self._refuse(431, _TOO_MUCH_FRAMING)
         elif self._in_body or self._in_head:
             self._heard = self.loop.time()
             if self._timer is None:
@@ -96,9 +103,18 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError(_TOO_LARGE)
         self._in_body = True
         self._arrived()
+        if [name for name, _ in self.headers].count(b"host") > 1:
+            raise ValueError("Two hosts are asked for.")  # RFC 9112, 3.2
         super().on_headers_complete()
+        self.headers = []  # what follows are trailers: they change nothing (RFC 9110, 6.5.1)
+        self._framing = 0
         if not self.pipeline:
             self._answering = self.cycle
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._framing = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of the request is here."""

@@ -22,9 +22,9 @@ import msgspec
 from . import __version__
 from .answering import unless_gone
 from .call import Call
-from .endpoint import is_loopback, public_url
+from .endpoint import public_url
 from .errors import ClientError
-from .gate import Gate, host_of
+from .gate import Gate, is_asked_here
 from .pages import totals_of
 from .record import Record, facts
 from .remedies import remedy
@@ -179,8 +179,8 @@ def _is_here(call: Call) -> bool:
 
     A socket without addresses is of this machine.
     """
-    client, host = call.scope.get("client"), call.headers.get("host", "")
-    if host and not is_loopback(host_of("//" + host)):
+    client = call.scope.get("client")
+    if not is_asked_here(call.headers):
         return False
     try:
         return client is None or ip_address(client[0]).is_loopback

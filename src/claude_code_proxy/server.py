@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +23,8 @@ from .services import Services, new_id, open_services
 
 Handler = Callable[[handlers.Call], Awaitable[None]]
 
+_COSTLY = frozenset({handlers.messages, handlers.count_tokens})  # what MAX_OPEN_REQUESTS counts
+_COME_BACK = 5  # seconds
 _FIRST_LIST = 0.5  # seconds the start waits for the backend's model list, so that the first request knows its limits
 
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
@@ -69,6 +71,7 @@ class _App:
         self._learned = learned
         self._journal = journal
         self._services: Services | None = None
+        self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -104,7 +107,12 @@ class _App:
         channel = Channel(send, new_id("req_"))
         call = handlers.Call(self._services, scope, receive, channel)
         try:
-            await self._handler(call)(call)
+            handler = self._handler(call)
+            if handler in _COSTLY:
+                with self._one_more():
+                    await handler(call)
+            else:
+                await handler(call)
         except ProxyError as error:
             await channel.fail(error)
         except handlers.ClientGoneError:
@@ -112,6 +120,19 @@ class _App:
         except Exception:  # noqa: BLE001 - a bug of ours: the log gets it whole, the client a sentence
             structlog.get_logger().exception("bug", id=channel.request_id)
             await channel.fail(ProxyError("The proxy failed inside; its log says where.", status=500))
+
+    @contextlib.contextmanager
+    def _one_more(self) -> Iterator[None]:
+        """Count a request within this block. Raises ProxyError (529) where there are too many."""
+        most = self._config.max_open
+        if self._open >= most:
+            message = f"{most} requests are under way already (MAX_OPEN_REQUESTS). Try again later."
+            raise ProxyError(message, status=529, retry_after=_COME_BACK)
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
 
     def _handler(self, call: handlers.Call) -> Handler:
         path = normal_path(call.scope["path"])

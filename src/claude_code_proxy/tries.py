@@ -7,6 +7,7 @@ times. Health (backends/health.py) decides who is left out meanwhile.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,14 +62,17 @@ class Tries:
         """The health of whom is asked now."""
         return self._health[self._routes[self._at].backend.name]
 
-    def after(self, error: UpstreamError, *, crowded: bool) -> float | None:
+    def after(self, error: UpstreamError, *, crowded: bool, left: float = math.inf) -> float | None:
         """Choose who is next; return the seconds to wait before, None when nobody can help.
 
         crowded: there were too many requests at once; the same backend takes it when another one has ended.
+        left: seconds until ANSWER_DEADLINE; who was silent is asked again if it may be silent as long once more.
         """
+        silent = error.kind == "silent"
+        longest = self._routes[self._at].backend.timeouts.first_byte
         if self._move(error):
             return 0.0
-        if not isinstance(error, RetryableError):
+        if not (left > longest if silent else isinstance(error, RetryableError)):
             return None
         if crowded and self._left:
             return self._begin_again(error.retry_after or 0.0)

@@ -62,7 +62,11 @@ def serve(overrides: Mapping[str, str]) -> int:
         return _work(config, listener, early)
     gc.collect()
     gc.freeze()
-    shares = replace(config, max_concurrent=-(-config.max_concurrent // config.workers))  # 0 would be any number
+    shares = replace(
+        config,
+        max_concurrent=-(-config.max_concurrent // config.workers),  # 0 would be any number
+        max_open=-(-config.max_open // config.workers),
+    )
     return Supervisor(sockets_for(listener, config.workers), lambda own: _work(shares, own, early)).run()
 
 
