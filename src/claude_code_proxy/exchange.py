@@ -7,7 +7,6 @@ anything, never after), and that a client who leaves takes the backend's connect
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -174,7 +173,7 @@ class Exchange:
                         return await self._answered(prepared, watch, sink)
             except UpstreamError as error:
                 mended = not sink.spoken and self._mending.mend(prepared, error)
-                left = (self._deadline.when() or math.inf) - self._loop.time()
+                left = self._begun + self._services.config.answer_deadline - self._loop.time()
                 wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=slot.crowded, left=left)
                 if sink.spoken or wait is None:
                     raise

@@ -20,7 +20,7 @@ _SECRETS = re.compile(
     | \b eyJ [A-Za-z0-9_-]{8,} \. [A-Za-z0-9_-]{8,} (?: \. [A-Za-z0-9_-]+ )?
     | (?<= Bearer[ ] ) [A-Za-z0-9._~+/=-]{6,}
     | (?<= :// ) [^/\s:@"']+ : [^/\s@"']+ (?= @ )
-    | (?<= [?&] ) [A-Za-z_.-]* (?i: key|token|secret|passw|sig ) [A-Za-z_.-]* = [^&\s"']+
+    | (?<= [?&] ) [A-Za-z_.-]{0,60} (?i: key|token|secret|passw|sig ) [A-Za-z_.-]{0,60} = [^&\s"']+
     | -----BEGIN [A-Z ]* PRIVATE[ ]KEY----- [\s\S]*? (?: -----END [A-Z ]* PRIVATE[ ]KEY----- | \Z )
     """,
     re.VERBOSE,
@@ -28,7 +28,7 @@ _SECRETS = re.compile(
 _HOMES = re.compile(
     r"(?<=/home/)[^/\s\"'\\]+|(?<=/Users/)[^/\s\"'\\]+|(?<=\\Users\\)[^\\\s\"']+|(?<=\\Users\\\\)[^\\\s\"']+"
 )
-_MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_MAIL = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 class Redaction:

@@ -67,9 +67,10 @@ _SURE = 3  # titles of Claude Code's in one text are no chance
 _ENVIRONMENT = re.compile(r"# Environment\s*$|<env>|Here is useful information about the environment")
 _PROJECT = re.compile(r"# claudeMd|Contents of ")
 _GIT = re.compile(r"gitStatus:")
+_REMINDER_END = "</system-reminder>"
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\n?", re.DOTALL)
 _BLANK_LINES = re.compile(r"\n{3,}")
-_LINE_ENDS = re.compile(r"[ \t]+\n")
+_LINE_ENDS = re.compile(r"(?<![ \t])[ \t]+\n")  # from the first blank on, else a line of them takes for ever
 
 
 def is_claude_codes(text: str) -> bool:
@@ -105,7 +106,16 @@ def folded(section: Section) -> str:
     """Return a section's text without reminders and superfluous white space; what is never touched is not."""
     if section.kind == "kept":
         return section.text
-    return _BLANK_LINES.sub("\n\n", _LINE_ENDS.sub("\n", _REMINDER.sub("", section.text)))
+    return _BLANK_LINES.sub("\n\n", _LINE_ENDS.sub("\n", _without_reminders(section.text)))
+
+
+def _without_reminders(text: str) -> str:
+    """Behind the last end there is nothing to find, and every beginning there would be searched to the text's end."""
+    end = text.rfind(_REMINDER_END)
+    if end < 0:
+        return text
+    end += len(_REMINDER_END) + 1
+    return _REMINDER.sub("", text[:end]) + text[end:]
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

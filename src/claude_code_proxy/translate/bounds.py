@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _STEP = 0.01  # how far inside of an open end a sampling parameter is put
 
-_N = r"[`'\"(]{0,2}(-?\d+(?:[,_]\d{3})*(?:\.\d+)?(?:e-?\d+)?)(?![\d\w])[`'\")]{0,2}"
+_N = r"[`'\"(]{0,2}((?<!\d)-?\d+(?:[,_]\d{3})*(?:\.\d+)?(?:e-?\d+)?)(?![\d\w])[`'\")]{0,2}"
 _NUMBER = re.compile(r"(?<![\w.-])(\d{1,3}(?:[,_]\d{3})+|\d+)(?![\w-]|\.\d)")
 
 

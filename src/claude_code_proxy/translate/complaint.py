@@ -31,7 +31,7 @@ _FIELD = re.compile(r'"(message|raw|code|type|error_type)": ?"((?:[^"\\]|\\.){1,
 _TITLE = re.compile(r"<(title|h1|message)[^>]{0,200}>(.{1,300}?)</\1>", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<[^<>]{0,500}>")
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|error)", re.IGNORECASE)
-_TRACE = re.compile(r"Traceback \(most recent call last\)|\n[ \t]+at \S+.*:\d+|File \"[^\"]+\", line \d+")
+_TRACE = re.compile(r"Traceback \(most recent call last\)|\n[ \t]+at \S.*:\d+|File \"[^\"]+\", line \d+")
 _PATH = re.compile(
     r"(?<![\w/.:-])(?:/(?:home|usr|opt|var|root|app|srv|tmp|mnt|Users|workspace|private|data)/|[A-Z]:\\)[^\s'\"),]+"
 )
