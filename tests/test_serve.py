@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -222,6 +223,74 @@ def test_under_load_every_stream_ends_properly_and_the_exit_code_is_0(backend: B
                 assert message.error is not None
                 assert message.error["type"] == "overloaded_error"
         assert proxy.process.wait(SECONDS) == 0
+
+
+@linux
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_terminal_that_closes_lets_streams_finish(backend: Backend, workers: str) -> None:
+    gate = Gate()
+    backend.play([answer(Text("first "), gate, Text("last"))])
+    with (
+        proxy_for(backend, WORKERS=workers) as proxy,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        url, asked = f"{proxy.url}/v1/messages", {**HELLO, "stream": True}
+        future = pool.submit(lambda: httpx2.post(url, json=asked, trust_env=False, timeout=60))
+        gate.wait_reached()
+        proxy.process.send_signal(signal.SIGHUP)
+        threading.Timer(0.5, gate.open).start()
+        assert check(future.result().content).text() == "first last"
+        assert proxy.process.wait(SECONDS) == 0
+
+
+@linux
+def test_who_presses_twice_is_not_shown_a_trace(backend: Backend) -> None:
+    backend.play([answer(Text("first "), Stall())])
+    with proxy_for(backend) as proxy, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        url, asked = f"{proxy.url}/v1/messages", {**HELLO, "stream": True}
+        future = pool.submit(lambda: httpx2.post(url, json=asked, trust_env=False, timeout=60))
+        backend.wait_chats(1)
+        for _ in range(2):
+            proxy.process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert proxy.process.wait(SECONDS) == 0
+        future.exception()
+        assert "Traceback" not in proxy.log()
+
+
+@linux
+def test_as_many_files_are_opened_as_the_system_allows(backend: Backend) -> None:
+    command = f"ulimit -Sn 64; exec {sys.executable} -m claude_code_proxy serve"
+    with tempfile.TemporaryDirectory() as home:
+        port = free_port()
+        settings = {
+            "OPENAI_BASE_URL": backend.url,
+            "OPENAI_API_KEY": backend.key,
+            "PORT": str(port),
+        }
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command], env={**clean_environment(Path(home)), **settings}, stderr=subprocess.DEVNULL
+        )
+        try:
+            backend.play(lambda _: say("served"))
+            with contextlib.ExitStack() as idle:
+                for _ in range(200):
+                    idle.enter_context(_connected(port))
+                url = f"http://127.0.0.1:{port}/v1/messages"
+                assert httpx2.post(url, json=HELLO, trust_env=False, timeout=SECONDS).status_code == 200
+        finally:
+            process.terminate()
+            assert process.wait(SECONDS) == 0
+
+
+def _connected(port: int) -> socket.socket:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 async def test_a_stream_that_outlives_the_drain_ends_in_an_error(backend: Backend) -> None:

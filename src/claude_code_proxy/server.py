@@ -83,7 +83,8 @@ class _App:
         await receive()
         async with self._started():
             await send({"type": "lifespan.startup.complete"})
-            await receive()
+            with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C: nobody waits any more
+                await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
     @contextlib.asynccontextmanager

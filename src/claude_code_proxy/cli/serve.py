@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -32,6 +34,7 @@ _COLLECTED = (5_000, 20, 50)
 """When garbage is collected. A request leaves none behind (tests/test_garbage.py), and a collection of all there is
 holds up every stream, a thousand of them for a tenth of a second."""
 _WRONG_SETTINGS = 2  # exit code
+_FILES = 65_536  # open ones, at most; macOS refuses far more
 
 
 def serve(overrides: Mapping[str, str]) -> int:
@@ -52,6 +55,7 @@ def serve(overrides: Mapping[str, str]) -> int:
     if trouble := recording_trouble(config):
         tell(config.log_format, trouble, level="error")
         return _WRONG_SETTINGS
+    _open_many()
     listener = _listen(config)
     if isinstance(listener, int):
         return listener
@@ -85,6 +89,18 @@ def _work(config: Config, listener: socket.socket, early: list[int]) -> int:
     return 0 if server.started else 1
 
 
+def _open_many() -> None:
+    """Let this process open as many files as it may: a stream takes two, and 1024 is what many systems begin with."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - there is none on Windows
+
+        least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        if least != resource.RLIM_INFINITY and least < wanted:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def _on_signal(obey: Callable[[int], None]) -> None:
     """Obey a signal to end, at any moment and without an exception: one raised while modules load may be lost.
 
@@ -92,6 +108,9 @@ def _on_signal(obey: Callable[[int], None]) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: obey(number))
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not so under nohup
+        # a terminal that closes: streams finish, as at SIGTERM, for which the running server has a handler of its own
+        signal.signal(signal.SIGHUP, lambda _number, _: os.kill(os.getpid(), signal.SIGTERM))
     if hasattr(signal, "pthread_sigmask"):  # a worker begins with both held back
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
 
