@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +17,7 @@ import httpx2
 import pytest
 from tests.backend import Backend, Gate, Pause, Text, answer, say
 from tests.messages_api import HELLO
-from tests.proxy_process import ProxyProcess, proxy_for
+from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
 SECONDS = 15
@@ -101,6 +103,29 @@ def test_there_are_no_more_workers_than_slots(backend: Backend) -> None:
         assert workers(proxy) == []
         assert ask(proxy).status_code == 200
         assert "MAX_CONCURRENT_REQUESTS" in proxy.log()
+
+
+@pytest.mark.parametrize("after", [0, 0.02, 0.05, 0.1])
+def test_a_signal_while_workers_start_ends_them_well(tmp_path: Path, after: float) -> None:
+    port = free_port()
+    settings = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "k", "PORT": str(port), "WORKERS": "2"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "claude_code_proxy", "serve"],
+        env={**clean_environment(tmp_path), **settings},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: _is_open(port), "the port")
+    time.sleep(after)
+    process.terminate()
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_workers_end_when_the_one_who_started_them_is_gone(backend: Backend) -> None:

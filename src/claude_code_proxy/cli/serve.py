@@ -71,7 +71,7 @@ def serve(overrides: Mapping[str, str]) -> int:
         max_concurrent=-(-config.max_concurrent // config.workers),  # 0 would be any number
         max_open=-(-config.max_open // config.workers),
     )
-    return Supervisor(sockets_for(listener, config.workers), lambda own: _work(shares, own, early)).run()
+    return Supervisor(sockets_for(listener, config.workers), lambda own: _work(shares, own, early), early).run()
 
 
 def _work(config: Config, listener: socket.socket, early: list[int]) -> int:

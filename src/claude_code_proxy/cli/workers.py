@@ -35,9 +35,12 @@ def sockets_for(listener: socket.socket, workers: int) -> list[socket.socket]:
 
 
 class Supervisor:
-    """Runs `work` in a process for each socket; its result is the process's exit code."""
+    """Runs `work` in a process for each socket; its result is its exit code. early: signals that came before."""
 
-    def __init__(self, sockets: Sequence[socket.socket], work: Callable[[socket.socket], int]) -> None:
+    def __init__(
+        self, sockets: Sequence[socket.socket], work: Callable[[socket.socket], int], early: Sequence[int] = ()
+    ) -> None:
+        self._early = early
         self._sockets = sockets
         self._work = work
         self._workers: dict[int, tuple[int, float]] = {}  # process id -> number of its socket, time of its start
@@ -50,6 +53,8 @@ class Supervisor:
         """Run until a signal has ended all workers; returns 0 when all ended well."""
         for one in _SIGNALS:
             signal.signal(one, self._stop)
+        if self._early:
+            return 0
         for number in range(len(self._sockets)):
             self._start(number)
         while self._workers:
@@ -61,13 +66,12 @@ class Supervisor:
 
     def _start(self, number: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # until each process has handlers of its own
-        process = os.fork()
-        if process == 0:
-            self._become_worker(number)
-        self._workers[process] = number, time.monotonic()
+        if not self._stopping:  # else the sockets are closed
+            process = os.fork()
+            if process == 0:
+                self._become_worker(number)
+            self._workers[process] = number, time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        if self._stopping:  # the signal came while this one was made
-            os.kill(process, signal.SIGTERM)
 
     def _become_worker(self, number: int) -> None:
         """Do the work and end; nothing of the parent's goes on in this process."""
