@@ -36,3 +36,24 @@ async def test_the_main_turn_goes_before_subagents_before_background_and_all_are
         for talk in (first, main, subagent, background):
             assert b"message_stop" in (await talk.reply()).content
     assert [received.prompt for received in backend.chats] == ["first", "main", "subagent", "background"]
+
+
+async def test_who_leaves_while_it_waits_is_never_asked_and_holds_up_nobody(backend: Backend) -> None:
+    gate = Gate()
+
+    def script(received: Received) -> Step:
+        return answer(Text("erst"), gate) if received.prompt == "first" else say("dann")
+
+    backend.play(script)
+    settings = {"MAX_CONCURRENT_REQUESTS": "1", "COMMIT_AFTER": "0.05", "PING_INTERVAL": "1"}
+    async with running(backend, **settings) as app:
+        first = app.start(asking("first"))
+        await first.until(b"erst")
+        leaving, staying = app.start(asking("leaving")), app.start(asking("staying"))
+        for waiting in (leaving, staying):
+            await waiting.until(b"event: ping")
+        leaving.leave()
+        gate.open()
+        for talk in (first, staying):
+            assert b"message_stop" in (await talk.reply()).content
+    assert [received.prompt for received in backend.chats] == ["first", "staying"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.e2e import installs
+from tests.prompts import blocks, long_prompt
 from tests.proxy_process import ProxyProcess, start_proxy
 
 from claude_code_proxy.demo.embedded import EmbeddedModel
@@ -60,6 +61,28 @@ def test_the_second_turn_reads_its_beginning_from_the_cache(model: EmbeddedModel
     usage = post(f"{proxy.url}/v1/messages", turn(1, line=True))["usage"]
     read, cached = usage["input_tokens"], usage["cache_read_input_tokens"]
     assert cached > 4 * read, usage
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"PROMPT_COMPRESSION": "compact", "MODEL_WINDOW": "2000"},
+        {"TOOL_SUBSET": "Read", "TOOL_DESCRIPTIONS": "short"},
+    ],
+    ids=["compact, tools fitted", "a subset, described shortly"],
+)
+def test_so_it_does_with_prompts_and_tools_made_smaller_and_a_tool_that_is_loaded_later(
+    model: EmbeddedModel, settings: dict[str, str]
+) -> None:
+    tools = [{**TOOL, "name": name, "description": TOOL["description"] * 30} for name in ("Read", "Bash")]
+    deferred = {**TOOL, "name": "NotebookEdit", "defer_loading": True}
+    own = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "MIN_TOKENS_LIMIT": "8"}
+    with start_proxy({**own, "BIG_MODEL": model.name, "MIDDLE_MODEL": model.name, **settings}) as proxy:
+        for number in (0, 1):
+            asked = turn(number, line=True)
+            asked["system"] = [asked["system"][0], *blocks(long_prompt())]
+            usage = post(f"{proxy.url}/v1/messages", {**asked, "tools": [*tools, deferred]})["usage"]
+    assert usage["cache_read_input_tokens"] > 4 * usage["input_tokens"], usage
 
 
 def test_the_same_prompt_untranslated_is_read_anew(model: EmbeddedModel) -> None:
