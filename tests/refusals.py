@@ -111,6 +111,8 @@ OVERFLOWS: dict[str, Row] = {
     "an output larger than the window": (400, "max_tokens (64000) exceeds the context window (32768)", Output(0)),
     "nobody's words, one number": (400, "max context length reached (32768)", Prompt(0, 32768)),
     "nobody's words, a slash": (400, "Context overflow: 50000/32768 tokens", Prompt(50000, 32768)),
+    "a status in front": (400, "400 Bad Request: context window exceeded: 50000 tokens, 32768 allowed", Prompt(50000, 32768)),
+    "vLLM, newest": (400, "Input length (50000) exceeds model's maximum context length (32768).", Prompt(50000, 32768)),
     "nobody's words, can only": (400, "Your prompt has 50000 tokens but this model can only take 32768", Prompt(50000, 32768)),
     "nobody's words, n_ctx": (400, "n_ctx (4096) too small for prompt of 5000 tokens", Prompt(5000, 4096)),
     "nobody's words, but given": (400, "This model's maximum context length is 32768 tokens, but 50000 tokens were given", Prompt(50000, 32768)),
@@ -151,6 +153,8 @@ OUTPUT_LIMITS: dict[str, Row] = {
     "OpenAI, above": (400, {"message": "Invalid 'max_tokens': integer above maximum value. Expected a value <= 8192, but got 64000 instead.", "param": "max_tokens", "code": "integer_above_max_value"}, Output(8192)),
     "only param": (400, {"message": "Expected a value <= 8192, but got 64000 instead.", "param": "max_tokens"}, {"max_output": 8192}),
     "no number": (400, "max_tokens is too large", "request"),
+    "a status in front": (400, "Error code: 400 - max_tokens is too large", "request"),
+    "a status and a limit": (400, "Error code: 400 - max_tokens (64000) exceeds the output token limit (2048)", Output(2048)),
 }  # fmt: skip
 
 LIMITS_OF_ACCOUNTS: dict[str, Row] = {
@@ -259,6 +263,8 @@ SCHEMAS: dict[str, Row] = {
     "llama.cpp": (400, "JSON schema conversion failed: Pattern must start with '^' and end with '$'", without("format", "pattern")),
     "LM Studio": (400, "failed to parse grammar", without("format", "pattern")),
     "llama.cpp, 500": (500, "failed to parse grammar", without("format", "pattern")),
+    "a property of the client's": (400, "Invalid schema for function 'Warm': In context=('properties', 'temperature'), 'minimum' is not permitted.", without("minimum")),
+    "a property with a name of ours": (400, "tools.0.function.parameters.properties.max_tokens.maximum: Extra inputs are not permitted", without("maximum")),
     "a format": (400, "Schema validation failed: format 'uri' is not supported", without("format")),
     "a list behind": (400, "The following JSON Schema keywords are not supported: pattern, format, minimum", without("pattern", "format", "minimum")),
     "in quotes": (400, 'Unsupported keywords in tool schema: "pattern", "not"', without("pattern", "not")),
@@ -375,6 +381,7 @@ PREFILLED: dict[str, Row] = {  # answers to a request that ends with the assista
     "Anthropic": (400, "This model does not support assistant message prefill. The conversation must end with a user message.", {"prefill": "none"}),
     "llama.cpp": (400, "Assistant response prefill is incompatible with enable_thinking.", {"prefill": "none"}),
     "vLLM": (400, "Cannot set `add_generation_prompt` to True when the last message is from the assistant.", {"prefill": "none"}),
+    "DeepSeek": (400, "The last message of deepseek-reasoner must be a user message, or an assistant message with prefix mode on.", {"prefill": "none"}),
     "Mistral": (400, "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant", {"prefill": "none"}),
 }  # fmt: skip
 

@@ -13,6 +13,12 @@ _STEP = 0.01  # how far inside of an open end a sampling parameter is put
 
 _N = r"[`'\"(]{0,2}((?<!\d)-?\d+(?:[,_]\d{3})*(?:\.\d+)?(?:e-?\d+)?)(?![\d\w])[`'\")]{0,2}"
 _NUMBER = re.compile(r"(?<![\w.-])(\d{1,3}(?:[,_]\d{3})+|\d+)(?![\w-]|\.\d)")
+_ASIDE = re.compile(
+    r"\b(?:code|status|error|id|line|column|position|index)\W{0,3}\d+"
+    r"|\b[45]\d\d(?=:| (?:bad|client|server|unprocessable|payload|internal|request)\b)",
+    re.IGNORECASE,
+)
+"""Numbers that gateways put around a sentence: statuses, codes, places."""
 
 
 class Bounds(NamedTuple):
@@ -89,7 +95,8 @@ def read_bounds(text: str) -> Bounds:
 
 def numbers(text: str) -> list[int]:
     """Return the whole numbers of a sentence that stand alone: none of a name, a version or a fraction."""
-    return [int(re.sub(r"[,_]", "", number)) for number in _NUMBER.findall(text) if len(number) < 13]  # noqa: PLR2004
+    said = _NUMBER.findall(_ASIDE.sub(" ", text))
+    return [int(re.sub(r"[,_]", "", number)) for number in said if len(number) < 13]  # noqa: PLR2004
 
 
 def _pairs(text: str) -> Iterator[Bounds]:

@@ -19,6 +19,10 @@ UNKNOWN = re.compile(
 )
 """Words that refuse a field, whatever its value."""
 
+_IN_A_SCHEMA = re.compile(
+    r"schema for function|function_declarations|\btools[\[.]\d|\bproperties['\"]?[.,\[/]|\.parameters\b", re.IGNORECASE
+)
+"""The places of a tool's schema: what is named there is the client's own property, or a keyword, and no field."""
 _NAMED = re.compile(r"[`'\"]([A-Za-z_$][\w.$\[\]-]*)[`'\"]|\bbody\.([\w.]+)")
 
 
@@ -43,6 +47,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     def named(self) -> Iterator[str]:
         """The names it gives in quotes, or as a place in the body."""
         return (quoted or place for quoted, place in _NAMED.findall(self.text))
+
+    @property
+    def in_a_schema(self) -> bool:
+        """Whether it is about a tool's schema, and not about a field of the body."""
+        return bool(_IN_A_SCHEMA.search(f"{self.text} {self.param}"))
 
     @property
     def says_unknown(self) -> bool:

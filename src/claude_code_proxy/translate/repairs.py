@@ -75,7 +75,7 @@ _WORDS = frozenset(("user", "metadata", "thinking", "reasoning", "store", "plugi
 
 def read_repair(refusal: Refusal, dialect: Dialect) -> Facts:
     """Return the facts to change, empty when the refusal teaches nothing."""
-    for rule in _RULES:
+    for rule in _OF_A_SCHEMA if refusal.in_a_schema else _RULES:
         found = rule(refusal, dialect)
         if found:
             return found
@@ -237,7 +237,7 @@ _ROLES: tuple[tuple[str, str, object, object], ...] = (
     (r"length of 9|9 characters", "id_style", "any", "mistral9"),
 )  # fmt: skip
 _PREFILL = (
-    r"prefill|last role user or tool|last message (?:is from|must (?:be|not)|cannot be)[^.]*(?:assistant|user)"
+    r"prefill|last role user or tool|last message\b[^.]{0,40}\b(?:is from|must|cannot|should)\b[^.]*(?:assistant|user)"
     r"|assistant messages? at the end|conversation must end with a user"
 )
 
@@ -304,3 +304,4 @@ _RULES: tuple[Rule, ...] = (
     _field,
     refused_schema,
 )
+_OF_A_SCHEMA: tuple[Rule, ...] = (_missing_reasoning, lengths, _format, refused_schema)
