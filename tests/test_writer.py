@@ -662,6 +662,13 @@ def test_only_the_first_call_counts_when_the_client_wants_one() -> None:
     assert "call-dropped" in heard.notes
 
 
+def test_a_call_without_a_name_is_the_demanded_tools() -> None:
+    demanded = plan_of(choice="tool", chosen="Read")
+    heard = write(call('{"a":1}', name=""), TOOL_CALLS, plan=demanded)
+    assert heard.calls == [("Read", {"a": 1})]
+    assert "choice-unmet" not in heard.notes
+
+
 def test_a_call_without_a_name_is_the_only_tool_there_is() -> None:
     only = plan_of(tools={"Bash": ToolFacts("Bash", {})})
     assert write(call('{"a":1}', name=""), TOOL_CALLS, plan=only).calls == [("Bash", {"a": 1})]

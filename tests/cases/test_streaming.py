@@ -793,7 +793,7 @@ def test_st_26_what_only_looks_like_a_call_stays_text(
     "model", ["deepseek-ai/DeepSeek-R1", "qwq:32b", "Qwen/Qwen3-30B-A3B-Thinking-2507", "MiniMaxAI/MiniMax-M2"]
 )
 @both
-def test_st_26_a_thought_that_the_prompt_opened_is_no_text(
+def test_st_03_a_thought_that_the_prompt_opened_is_no_text(
     backend: Backend, client: Client, model: str, *, stream: bool
 ) -> None:
     written = "Erst überlegen.\n</think>\n\nDann sagen."

@@ -211,7 +211,7 @@ CODES: Mapping[str, Meaning] = {
     ),
     "call-named": Meaning(
         "Tool calls without a name",
-        "an answer's is the only tool's there is; one of the history is called `unknown`",
+        "an answer's is that of the only tool, or of the one tool_choice names; one of the history is called `unknown`",
         "nothing: they had none",
     ),
     "tool-strict": Meaning(

@@ -192,9 +192,11 @@ class ToolBlocks:
         return ToolFacts(name=call.name[:_LONGEST_NAME], schema={})
 
     def _named(self, call: Call) -> bool:
-        """A call that never got a name belongs to the only tool there is, or to none."""
-        if not call.name and call.arguments and len(self._writer.plan.tools) == 1:
-            call.name = next(iter(self._writer.plan.tools))
+        """A call that never got a name belongs to the tool that was demanded or is the only one, or to none."""
+        plan = self._writer.plan
+        only = next(iter(plan.tools)) if len(plan.tools) == 1 else ""
+        if not call.name and call.arguments and (plan.chosen or only):
+            call.name = plan.chosen or only
             self._writer.notes.add("call-named", "content")
         return bool(call.name)
 
