@@ -2,7 +2,7 @@
 
 Reading, checking, translating and counting ten megabytes takes a second of processor time, and the event loop is one
 thread. What is large is worked on in another one, one request after the other; the interpreter hands over between the
-two every few milliseconds. What is small is done at once, since a change of threads costs more than it.
+two every millisecond (`cli/serve.py`). What is small is done at once, since a change of threads costs more than it.
 """
 
 from __future__ import annotations
