@@ -165,14 +165,13 @@ class Fault:
     """What happens at a phase. act: does it.
 
     goes_on: a legal answer follows, and is what the client should get; no_http: what came right before may be lost with
-    it; final: it is not asked again, because that would take as long.
+    it.
     """
 
     name: str
     act: Callable[[Line, Phase], Awaitable[None]]
     goes_on: bool = False
     no_http: bool = False
-    final: bool = False
     streams_only: bool = False
 
 
@@ -214,7 +213,7 @@ def _says(data: bytes, *, then: str = "") -> Callable[[Line, Phase], Awaitable[N
 FAULTS = [
     Fault("the connection is closed", _close),
     Fault("the connection is reset", _reset),
-    Fault("silence", _stall, final=True),
+    Fault("silence", _stall),
     Fault("bytes that are no HTTP", _says(b"\x00\xff\xfegarbage\r\n\r\n" * 3), no_http=True),
     Fault("a chunk length that is none", _says(b"zz\r\nhello\r\n"), no_http=True),
     Fault("a chunk longer than its length", _says(b"3\r\nhello world\r\n0\r\n\r\n"), no_http=True),
@@ -254,10 +253,9 @@ def matrix() -> Iterator[Case]:
 def _allowed(fault: Fault, phase: Phase, *, stream: bool, again: bool) -> frozenset[str]:
     if fault.goes_on:
         return frozenset({ANSWER})
-    second = again and not fault.final
-    if second and (phase.ends_in == {STATUS} or not stream):
+    if again and (phase.ends_in == {STATUS} or not stream):
         return frozenset({ANSWER})
-    return phase.ends_in | ({STATUS, ANSWER} if fault.no_http and second else {STATUS} if fault.no_http else set())
+    return phase.ends_in | ({STATUS, ANSWER} if fault.no_http and again else {STATUS} if fault.no_http else set())
 
 
 def _playing(fault: Fault, phase: Phase, *, again: bool) -> Play:
