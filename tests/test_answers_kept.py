@@ -14,7 +14,7 @@ from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.plan import Plan
 
 LOCAL = Dialect(name="local", think_tags=True, text_tools=True)
-OPENED = Dialect(name="opened", think_tags=True, think_opened=True, text_tools=True)
+OPENED = Dialect(name="opened", think_tags=True, think_opened=True, think_unparsed=True, text_tools=True)
 PLAIN = Dialect(name="plain")
 DIALECTS = st.sampled_from([PLAIN, LOCAL, OPENED])
 SERVED = ("web_search", "code_execution")

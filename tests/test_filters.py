@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import OPENAI, THINKS_ALOUD, plan_of
+from claude_code_proxy.backend_tables import Backend
+from claude_code_proxy.dialects import recognise
 from claude_code_proxy.translate.deltas import (
     Citation,
     Delta,
@@ -132,6 +134,24 @@ def test_a_thought_whose_beginning_stands_in_the_prompt(text: str, expected: lis
         notes = Notes()
         assert through(lambda notes=notes: ThinkTags(notes, opened=True), pieces) == expected, pieces  # type: ignore[misc]
         assert notes.codes() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "waits"),
+    [
+        ("http://gpu.test/v1", "deepseek-ai/DeepSeek-R1", True),
+        ("http://localhost:8000/v1", "Qwen/QwQ-32B", True),
+        ("http://localhost:11434/v1", "deepseek-r1:14b", False),
+        ("https://api.fireworks.ai/inference/v1", "accounts/fireworks/models/deepseek-r1", False),
+        ("https://api.minimax.io/v1", "MiniMax-M2", False),
+        ("http://gpu.test/v1", "qwen3:8b", False),
+    ],
+)
+def test_text_waits_for_the_end_of_a_thought_only_where_a_server_may_have_no_parser(
+    url: str, model: str, *, waits: bool
+) -> None:
+    filters = Filters(recognise(Backend(name="b", base_url=url), model), plan_of(), Notes())
+    assert told(filters.feed([Text("No thought at all.")])) == ([] if waits else [("Text", "No thought at all.")])
 
 
 def test_text_beside_reasoning_in_a_field_of_its_own_is_not_held() -> None:

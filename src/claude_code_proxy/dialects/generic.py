@@ -19,6 +19,7 @@ GENERIC = Dialect(
     efforts_known=False,
     strict_flag=False,
     think_tags=True,
+    think_unparsed=True,
     replay="own",
     text_tools=True,
     source="translation reference 3.1; vllm#41114, 2026-11-22",

@@ -31,6 +31,7 @@ LLAMACPP = Dialect(
     thinking_off={"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
     replay="own",
     think_tags=True,
+    think_unparsed=True,
     top_k=True,
     text_tools=True,
     source="llama.cpp README via translation reference 3.10, 2026-11-22",

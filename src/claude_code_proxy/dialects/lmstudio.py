@@ -23,6 +23,7 @@ LMSTUDIO = Dialect(
     efforts=("low", "medium", "high"),
     replay="own",
     think_tags=True,
+    think_unparsed=True,
     text_tools=True,
     truncates=True,
     source="translation reference 3.16 [K], 2026-11-22",

@@ -20,6 +20,7 @@ SGLANG = Dialect(
     thinking_off=THINKING_OFF,
     replay="own",
     think_tags=True,
+    think_unparsed=True,
     top_k=True,
     text_tools=True,
     source="translation reference 3.16 [K], 2026-11-22",

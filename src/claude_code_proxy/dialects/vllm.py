@@ -26,6 +26,7 @@ VLLM = Dialect(
     thinking_off=THINKING_OFF,
     replay="own",
     think_tags=True,
+    think_unparsed=True,
     max_stops=64,
     stop_reported=True,
     top_k=True,

@@ -111,6 +111,8 @@ class Dialect:
     """`<think>...</think>` at the start of the text is reasoning."""
     think_opened: bool = False
     """The prompt ends with `<think>`, so that where no field carries it, reasoning is all up to `</think>`."""
+    think_unparsed: bool = False
+    """Such reasoning may reach us as text, from a server without a parser for it; elsewhere text waits for no tag."""
 
     # -- output -------------------------------------------------------------------------------------------------
     max_stops: int = 4

@@ -25,7 +25,7 @@ class Filters:
         self.past = Past()
         self._filters: list[TextFilter] = []
         if dialect.think_tags:
-            self._filters.append(ThinkTags(notes, opened=dialect.think_opened))
+            self._filters.append(ThinkTags(notes, opened=dialect.think_opened and dialect.think_unparsed))
         if plan.prefill:
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools and plan.choice != "none":
