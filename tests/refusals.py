@@ -45,6 +45,12 @@ SENT = 64_000  # max_tokens of the request all of these answer
 OTHER_FIELD = {"max_tokens_field": "max_completion_tokens"}
 NO_TEMPERATURE = {"drop": ["temperature"]}
 BACK = {"replay": "reasoning_content", "replay_required": "with_tools", "replay_fallback": "space"}
+UNSIGNED = {"replay_fallback": "signed", "replay": "none"}
+RESENT = {"trusts_signatures": False}
+SHORT_NAMES = {"name_length": 32}
+NO_PARALLEL = {"parallel_flag": False}
+NO_SYSTEM = {"system_role": "user", "system_in_place": False}
+STEP = {"max_output": 32_768}
 SIGNED = {"call_signatures": True, "replay_required": "with_tools"}
 FREE_CHOICE = {"tool_choices": ["auto", "none"]}
 
@@ -152,8 +158,13 @@ OUTPUT_LIMITS: dict[str, Row] = {
     "a dash": (400, "parameter max_tokens out of range (1-8192)", Output(8192)),
     "OpenAI, above": (400, {"message": "Invalid 'max_tokens': integer above maximum value. Expected a value <= 8192, but got 64000 instead.", "param": "max_tokens", "code": "integer_above_max_value"}, Output(8192)),
     "only param": (400, {"message": "Expected a value <= 8192, but got 64000 instead.", "param": "max_tokens"}, {"max_output": 8192}),
-    "no number": (400, "max_tokens is too large", "request"),
-    "a status in front": (400, "Error code: 400 - max_tokens is too large", "request"),
+    "no number": (400, "max_tokens is too large", STEP),
+    "no number but its own": (400, "max_completion_tokens is too large: 64000", STEP),
+    "no number, exceeds": (400, "The requested max_tokens exceeds the model's limit", STEP),
+    "a status in front": (400, "Error code: 400 - max_tokens is too large", STEP),
+    "thousands": (400, "max_tokens is too large (max 8k)", Output(8000)),
+    "thousands, at most": (400, "max_tokens must be at most 8K", Output(8000)),
+    "thousands, both": (400, "output limit is 8k tokens, max_tokens was 64k", Output(8000)),
     "a status and a limit": (400, "Error code: 400 - max_tokens (64000) exceeds the output token limit (2048)", Output(2048)),
 }  # fmt: skip
 
@@ -239,6 +250,16 @@ SAMPLING: dict[str, Row] = {
     "TGI": (422, "Input validation error: `top_p` must be > 0.0 and < 0.5", limited("top_p", 0.01, 0.49)),
     "a least": (400, "temperature must be at least 0.5", limited("temperature", 0.5, 1)),
     "one value, in signs": (400, "Only temperature=1 is supported", NO_TEMPERATURE),
+    "not configurable": (400, "temperature is not configurable", NO_TEMPERATURE),
+    "not adjustable": (400, "temperature is not adjustable for this model", NO_TEMPERATURE),
+    "required to be": (400, "This model requires temperature to be 1.0", NO_TEMPERATURE),
+    "expected": (400, "Expected temperature 1", NO_TEMPERATURE),
+    "expected to be": (400, "Expected temperature to be 1, got 0.16", NO_TEMPERATURE),
+    "expected, behind the name": (400, "temperature: expected 1.0, received 0.16", NO_TEMPERATURE),
+    "should be": (400, "temperature should be set to 1 for this model", NO_TEMPERATURE),
+    "cannot set": (400, "You cannot set temperature for this model", NO_TEMPERATURE),
+    "cannot be changed": (400, "temperature cannot be changed for this model", NO_TEMPERATURE),
+    "disabled": (400, "Setting temperature is disabled for this model", NO_TEMPERATURE),
     "one of two": (400, "You may only specify one of temperature or top_p", {"both_sampling": False}),
     "a value above": (400, "Invalid value for 'temperature': 0.16 is greater than the maximum of 0.1", limited("temperature", 0, 0.1)),
     "top_k": (400, "top_k must be between 1 and 20", limited("top_k", 1, 20)),
@@ -268,6 +289,9 @@ SCHEMAS: dict[str, Row] = {
     "a format": (400, "Schema validation failed: format 'uri' is not supported", without("format")),
     "a list behind": (400, "The following JSON Schema keywords are not supported: pattern, format, minimum", without("pattern", "format", "minimum")),
     "in quotes": (400, 'Unsupported keywords in tool schema: "pattern", "not"', without("pattern", "not")),
+    "a choice": (400, "oneOf is not supported in tool schema", without("oneOf")),
+    "a choice, OpenAI": (400, "Invalid schema for function 'Look': In context=('properties', 'x'), 'anyOf' is not permitted.", without("anyOf")),
+    "choices": (400, "Unsupported JSON schema keywords: oneOf, anyOf and allOf", without("oneOf", "anyOf", "allOf")),
     "references": (400, "Tool schema uses $ref, which is unsupported", {"inline_refs": True}),
     "the schema of an answer": (400, {"message": "Invalid schema for response_format 'x': In context=(), 'minLength' is not permitted.", "param": "response_format"}, without("minLength")),
 }  # fmt: skip
@@ -283,6 +307,22 @@ HISTORY: dict[str, Row] = {
     "Mistral, ids": (400, "Tool call id was call_0fypS1hVX but must be a-z, A-Z, 0-9, with a length of 9.", {"id_style": "mistral9"}),
     "OpenAI, ids": (400, "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 32, but got a string with length 40 instead.", {"id_length": 32}),
     "OpenAI, names": (400, "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 48, but got a string with length 60 instead.", {"name_length": 48}),
+    "OpenAI, a pattern of names": (400, "Invalid 'tools[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]{1,32}$'.", SHORT_NAMES),
+    "Pydantic, a pattern of names": (422, [{"loc": ["body", "tools", 0, "function", "name"], "msg": "String should match pattern '^[a-zA-Z0-9_-]{1,32}$'", "type": "string_pattern_mismatch"}], SHORT_NAMES),
+    "Anthropic, a pattern of names": (400, "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,32}$'", SHORT_NAMES),
+    "Anthropic, names": (400, "tools.0.custom.name: String should have at most 32 characters", SHORT_NAMES),
+    "a pattern in two parts": (400, "Invalid function name: must match ^[a-zA-Z_][a-zA-Z0-9_-]{0,31}$", SHORT_NAMES),
+    "names in plain words": (400, "Tool names must not be longer than 32 characters", SHORT_NAMES),
+    "a name in plain words": (400, "name 'mcp__x' is too long: at most 32 characters", SHORT_NAMES),
+    "a name that exceeds": (400, "The name of function 'mcp__a' exceeds 32 characters", SHORT_NAMES),
+    "names as long as ours": (400, "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,64}$'", "request"),
+    "a property's pattern": (400, "tools.0.input_schema.properties: Property keys should match pattern '^[a-zA-Z0-9_.-]{1,32}$'", "request"),
+    "a name of a model": (400, "model name must be at most 32 characters", "request"),
+    "Claude's thought": (400, "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `text`. When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks).", {**UNSIGNED, "replay_required": "always"}),
+    "Gemini, an invalid signature": (400, "Invalid thought signature", RESENT),
+    "Gemini, a corrupted signature": (400, "Corrupted thought signature.", RESENT),
+    "Vertex, a signature": (400, "Unable to submit request because Thought signature is not valid.", RESENT),
+    "Claude's signature": (400, "messages.1.content.0: Invalid `signature` in `thinking` block", RESENT),
     "Mistral, order": (400, "Expected last role User or Tool but got... Unexpected role 'user' after role 'tool'", {"assistant_after_tool": True}),
     "templates": (500, "Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...", {"merges_user_turns": True}),
     "Qwen on llama.cpp": (500, "While executing CallExpression at line 85: {{- raise_exception('System message must be at the beginning.') }} Error: Jinja Exception: System message must be at the beginning.", {"system_in_place": False}),
@@ -308,6 +348,9 @@ ABILITIES: dict[str, Row] = {
     "one form": (400, {"message": "tool_choice 'required' is not supported by this model", "param": "tool_choice"}, {"tool_choices": ["auto", "named", "none"]}),
     "OpenAI, parallel": (400, {"message": "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.", "param": "parallel_tool_calls"}, {"parallel_flag": False}),
     "a gateway, parallel": (400, "Validation error at body: Value error, parallel_tool_calls=False is not supported on this backend.", {"parallel_flag": False}),
+    "parallel calls in words": (400, "This model does not support parallel tool calls", NO_PARALLEL),
+    "parallel calls, the other way": (400, "Parallel tool calling is not supported by this model", NO_PARALLEL),
+    "parallel functions": (400, "parallel function calling is not supported", NO_PARALLEL),
     "a gateway, stream_options": (400, {"message": "Unknown parameter: 'stream_options'. (request id: 2024)", "param": "stream_options"}, {"stream_options": False}),
     "Fireworks, stream_options": (400, "Extra inputs are not permitted, field: 'stream_options'", {"stream_options": False}),
     "Azure, stream_options": (400, "Extra parameters ['stream_options'] are not allowed when extra-parameters is not set or set to be 'error'.", {"stream_options": False}),
@@ -341,6 +384,15 @@ ABILITIES: dict[str, Row] = {
     "Mistral, user": (422, [{"type": "extra_forbidden", "loc": ["body", "user"], "msg": "Extra inputs are not permitted"}], {"drop": ["user"]}),
     "xAI, stop": (400, "Argument not supported on this model: stop", {"max_stops": 0}),
     "OpenAI, stop": (400, {"message": "Unsupported parameter: 'stop' is not supported with this model.", "param": "stop"}, {"max_stops": 0}),
+    "a word in no quotes": (400, "user is not allowed", {"drop": ["user"]}),
+    "a word that is somebody": (400, "user is not allowed to do this", "request"),
+    "another word in no quotes": (400, "metadata: Extra inputs are not permitted", {"drop": ["metadata"]}),
+    "several": (400, "The following parameters are not supported: temperature, top_p, user, metadata", {"drop": ["metadata", "temperature", "top_p", "user"]}),
+    "several, and": (400, "Unknown parameters: 'user', 'metadata' and 'store'", {"drop": ["metadata", "store", "user"]}),
+    "several, supplied": (400, "Unrecognized request arguments supplied: metadata, store", {"drop": ["metadata", "store"]}),
+    "several, some with ways of their own": (400, "Unsupported parameters: reasoning_effort, parallel_tool_calls, stop, top_p", {"efforts": [], "parallel_flag": False, "max_stops": 0, "drop": ["top_p"]}),
+    "several, in brackets": (400, "Extra parameters ['stream_options', 'parallel_tool_calls'] are not allowed", {"stream_options": False, "parallel_flag": False}),
+    "several, Pydantic": (422, [{"loc": ["body", "user"], "msg": "Extra inputs are not permitted"}, {"loc": ["body", "metadata"], "msg": "Extra inputs are not permitted"}], {"drop": ["metadata", "user"]}),
     "a field nobody sent": (400, "Unsupported parameter: 'logprobs' is not supported with this model.", "request"),
     "n nobody sent": (400, "Only one completion choice is allowed: n must be 1", "request"),
     "a price of a model": (404, "No endpoints found matching your data policy (Free model publication).", "access"),
@@ -390,4 +442,21 @@ STRICT: dict[str, Row] = {  # answers to a request with strict functions
     "Groq": (400, "property 'tools[0].function.strict' is unsupported", {"strict_flag": False}),
     "OpenAI": (400, "Invalid schema for function 'Look': In context=(), 'required' is required to be supplied and to be an array including every key in properties. Missing 'path'.", {"strict_flag": False}),
     "OpenAI, closed": (400, "Invalid schema for function 'Look': In context=(), 'additionalProperties' is required to be supplied and to be false.", {"strict_flag": False}),
+}  # fmt: skip
+
+TEMPLATES: dict[str, Row] = {  # answers to a request with a system message and fields of templates
+    "Gemma": (400, "System role not supported", NO_SYSTEM),
+    "Gemma on llama.cpp": (500, "Jinja Exception: System role not supported", NO_SYSTEM),
+    "Gemma at Google": (400, "Developer instruction is not enabled for models/gemma-3-27b-it", NO_SYSTEM),
+    "in other words": (400, "this model does not support system messages", NO_SYSTEM),
+    "Mistral's template": (400, "Only user and assistant roles are supported!", NO_SYSTEM),
+    "a name": (400, "Unknown role: 'system'", NO_SYSTEM),
+    "in the middle only": (400, "System message must be at the beginning.", "request"),
+    "thinking": (400, "thinking is not allowed", {"drop": ["thinking"]}),
+    "thinking, extra": (400, "thinking: Extra inputs are not permitted", {"drop": ["thinking"]}),
+    "arguments of a template": (400, "chat_template_kwargs is not allowed", {"drop": ["chat_template_kwargs"]}),
+}  # fmt: skip
+
+CALLED: dict[str, Row] = {  # answers to a history with calls
+    "Claude's thought": (400, "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.", {**UNSIGNED, "replay_required": "with_tools"}),
 }  # fmt: skip

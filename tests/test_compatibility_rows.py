@@ -129,6 +129,7 @@ REQUESTS: dict[str, list[Asked]] = {
     "history-prefill": [Asked(history(user("a"), assistant("So it ")), OPENAI, lambda _, body: body["messages"][-1]["role"] != "assistant")],
     "compaction-applied": [Asked(history(user("old"), assistant({"type": "compaction", "content": "summed up"}), user("new")), OPENAI, says("summed up", "!old"))],
     "system-inlined": [Asked(history(user("a"), {"role": "system", "content": "be brief"}, user("b")), {"system_in_place": False}, says("<system-reminder>", "be brief"))],
+    "system-moved": [Asked({"system": "be brief", **history(user("a"))}, {"system_role": "user"}, says("be brief", "!system"))],
     "attribution-dropped": [Asked({"system": [text("x-anthropic-billing-header: cc_version=1; h=2;"), text("You are")]}, OPENAI, says("!billing", "You are"))],
     "thinking-foreign": [
         Asked(FOREIGN, OPENAI, says("!secret")),

@@ -187,6 +187,20 @@ async def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert lines["memory.file"].status == "warning"
 
 
+async def test_a_memory_of_a_newer_version_is_left_alone_and_the_remedy_is_no_permission(tmp_path: Path) -> None:
+    file = tmp_path / "claude-code-proxy" / "learned.json"
+    file.parent.mkdir()
+    file.write_text('{"version": 99, "learned": {}}')
+    with Backend(lambda _: say("hello")) as backend:
+        lines = await findings(tmp_path, backend, XDG_STATE_HOME=str(tmp_path))
+    told = lines["memory.file"]
+    assert told.status == "warning"
+    assert "newer version" in told.text
+    assert "Update" in told.remedy
+    assert "delete" in told.remedy
+    assert "writable" not in told.remedy
+
+
 async def test_what_was_learned_before_is_shown(tmp_path: Path) -> None:
     with Backend(lambda _: say("hello"), models={"m": 100_000}) as backend:
         file = tmp_path / ".local" / "state" / "claude-code-proxy" / "learned.json"

@@ -18,7 +18,7 @@ from claude_code_proxy.errors import (
     UpstreamError,
     type_of_status,
 )
-from claude_code_proxy.translate.failure import Asked, failure_of, read_failure
+from claude_code_proxy.translate.failure import Asked, failure_of, masked, read_failure
 
 PLAIN, AGAIN, OVER, FILTERED = UpstreamError, RetryableError, ContextOverflowError, FilteredError
 
@@ -241,6 +241,28 @@ class TestTheMessage:
         asked = Asked(key_name="ACME_KEY", url_name="backends.acme.base_url")
         assert "Check ACME_KEY" in read_failure(401, b"", {}, asked).message
         assert "Check backends.acme.base_url" in read_failure(404, b"", {}, asked).message
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"<html><head><title>413 Request Entity Too Large</title></head><body><hr>nginx/1.25.3</body></html>",
+            b"",
+            b'{"error": {"message": "Payload Too Large"}}',
+        ],
+        ids=["nginx", "nothing", "json"],
+    )
+    def test_a_body_that_is_too_large_comes_with_a_remedy(self, body: bytes) -> None:
+        told = read_failure(413, body, {})
+        assert (told.status, told.type) == (413, "request_too_large")
+        assert "Too Large" in told.message or "too large" in told.message
+        assert "compact the conversation" in told.message
+        assert "client_max_body_size" in told.message
+
+    @pytest.mark.parametrize("before", range(2020, 2060, 3))
+    def test_masks_what_was_read_where_the_secrets_were_not_known(self, before: int) -> None:
+        for said in ("my-long-key", {"message": "x" * before + "my-long-key and more" * 9, "param": "my-long-key"}):
+            error = masked(failure_of(said), ["my-long-key"])
+            assert "my-lo" not in f"{error.message} {error.words} {error.param} {error}"
 
     def test_never_shows_a_key(self) -> None:
         body = b'{"error":{"message":"Incorrect API key provided: sk-live-12345678. Also my-key."}}'

@@ -53,6 +53,20 @@ TABLES: dict[str, tuple[dict[str, Row], dict[str, Any], dict[str, Any]]] = {
     "whole": (refusals.WHOLE, {"stream": False}, {}),
     "developer": (refusals.DEVELOPERS, {}, {"system_role": "developer"}),
     "prefill": (refusals.PREFILLED, {}, {"prefill": "plain"}),
+    "template": (
+        refusals.TEMPLATES,
+        {
+            "messages": [{"role": "system", "content": "be brief"}, *FULL["messages"]],
+            "thinking": {"type": "enabled"},
+            "chat_template_kwargs": {"enable_thinking": True},
+        },
+        {"system_in_place": False},
+    ),
+    "called": (
+        refusals.CALLED,
+        {"messages": [*FULL["messages"], {"role": "assistant", "tool_calls": []}, {"role": "tool", "content": ""}]},
+        {},
+    ),
     "strict": (
         refusals.STRICT,
         {"tools": [{**LOOK, "function": {**LOOK["function"], "strict": True}}]},

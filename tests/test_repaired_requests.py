@@ -104,6 +104,46 @@ def sees(body: dict[str, Any]) -> bool:
     return "image_url" in json.dumps(body["messages"])
 
 
+def refuses_system(body: dict[str, Any]) -> bool:
+    return any(message["role"] == "system" for message in body["messages"])
+
+
+def opens_with_the_prompt(body: dict[str, Any]) -> bool:
+    first, *rest = body["messages"]
+    return first == {"role": "user", "content": "You are brief.\n\nhi"} and not rest
+
+
+def has_long_name(body: dict[str, Any]) -> bool:
+    return any(
+        len(name) > 32 for name in re.findall(r'"name": "([^"]*)"', json.dumps([body["tools"], body["messages"]]))
+    )
+
+
+def has_both_names_short(body: dict[str, Any]) -> bool:
+    declared, called = body["tools"][0]["function"]["name"], body["messages"][1]["tool_calls"][0]["function"]["name"]
+    return bool(declared == called) and declared.startswith("mcp__warehouse")
+
+
+def asks_for_thought(body: dict[str, Any]) -> bool:
+    return "reasoning_effort" in body
+
+
+def has_sampling(body: dict[str, Any]) -> bool:
+    return bool({"temperature", "top_p", "stop"} & set(body))
+
+
+def chooses(body: dict[str, Any]) -> bool:
+    return bool(tools_have("oneOf")(body) or tools_have("anyOf")(body))
+
+
+def says_the_choice(body: dict[str, Any]) -> bool:
+    shape = body["tools"][0]["function"]["parameters"]["properties"]["at"]
+    return shape["type"] == "integer" and '"const":"end"' in shape["description"].replace(" ", "")
+
+
+LONG_NAME = "mcp__warehouse__find_the_place_of_a_thing_by_its_name"
+LONG_CALLED = json.loads(json.dumps(CALLED).replace('"Look"', json.dumps(LONG_NAME)))
+CHOICE = {"type": "object", "properties": {"at": {"oneOf": [{"type": "integer"}, {"const": "end", "type": "string"}]}}}
 FORCED = {"tool_choice": {"type": "any"}}
 THINKING = {"output_config": {"effort": "high"}, "temperature": 1}
 BOTH = {"top_p": 0.9}
@@ -211,6 +251,48 @@ CASES: dict[str, Case] = {
         lambda body: "reasoning_effort" not in body,
         THINKING,
     ),
+    "a fixed temperature": Case(
+        "This model requires temperature to be 1.0", warm, lambda body: "temperature" not in body
+    ),
+    "an output limit nobody names": Case("max_tokens is too large", above(1024), exactly(1024)),
+    "an output limit in thousands": Case("max_tokens is too large (max 2k)", above(2048), exactly(2000)),
+    "a choice in a schema": Case(
+        "oneOf and anyOf are not supported in tool schema",
+        chooses,
+        says_the_choice,
+        {"tools": [{**TOOL, "input_schema": CHOICE}]},
+    ),
+    "a pattern of names": Case(
+        "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,32}$'",
+        has_long_name,
+        has_both_names_short,
+        {"tools": [{**TOOL, "name": LONG_NAME}], "messages": LONG_CALLED},
+    ),
+    "parallel calls in words": Case(
+        "This model does not support parallel tool calls",
+        lambda body: "parallel_tool_calls" in body,
+        lambda body: "parallel_tool_calls" not in body and len(body["tools"]) == 1,
+        {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}},
+    ),
+    "several fields": Case(
+        "Unsupported parameters: temperature, top_p and stop",
+        has_sampling,
+        lambda body: not has_sampling(body),
+        {"top_p": 0.9, "stop_sequences": ["END"]},
+    ),
+    "no system": Case(
+        "System role not supported",
+        refuses_system,
+        opens_with_the_prompt,
+        {"system": "You are brief.", "messages": [{"role": "user", "content": "hi"}]},
+    ),
+    "Claude's thoughts": Case(
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`. When `thinking` "
+        "is enabled, a final `assistant` message must start with a thinking block",
+        asks_for_thought,
+        lambda body: not asks_for_thought(body) and "tool_calls" in body["messages"][1],
+        {**THINKING, "messages": CALLED},
+    ),
     "no schema for answers": Case(
         "This response_format type is unavailable now",
         lambda body: mapping_of(body, "response_format").get("type") == "json_schema",
@@ -258,6 +340,57 @@ async def test_a_refusal_is_repaired_once_and_for_all(lenient: Backend, tmp_path
             if asked == 2:
                 assert (await app.post(request)).status_code == 200
                 assert len(backend.chats) == 3
+
+
+async def test_an_output_limit_nobody_names_is_lowered_a_few_times_and_then_told(
+    backend: Backend, tmp_path: Path
+) -> None:
+    backend.play(lambda received: error(f"max_tokens is too large: {received.body['max_tokens']}"))
+    async with running(backend, learned=tmp_path / "learned.json", MAX_RETRIES="2") as app:
+        status, _, message = envelope(await app.post({**ASKED, "max_tokens": 64_000}))
+    assert status == 400
+    assert "too large" in message
+    limits = [asked.body["max_tokens"] for asked in backend.chats]
+    assert limits == sorted(set(limits), reverse=True)
+    assert 2 <= len(limits) <= 4
+    assert not (tmp_path / "learned.json").exists(), "nothing of it was the cause"
+
+
+@pytest.mark.parametrize("words", ["Invalid thought signature", "Corrupted thought signature."])
+async def test_signatures_of_another_route_are_taken_out_of_this_request_alone(
+    lenient: Backend, tmp_path: Path, words: str
+) -> None:
+    def call(signature: str) -> Reply:
+        made = {
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": "Look", "arguments": '{"path": "/x"}'},
+            "extra_content": {"google": {"thought_signature": signature}},
+        }
+        message = {"role": "assistant", "content": None, "tool_calls": [made]}
+        return Reply(200, {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]})
+
+    def play(received: Received) -> Step:
+        told = json.dumps(received.body["messages"])
+        if "c2lnbmVk" in told:
+            return error(words)
+        return say("seen") if '"tool"' in told else call("c2lnbmVk")
+
+    lenient.play(play)
+    asked = {**ASKED, "model": "gemini-3-pro", "thinking": {"type": "adaptive", "display": "omitted"}, "temperature": 1}
+    async with running(lenient, learned=tmp_path / "learned.json", DIALECT="gemini") as app:
+        first = (await app.post(asked)).json()
+        result = {"type": "tool_result", "tool_use_id": first["content"][-1]["id"], "content": "seen"}
+        history = [
+            *asked["messages"],
+            {"role": "assistant", "content": first["content"]},
+            {"role": "user", "content": [result]},
+        ]
+        reply = await app.post({**asked, "messages": history})
+    assert reply.status_code == 200, reply.text
+    assert len(lenient.chats) == 3
+    assert "skip_thought_signature_validator" in json.dumps(lenient.chats[-1].body["messages"])
+    assert not (tmp_path / "learned.json").exists()
 
 
 # -- what is no repair --------------------------------------------------------------------------------------------------
@@ -363,6 +496,21 @@ async def test_an_overflow_inside_an_answer_is_told_with_the_same_numbers(backen
     inside = await overflow(backend, step, {**LONG, "stream": stream})
     assert inside == await overflow(backend, CODED, {**LONG, "stream": stream})
     assert inside[0] > 10_000
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("begun", [True, False], ids=["after a word", "at once"])
+async def test_a_secret_in_a_complaint_inside_an_answer_is_masked(
+    backend: Backend, *, stream: bool, begun: bool
+) -> None:
+    word = b'data: {"choices":[{"index":0,"delta":{"content":"Well"}}]}\n\n' if begun else b""
+    told = b'data: {"error":{"code":500,"message":"bad header X-Gate: open-sesame-42"}}\n\n'
+    backend.play(lambda _: Reply(200, word + told, {"content-type": "text/event-stream"}))
+    async with running(backend, CUSTOM_HEADER_X_GATE="open-sesame-42", MAX_RETRIES="0") as app:
+        reply = await app.post({**SHORT, "stream": stream})
+    assert "bad header" in reply.text
+    assert "sesame" not in reply.text
+    assert "sesame" not in str(app.lines())
 
 
 async def test_what_is_over_the_window_is_added_to_it(backend: Backend) -> None:

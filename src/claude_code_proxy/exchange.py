@@ -34,7 +34,7 @@ from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.deltas import Usage
-from .translate.failure import Asked
+from .translate.failure import Asked, masked
 from .translate.notes import Note, Notes
 from .translate.stream import StreamTranslator
 from .tries import Tries
@@ -143,7 +143,7 @@ class Exchange:
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         """Prepare the request for whom it goes to now, and say so."""
         ask, route = self._asker(str(request["model"])), self._tries.route
-        taught = self._mending.taught
+        taught = self._mending.facts
         prepared = await prepare(self._services, request, self.notes, ask, taught, route, size=self._size)
         self._know(prepared)
         check_room(prepared, self._services.config.model_window)
@@ -313,7 +313,7 @@ class Exchange:
         """End the answer, or raise what went wrong with it."""
         self._witness.concluded()
         if translator.failure is not None:
-            raise translator.failure
+            raise masked(translator.failure, self._tries.route.backend.secrets)
         self._begin()
         self._announce()
         self._count(translator)

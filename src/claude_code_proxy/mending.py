@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,16 +14,21 @@ from .shaping import Shaper
 from .translate.notes import Notes
 from .translate.repairs import PASSING, Refusal, read_repair
 
+_NUMBERS = re.compile(r"\d+")
 _MOST_REPAIRS = 3  # different ones, for one request
 _REFUSED = (400, 404, 422)  # statuses of a backend that refuses a field
 _OF_THE_REQUEST = ("request", "tools", "oversized")  # kinds of failure that say so at any other status (llama.cpp: 500)
 
 
 class Mending:
-    """The repairs of one request at one backend. taught: facts that will hold; rooms: output limits that fit now."""
+    """The repairs of one request at one backend.
+
+    taught: facts that will hold; passing: those of this request alone; rooms: output limits that fit now.
+    """
 
     def __init__(self, learned: Learned, notes: Notes, shaper: Shaper) -> None:
         self.taught: dict[str, Any] = {}
+        self.passing: dict[str, Any] = {}
         self.rooms: list[int] = []
         self._learned = learned
         self._notes = notes
@@ -30,13 +36,19 @@ class Mending:
         self._repairs: list[Mapping[str, Any]] = []
         self._refused = ""
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is different when the request is made again."""
+        return {**self.taught, **self.passing}
+
     def mend(self, prepared: Prepared, error: UpstreamError) -> bool:
         """Learn from a refusal what is to be different; False where asking again would not help."""
         if isinstance(error, RetryableError):
             return False
-        if error.words != self._refused:  # another complaint: what the last one was about is mended
+        said = _NUMBERS.sub("", error.words)
+        if said != self._refused:  # another complaint: what the last one was about is mended
             self.learn(prepared.route)
-        self._refused = error.words
+        self._refused = said
         repair = {} if len(self._repairs) >= _MOST_REPAIRS else self._read(prepared, error)
         if not repair or repair in self._repairs:
             return False
@@ -78,6 +90,7 @@ class Mending:
                 self._notes.add("max-tokens-clamped", "max_tokens", "what one request may have a minute")
         else:
             return {}
+        self.passing |= {name: value for name, value in facts.items() if name in PASSING}
         lasting = {name: value for name, value in facts.items() if name not in PASSING}
         if lasting:
             self.taught |= lasting

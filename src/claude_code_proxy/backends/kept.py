@@ -45,6 +45,11 @@ class Kept:
         """Return what is kept, by key."""
         return self._read()[1]
 
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of the program wrote the file, so that nothing is added to it."""
+        return self._read()[0] > self._version
+
     def _read(self) -> tuple[int, dict[str, Facts]]:
         """Return the version of the file, 0 for none, and what is kept in it."""
         if self._path is None:

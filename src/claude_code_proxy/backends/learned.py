@@ -80,6 +80,11 @@ class Learned:
         except OSError:
             return 0
 
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of the program wrote the file, so that nothing is added to it."""
+        return self._kept.is_newer
+
     def all(self) -> Mapping[str, Mapping[str, Any]]:
         """Return everything learned, by base URL and model."""
         return self._facts

@@ -67,7 +67,11 @@ def _memory(learned: Learned, path: Path | None) -> Line:
     group, name = Group("Memory"), "memory.file"
     if path is None:
         return group.warning(name, "what is learned is lost at the end: there is no home folder", "Set XDG_STATE_HOME")
-    kept = Learned(path).all()
+    file = Learned(path)
+    kept = file.all()
+    if file.is_newer:
+        words = f"{path} was written by a newer version: it is read, and nothing is added to it"
+        return group.warning(name, words, "Update this version, or delete the file")
     if not _is_writable(path) or any(kept.get(key) != facts for key, facts in learned.all().items()):
         return group.warning(name, f"what was learned can't be kept in {path}", "Make it writable")
     return group.ok(name, f"what is learned is kept in {path} ({len(kept)} models); delete it to forget")

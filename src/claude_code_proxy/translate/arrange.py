@@ -25,7 +25,7 @@ def instruction(words: str | list[Part], dialect: Dialect) -> Message:
 
     Hoisted to the top it would change its meaning and end the backend's prefix cache (llama.cpp#21954).
     """
-    if dialect.system_in_place:
+    if dialect.system_in_place and dialect.system_role != "user":
         return {"role": dialect.system_role, "content": words}
     said = words if isinstance(words, str) else words_of(words, "\n\n")
     reminder = f"<system-reminder>\n{said}\n</system-reminder>"
@@ -56,6 +56,8 @@ def prefilled(
 
 def settled(messages: Iterable[Message], dialect: Dialect) -> list[Message]:
     """Return the messages in the order of roles the dialect's chat template demands."""
+    if dialect.system_role == "user":
+        messages = _without_system(list(messages))
     if dialect.merges_user_turns:
         messages = _alternating(messages)
     if dialect.assistant_after_tool:
@@ -94,6 +96,17 @@ def as_parts(content: str | list[Part] | None) -> list[Part]:
 
 def _spoken(content: str | list[Part] | None) -> str:
     return content if isinstance(content, str) else words_of(content or [], "")
+
+
+def _without_system(messages: list[Message]) -> list[Message]:
+    """Let the system prompt open the first message of the user's."""
+    if not messages or messages[0]["role"] != "system":
+        return messages
+    prompt, *rest = messages
+    opening: Message = {**prompt, "role": "user"}
+    if rest and rest[0]["role"] == "user":
+        opening["content"] = _together(prompt["content"], rest.pop(0)["content"])
+    return [opening, *rest]
 
 
 def _alternating(messages: Iterable[Message]) -> list[Message]:

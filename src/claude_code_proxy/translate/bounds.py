@@ -13,6 +13,7 @@ _STEP = 0.01  # how far inside of an open end a sampling parameter is put
 
 _N = r"[`'\"(]{0,2}((?<!\d)-?\d+(?:[,_]\d{3})*(?:\.\d+)?(?:e-?\d+)?)(?![\d\w])[`'\")]{0,2}"
 _NUMBER = re.compile(r"(?<![\w.-])(\d{1,3}(?:[,_]\d{3})+|\d+)(?![\w-]|\.\d)")
+_THOUSANDS = re.compile(r"(?<![\w.-])(\d{1,4})(\.\d)? ?[kK]\b(?!i?B)")
 _ASIDE = re.compile(
     r"\b(?:code|status|error|id|line|column|position|index)\W{0,3}\d+"
     r"|\b[45]\d\d(?=:| (?:bad|client|server|unprocessable|payload|internal|request)\b)",
@@ -80,6 +81,7 @@ _POSITIVE = re.compile(r"(?:strictly|must be(?: a)?) positive|must be non-?zero"
 
 def read_bounds(text: str) -> Bounds:
     """Return the bounds a sentence names; a pair before single ones."""
+    text = _spelled(text)
     found = next(_pairs(text), None)
     if found is not None:
         return found
@@ -95,8 +97,13 @@ def read_bounds(text: str) -> Bounds:
 
 def numbers(text: str) -> list[int]:
     """Return the whole numbers of a sentence that stand alone: none of a name, a version or a fraction."""
-    said = _NUMBER.findall(_ASIDE.sub(" ", text))
+    said = _NUMBER.findall(_ASIDE.sub(" ", _spelled(text)))
     return [int(re.sub(r"[,_]", "", number)) for number in said if len(number) < 13]  # noqa: PLR2004
+
+
+def _spelled(text: str) -> str:
+    """Return the text with `8k` as 8000: the smaller of what it may mean is safe as a limit."""
+    return _THOUSANDS.sub(lambda found: str(round(float(found[1] + (found[2] or "")) * 1000)), text)
 
 
 def _pairs(text: str) -> Iterator[Bounds]:

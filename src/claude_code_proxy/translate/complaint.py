@@ -18,6 +18,8 @@ from ..wire.shapes import items, mapping, text
 LONGEST = 2048
 """Bytes of a message that are shown."""
 
+_CUT = " ..."
+_SHORTEST = 4  # characters of a secret: a shorter one would mask words, and protects nothing
 _READ = 256 * 1024  # bytes of a body that are looked at
 _DEEP = 6  # errors wrap errors; nobody wraps them deeper
 
@@ -80,13 +82,27 @@ def complaint_of(value: object, secrets: Iterable[str] = ()) -> Complaint:
 
 def presentable(message: str, secrets: Iterable[str] = ()) -> str:
     """Return a message fit for a person who must not see the backend's inside. secrets: masked wherever they stand."""
-    message = message[: 10 * LONGEST]
-    for secret in secrets:
-        if len(secret) >= 4:  # noqa: PLR2004 - a shorter one would mask words, and protects nothing
-            message = message.replace(secret, "***")
+    message = without_secrets(message[: 10 * LONGEST], secrets)
     message = _KEYS.sub("***", _PATH.sub("[path]", _without_trace(message)))
     shown = _CONTROL.sub(" ", message).strip().encode("utf-8", "replace")
-    return shown.decode() if len(shown) <= LONGEST else shown[: LONGEST - 4].decode("utf-8", "ignore") + " ..."
+    return shown.decode() if len(shown) <= LONGEST else shown[: LONGEST - len(_CUT)].decode("utf-8", "ignore") + _CUT
+
+
+def without_secrets(message: str, secrets: Iterable[str]) -> str:
+    """Return a message with the secrets masked, also one that was cut off in the middle of a secret."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST:
+            message = _without_beginning(message.replace(secret, "***"), secret)
+    return message
+
+
+def _without_beginning(message: str, secret: str) -> str:
+    kept, cut, rest = message.rpartition(_CUT)
+    said = kept if cut and not rest else message
+    for length in range(min(len(secret), len(said)), _SHORTEST - 1, -1):
+        if said.endswith(secret[:length]):
+            return f"{said[:-length]}***{message[len(said) :]}"
+    return message
 
 
 def _without_trace(message: str) -> str:

@@ -33,8 +33,9 @@ class Dialect:
     """The field of `extra_body` that keeps the backend from cutting; one that has learned to drop it is cut, too."""
 
     # -- roles and text -----------------------------------------------------------------------------------------
-    system_role: Literal["system", "developer"] = "system"
-    """Role of the system prompt. Default: system (OpenAI treats it as developer where needed)."""
+    system_role: Literal["system", "developer", "user"] = "system"
+    """Role of the system prompt. Default: system (OpenAI treats it as developer where needed). user: the template has
+    none (Gemma), so its text opens the first user message."""
     system_in_place: bool = True
     """A system message in mid-conversation keeps its place; else it becomes a `<system-reminder>` of a user turn."""
     merges_user_turns: bool = False
@@ -103,10 +104,13 @@ class Dialect:
     """Where the model's earlier reasoning goes back; `own`: in the field it came in, if this very backend sent it."""
     replay_required: Literal["never", "with_tools", "always"] = "never"
     """On which assistant turns the backend refuses a history without its reasoning."""
-    replay_fallback: Literal["omit", "space", "disable"] = "omit"
-    """When required reasoning was lost: leave it out, send one space, or switch thinking off for this request."""
+    replay_fallback: Literal["omit", "space", "disable", "signed"] = "omit"
+    """When required reasoning was lost: leave it out, send one space, or switch thinking off for this request.
+    signed: switch it off where no signed reasoning goes back, whatever `replay` is (Claude behind a gateway)."""
     call_signatures: bool = False
     """Tool calls carry `extra_content.google.thought_signature`, wanted back in the same place (Gemini)."""
+    trusts_signatures: bool = True
+    """What the backend signed in earlier turns goes back to it; else it is as if it were lost (for one request)."""
     think_tags: bool = False
     """`<think>...</think>` at the start of the text is reasoning."""
     think_opened: bool = False

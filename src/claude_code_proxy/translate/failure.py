@@ -7,13 +7,13 @@ a compacted conversation, FilteredError nothing (it may be shown as a refusal), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from ..errors import FilteredError, RetryableError, UpstreamError
 from ..wire.shapes import count, text
-from .complaint import Complaint, complaint_of, read_complaint
+from .complaint import Complaint, complaint_of, read_complaint, without_secrets
 from .failure_kinds import Kind, is_filtered, kind_of
 from .overflow import overflow_error, read_overflow
 from .retry_after import read_retry_after
@@ -108,7 +108,12 @@ _OUTCOMES: Mapping[Kind, Outcome] = {
     "overloaded": Outcome(529, "{text}", "The backend is overloaded.", again=True),
     "timeout": Outcome(504, "{text}", "The backend took too long.", again=True),
     "conflict": Outcome(409, "{text}", "The backend reports a conflict.", again=True),
-    "large": Outcome(413, "{text}", "The request is too large for the backend."),
+    "large": Outcome(
+        413,
+        "{text} Send less (compact the conversation, take out large images and files), or raise the limit of what "
+        "stands before the model (nginx: client_max_body_size).",
+        "The request is too large for the backend.",
+    ),
     "output": Outcome(400, "{text}", "The model wrote a tool call the backend refused.", again=True),
     "request": Outcome(400, "{text}", "The backend refused the request with status {status} and no reason."),
     "broken": Outcome(500, "{text}", "The backend failed with status {status} and no reason.", again=True),
@@ -123,6 +128,14 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str], asked: As
 def failure_of(error: object, *, status: int | None = None, asked: Asked = NOTHING_KNOWN) -> UpstreamError:
     """Return the error for an error object, or a sentence, inside an answer. status: when the caller knows better."""
     return _failure(complaint_of(error, asked.secrets), status, {}, asked)
+
+
+def masked(error: UpstreamError, secrets: Iterable[str]) -> UpstreamError:
+    """Return an error that was read where the secrets were not known, without them."""
+    error.message, error.words = without_secrets(error.message, secrets), without_secrets(error.words, secrets)
+    error.param = without_secrets(error.param, secrets)
+    error.args = (error.message,)
+    return error
 
 
 def _failure(said: Complaint, status: int | None, headers: Mapping[str, str], asked: Asked) -> UpstreamError:

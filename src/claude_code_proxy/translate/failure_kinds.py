@@ -102,7 +102,7 @@ _RULES = (
         (
             r"(?:not|n't) support (?:any )?(?:tools?\b|tool[ _-]?(?:use|call)|function[ _-]?call|functions\b)",
             (
-                r"(?:tools?|tool[ _-](?:use|calling|calls?)|function[ _-]call(?:ing|s)?)[`'\"]? "
+                r"(?<!parallel )\b(?:tools?|tool[ _-](?:use|calling|calls?)|function[ _-]call(?:ing|s)?)[`'\"]? "
                 r"(?:is|are) (?:not supported|unsupported)"
             ),
             r"support tool use|tools param requires|requires --enable-auto-tool-choice|--jinja",

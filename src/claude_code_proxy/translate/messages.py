@@ -113,7 +113,10 @@ class _Writer:
             parts += self._words(render(kept, self._context, path), path)
         parts = [part for part in parts if part["text"].strip()]
         if parts:
-            self._add(self._dialect.system_role, self._content(parts, strings=True))
+            role = self._dialect.system_role
+            if role == "user":
+                self._context.notes.add("system-moved", "system")
+            self._add("system" if role == "user" else role, self._content(parts, strings=True))
 
     def turn(self, turn: Mapping[str, Any], path: str) -> None:
         write = {"system": self._system, "assistant": self._assistant}.get(turn["role"], self._user)

@@ -57,6 +57,11 @@ CODES: Mapping[str, Meaning] = {
         "sent as a <system-reminder> of the user turn",
         "the system role, on backends that refuse it there",
     ),
+    "system-moved": Meaning(
+        "The system prompt, where a model's template has none",
+        "sent at the head of the first user message",
+        "the system role",
+    ),
     "context-edited": Meaning(
         "context_management: clear_tool_uses, clear_thinking",
         "done by the proxy, and told in the answer's applied_edits",

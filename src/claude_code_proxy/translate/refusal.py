@@ -11,6 +11,9 @@ import msgspec
 UNKNOWN = re.compile(
     r"unsupported|not supported|unrecognized|unrecognised|unknown|unexpected|extra inputs|extra_forbidden"
     r"|not permitted|not allowed|(?:does|do|did) not support|(?:does|do)n't support|(?:is|are) (?:not |un)available"
+    r"|not (?:configurable|adjustable|customi[sz]able|changeable|modifiable|tunable)|is disabled"
+    r"|cannot be (?:changed|modified|altered|adjusted|configured|overridden)"
+    r"|can(?:not|'t) (?:set|change|override|configure)\b"
     r"|not implemented|only allowed (?:when|with|if)"
     r"|additional propert|invalid (?:parameter|field|argument)|no longer (?:accepted|supported)"
     r"|only the default|must be removed|incompatible|cannot be (?:set|used|specified)|is deprecated|should not be"

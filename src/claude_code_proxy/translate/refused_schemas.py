@@ -55,6 +55,9 @@ _KEYWORDS = frozenset(
         "contentEncoding",
         "contentMediaType",
         "enumDescriptions",
+        "oneOf",
+        "anyOf",
+        "allOf",
     ]
 )
 _WORD = re.compile(r"(?<![\w$-])[$a-z][A-Za-z]*(?![\w-])")
@@ -91,6 +94,8 @@ def refused_schema(refusal: Refusal, dialect: Dialect) -> Mapping[str, Any] | No
         return None
     if form := _form(refusal, dialect):
         return _dropped(form, dialect)
+    if not dialect.object_root and refusal.says(r"(?:one|any|all)Of.*(?:top.level|root)"):
+        return {"object_root": True}
     if refusal.says(r"\$ref|\$defs") and not dialect.inline_refs:
         return {"inline_refs": True}
     if not re.search(

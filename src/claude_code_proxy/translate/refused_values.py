@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .bounds import numbers, read_bounds
+from .bounds import read_bounds
 from .dialect import Dialect
 from .failure_kinds import room_of
 from .output_limit import NAMES, OUTPUT, read_output_floor, read_output_limit
@@ -19,10 +19,17 @@ _RENAMED = r"instead|\buse\b|no longer|renamed|replaced|deprecated|moved"
 _FIXED = (
     r"only (?:the default )?\(?-?\d[\d.]*\)? (?:is|are)\b"
     r"|only (?:{name}\W{{0,3}}\d|the default|supports?|accepts?|allows?|be)\b"
-    r"|must be (?:(?:set|equal) to |exactly )?-?\d[\d.]*(?! ?(?:and|to|or|-|<))\b|fixed"
+    r"|(?:must|should|may only|can only|has to|needs to) be (?:(?:set|equal) to |exactly )?"
+    r"-?\d[\d.]*(?! ?(?:and|to|or|-|<))\b|fixed"
+    r"|requires? (?:a )?[`'\"]?{name}[`'\"]?(?: to be| to equal| of| set to|:| ?=)* ?-?\d"
+    r"|expected [`'\"]?{name}[`'\"]?(?: to (?:be|equal)| of|:| ?=)? ?-?\d|{name}\W{{1,3}}expected -?\d"
     r"|\binvalid (?:value (?:for|of) )?[`'\"]?{name}"
 )
 _BOTH = r"\bboth\b|\bone of\b|mutually exclusive|either|together|at the same time"
+_TOO_LARGE = r"too (?:large|high|big|great)|exceed"
+_BESIDE = r"thinking|budget|context|prompt|input"
+_STEPS = (32_768, 8192, 4096, 1024)
+"""Output limits of models, tried in turn where one was too much and nobody says what is not."""
 _LEAST_ROOM = 1024  # tokens of output that are worth asking for under a limit of tokens per minute
 
 
@@ -38,6 +45,8 @@ def output_limit(refusal: Refusal, dialect: Dialect) -> Facts | None:
         return {"max_output": most}
     if least := read_output_floor(refusal.words, sent):
         return {"min_output": least}
+    if refusal.says(_TOO_LARGE) and not refusal.says(_BESIDE) and (lower := next((n for n in _STEPS if n < sent), 0)):
+        return {"max_output": lower}
     other = "max_tokens" if field == "max_completion_tokens" else "max_completion_tokens"
     named = other in refusal.words and refusal.says(_RENAMED)
     refused = refusal.says_unknown and (refusal.mentions(field) or refusal.mentions(other))
@@ -90,11 +99,10 @@ def _range(refusal: Refusal) -> tuple[float, float] | None:
 
 def lengths(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """Names of functions, ids of calls and lists of stops that are too long."""
-    _, most = read_bounds(refusal.words).whole
-    most = most or next(iter(numbers(found[1])), 0) if (found := _LENGTH.search(refusal.words)) else most
+    most = _length(refusal.words)
     if not most:
         return None
-    if refusal.says(r"function\.name|function name|tool name|tools\W*\d+\W*name") and most < dialect.name_length:
+    if _is_of_a_name(refusal) and _LEAST_NAME <= most < dialect.name_length:
         return {"name_length": most}
     if refusal.says(r"tool_call_?id|tool_calls\S*\.id\b") and (not dialect.id_length or most < dialect.id_length):
         return {"id_length": most}
@@ -104,4 +112,35 @@ def lengths(refusal: Refusal, dialect: Dialect) -> Facts | None:
     return None
 
 
-_LENGTH = re.compile(r"(?:maximum length|max(?:imum)? (?:number )?of|limit(?: is| of)?|up to) (\d+)", re.IGNORECASE)
+_LEAST_NAME = 12  # an alias of a name that is cut has nine characters that tell it from others
+_LENGTH = re.compile(
+    r"(?:maximum length|max(?:imum)? (?:number )?of|limit(?: is| of)?|up to"
+    r"|exceed(?:s|ing)?(?: the)?(?: limit| maximum)?(?: of)?|(?:longer|more) than) (\d+)",
+    re.IGNORECASE,
+)
+_PATTERN = re.compile(r"(\[[^\]]+\])?\[[^\]]+\]\{\d*,(\d+)\}")  # `^[a-z_][a-z0-9_]{0,63}$`
+
+
+def _length(words: str) -> int:
+    """Return how long something may be: as a sentence says, or a regular expression."""
+    if pattern := _PATTERN.search(words):
+        return int(pattern[2]) + bool(pattern[1])
+    _, most = read_bounds(words).whole
+    found = _LENGTH.search(words)
+    return most or (int(found[1]) if found else 0)
+
+
+_OF_A_FUNCTION = (
+    r"function\.name|(?:function|tool)(?:'s)? names?\b|\bnames? of (?:\w+ )?(?:tool|function)"
+    r"|tools\W*\d+\W*(?:\w+\W+)?name\b"
+    r"|function_declarations\W*\d+\W*name\b"
+)
+_OF_SOME_NAME = r"\bnames?\b[^.]{0,100}(?:too long|at most|characters|longer than|match pattern)"
+
+
+def _is_of_a_name(refusal: Refusal) -> bool:
+    """Whether it is a function's name that is too long: in so many words, or as the only names that were sent."""
+    if refusal.says(_OF_A_FUNCTION):
+        return True
+    other = refusal.in_a_schema or refusal.says(r"model\W+name|json_schema|response_format|properties")
+    return bool(refusal.body.get("tools")) and not other and refusal.says(_OF_SOME_NAME)

@@ -2,7 +2,8 @@
 
 Pure. A repair replaces fields of the dialect (or a limit of the model) for this backend and model; it never drops what
 the client said. Texts: translation reference 3 and 12, cases PA-01..PA-11, TO-01, TO-02, HI-12, HI-15, recorded errors,
-and the real ones of tests/refusals.py. Numbers: `refused_values.py`; schemas: `refused_schemas.py`.
+and the real ones of tests/refusals.py. Numbers: `refused_values.py`; fields: `refused_fields.py`; messages:
+`refused_history.py`; schemas: `refused_schemas.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import msgspec
 from ..wire.shapes import items, mapping
 from .dialect import EFFORTS, Dialect
 from .refusal import Refusal
+from .refused_fields import FIELDS, refused_field, refused_fields
+from .refused_history import foreign_signature, missing_reasoning, refused_reasoning, roles
 from .refused_schemas import refused_schema
 from .refused_values import both, lengths, minute, output_limit, sampling
 
@@ -25,7 +28,7 @@ __all__ = ["LIMITS", "PASSING", "Refusal", "apply", "read_repair"]
 
 LIMITS = ("max_output", "window")
 """Facts of a model, not of a dialect."""
-PASSING = ("room",)
+PASSING = ("room", "trusts_signatures")
 """Facts that hold for one request only."""
 
 Facts = Mapping[str, Any]
@@ -39,38 +42,6 @@ _BLIND = re.compile(
     r"|no endpoints found that",
     re.IGNORECASE,
 )
-_FIELDS = frozenset(
-    [
-        "temperature",
-        "top_p",
-        "top_k",
-        "stream_options",
-        "parallel_tool_calls",
-        "user",
-        "safety_identifier",
-        "prompt_cache_key",
-        "session_id",
-        "store",
-        "service_tier",
-        "plugins",
-        "metadata",
-        "seed",
-        "presence_penalty",
-        "frequency_penalty",
-        "include_reasoning",
-        "reasoning_format",
-        "reasoning_split",
-        "tool_stream",
-        "thinking",
-        "reasoning",
-        "enable_thinking",
-        "thinking_budget",
-        "chat_template_kwargs",
-    ]
-)
-"""Fields of a body that carry no meaning a person gave: they may be left out."""
-_WORDS = frozenset(("user", "metadata", "thinking", "reasoning", "store", "plugins"))
-"""Fields that are words of a sentence too: they count in quotes, or behind what says that a name follows."""
 
 
 def read_repair(refusal: Refusal, dialect: Dialect) -> Facts:
@@ -89,7 +60,7 @@ def apply(dialect: Dialect, facts: Facts) -> Dialect:
     """
     known = _known(facts, _DIALECT_FIELDS)
     if "drop" in known:
-        known["drop"] &= _FIELDS  # messages and tools are no field a backend may refuse
+        known["drop"] &= FIELDS  # messages and tools are no field a backend may refuse
     return replace(dialect, **known) if known else dialect
 
 
@@ -110,28 +81,6 @@ _NESTED = ("with_tools", "with_forced_tool")  # fields that hold fields
 
 
 # -- rules, the special ones first ------------------------------------------------------------------------------------
-
-
-def _missing_reasoning(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """History without the reasoning the backend wants back (DeepSeek, Kimi, Gemini)."""
-    if refusal.says("thought_?signature") and refusal.says("missing") and not dialect.call_signatures:
-        return {"call_signatures": True, "replay_required": "with_tools"}  # a placeholder for those that are lost
-    if not refusal.says("reasoning_content") or not refusal.says(
-        "must be passed back|missing|required|must be (?:present|provided)"
-    ):
-        return None
-    if dialect.replay_required == "never":
-        return {"replay": "reasoning_content", "replay_required": "with_tools", "replay_fallback": "space"}
-    return {"replay_fallback": "disable"} if dialect.replay_fallback != "disable" else None
-
-
-def _refused_reasoning(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """A strict server that knows no reasoning in messages."""
-    if dialect.replay == "none" or not refusal.says_unknown or "reasoning" not in refusal.text:
-        return None
-    mentioned = refusal.mentions("reasoning_content", "reasoning_details")
-    in_message = "messages" in (refusal.text + refusal.param)
-    return {"replay": "none", "replay_required": "never"} if mentioned or in_message else None
 
 
 def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
@@ -223,35 +172,6 @@ _STREAMS = (
 )
 
 
-_SYSTEM_FIRST = (
-    r"system (?:message|role|prompt)\S* (?:must|should|can only|is only|may only)[^.]*(?:begin|first|start)"
-    r"|(?:unexpected|invalid) role[: ]*[`'\"]?system"
-    r"|^(?=.*\brole).*(?:should be|expected one of)\W*user\W+(?:or\W+)?assistant"
-)
-_ROLES: tuple[tuple[str, str, object, object], ...] = (
-    # what is said, the field, its value before, and after
-    (r"developer", "system_role", "developer", "system"),
-    (_SYSTEM_FIRST, "system_in_place", True, False),
-    (r"role '?user'? after role '?tool'?|tool[^.]*followed by[^.]*assistant", "assistant_after_tool", False, True),
-    (r"roles? must alternate|alternat", "merges_user_turns", False, True),
-    (r"length of 9|9 characters", "id_style", "any", "mistral9"),
-)  # fmt: skip
-_PREFILL = (
-    r"prefill|last role user or tool|last message\b[^.]{0,40}\b(?:is from|must|cannot|should)\b[^.]*(?:assistant|user)"
-    r"|assistant messages? at the end|conversation must end with a user"
-)
-
-
-def _roles(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """Roles, their order, and the ids between them."""
-    if refusal.says(_PREFILL) and dialect.prefill != "none":
-        return {"prefill": "none"}
-    for words, field, before, after in _ROLES:
-        if getattr(dialect, field) == before and refusal.says(words):
-            return {field: after}
-    return None
-
-
 def _images(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """A model without vision: the image stays in the history, so every later turn would be refused too.
 
@@ -269,39 +189,24 @@ def _has_images(body: Mapping[str, Any]) -> bool:
     return any(mapping(part).get("type") == "image_url" for content in contents for part in items(content))
 
 
-def _field(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """Any other body field the backend does not take: it is left out from now on, where that loses no meaning."""
-    plain = (word for word in re.findall(r"\w+", refusal.words) if word not in _WORDS)
-    told = re.findall(r"(?:: |parameter |argument |field |property )(\w+)", refusal.words)
-    named = [refusal.field, *refusal.named, *told, *plain]
-    found = next(
-        (name for name in named if name in refusal.body and name in _FIELDS and name not in dialect.drop), None
-    )
-    if found is None or not (refusal.param or refusal.says_unknown):
-        return None
-    if found == "stream_options":
-        return {"stream_options": False}
-    if found == "parallel_tool_calls":
-        return {"parallel_flag": False}
-    return {"drop": sorted(dialect.drop | {found})}
-
-
 _RULES: tuple[Rule, ...] = (
     minute,
-    _missing_reasoning,
-    _refused_reasoning,
+    missing_reasoning,
+    foreign_signature,
+    refused_reasoning,
     _whole,
+    refused_fields,
     output_limit,
     _effort,
     _tool_choice,
     _stop,
     lengths,
     _format,
-    _roles,
+    roles,
     _images,
     both,
     sampling,
-    _field,
+    refused_field,
     refused_schema,
 )
-_OF_A_SCHEMA: tuple[Rule, ...] = (_missing_reasoning, lengths, _format, refused_schema)
+_OF_A_SCHEMA: tuple[Rule, ...] = (missing_reasoning, foreign_signature, lengths, _format, refused_schema)

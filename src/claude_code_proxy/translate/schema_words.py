@@ -13,6 +13,7 @@ from .schema_merge import either, merge_all
 Node = dict[str, Any]
 Drop = frozenset[str]
 
+_BRANCHES = 9  # of a choice that are told, one as the schema and the others in words
 _LONGEST = 300  # characters a keyword's value may add to a description
 
 _WORDS: Mapping[str, str] = {
@@ -186,7 +187,7 @@ def _any_of(node: Node, value: Any, _: Drop) -> str:
         return ""
     one = either(rest)
     node.update({**(rest[0] if "anyOf" in one else one), **node})
-    return "or " + " or ".join(_short(branch) for branch in rest[1:4]) if "anyOf" in one else ""
+    return "or " + " or ".join(_short(branch) for branch in rest[1:_BRANCHES]) if "anyOf" in one else ""
 
 
 def _prefix_items(node: Node, value: Any, _: Drop) -> str:

@@ -63,7 +63,8 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     def _block(self, block: Block, path: str) -> Recalled:
         redacted = block.get("type") == "redacted_thinking"
-        envelope = unseal(text(block.get("data" if redacted else "signature")), self.seal)
+        signature = text(block.get("data" if redacted else "signature")) if self.dialect.trusts_signatures else ""
+        envelope = unseal(signature, self.seal)
         if envelope is None:
             self.notes.add("thinking-redacted" if redacted else "thinking-foreign", path)
             return self._words(text(block.get("thinking")))
@@ -125,6 +126,8 @@ def filled(messages: list[tuple[dict[str, Any], Recalled, str]], dialect: Dialec
     (an empty thought leaves no block), so thinking stays on and a space stands for it.
     """
     field, fallback = dialect.replay, dialect.replay_fallback
+    if fallback == "signed":
+        return _unsigned(messages, dialect, notes)
     if field not in {*_TEXT_FIELDS, "think_tag"}:
         return False
     lost = [entry for entry in messages if _required(entry[0], dialect) and not entry[1].text]
@@ -135,6 +138,17 @@ def filled(messages: list[tuple[dict[str, Any], Recalled, str]], dialect: Dialec
         if field in _TEXT_FIELDS and (fallback == "space" or (kept and fallback == "disable")):
             message[field] = " "
     return bool(lost) and not kept and fallback == "disable"
+
+
+def _unsigned(messages: list[tuple[dict[str, Any], Recalled, str]], dialect: Dialect, notes: Notes) -> bool:
+    """Whether a turn lacks the signed thought that a model insists on while it thinks (Claude behind a gateway)."""
+    sent = dialect.replay != "none"
+    lost = [
+        path for message, recalled, path in messages if _required(message, dialect) and not (sent and recalled.details)
+    ]
+    for path in lost:
+        notes.add("thinking-lost", path, dialect.replay_fallback)
+    return bool(lost)
 
 
 def _required(message: dict[str, Any], dialect: Dialect) -> bool:
