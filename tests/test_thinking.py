@@ -226,3 +226,15 @@ def test_foreign_text_is_as_good_as_reasoning():
 def test_a_backend_that_does_not_insist_loses_nothing():
     assert fill((True, Recalled()), replay_required="never", replay_fallback="disable") == (False, [None], [])
     assert fill((True, Recalled()), replay="none", replay_fallback="disable") == (False, [None], [])
+
+
+@pytest.mark.parametrize("replay", ["none", "reasoning_content", "reasoning_details", "thinking_parts"])
+def test_where_only_signed_thoughts_count_the_model_does_not_think_without_them(replay):
+    off, put, codes = fill((True, Recalled("their thought")), replay=replay, replay_fallback="signed")
+    assert (off, put, codes) == (True, [None], ["thinking-lost"])
+    assert fill((False, Recalled()), replay=replay, replay_fallback="signed") == (False, [None], [])
+
+
+def test_where_only_signed_thoughts_count_its_own_are_as_good_as_ever():
+    signed_thought = Recalled("why", [{"type": "reasoning.text", "signature": "Eq"}], own=True)
+    assert fill((True, signed_thought), replay="reasoning_details", replay_fallback="signed") == (False, [None], [])

@@ -61,7 +61,7 @@ _MOST = (
     r"|up to|(?:cannot|can't|must not|may not|should not|not) exceed|limit(?:ed)?(?: is| of| to|:)?"
     r"|>(?= \d+, which is the max)"
 )
-_BELOW = r"less than|smaller than|lower than|below|(?:be|and) <"
+_BELOW = r"less than|smaller than|shorter than|lower than|below|(?:be|and) <"
 _LEAST = (
     r"greater than or equal to|at least|minimum(?: value)?(?: is| of)?|>=|≥|no(?:t be)? (?:less|smaller|lower) than"
 )

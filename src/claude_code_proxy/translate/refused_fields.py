@@ -53,8 +53,10 @@ _SUBJECT = re.compile(
     r"|\bnot support (\w+)(?=\W*$|[.,;]| (?:for|with|in|on)\b)",
     re.IGNORECASE,
 )
-_NAME = r"[`'\"]?[a-z]\w*[`'\"]?"
-_LIST = re.compile(rf"{_NAME}(?:(?:, ?(?:and |or )?| and | or | ?/ ?){_NAME})+", re.IGNORECASE)
+_NAME = r"[`'\"]?\b[a-z]\w{0,40}\b[`'\"]?"
+_LIST = re.compile(rf"{_NAME}(?:(?:[,;] ?(?:and |or )?| and | or | ?/ ?){_NAME})+", re.IGNORECASE)
+_OBJECT = re.compile(r"parameters?\W{0,3}\{([^}]*)\}", re.IGNORECASE)  # LiteLLM: `{'user': 'x', 'store': False}`
+_KEYS = re.compile(r"['\"]([a-z]\w*)['\"]: ", re.IGNORECASE)
 _PLACES = re.compile(r"\bbody\.(\w+)[\w.]*: (?:extra|unknown|unexpected|unsupported)", re.IGNORECASE)
 _PARALLEL = r"parallel (?:tool|function)[ -]?(?:call|us|execution)"
 
@@ -78,6 +80,7 @@ def refused_fields(refusal: Refusal, dialect: Dialect) -> Facts | None:
     if not refusal.says_unknown or refusal.says(r"\bboth\b|\bone of\b|mutually exclusive|either"):
         return None
     lists = [re.findall(r"\w+", words) for words in _LIST.findall(refusal.words)]
+    lists += [_KEYS.findall(keys) for keys in _OBJECT.findall(refusal.words)]
     named = [*_PLACES.findall(refusal.words), *(name for names in lists for name in names)]
     sent = [name for name in dict.fromkeys(named) if name in refusal.body and name in _LISTED]
     fresh = [name for name in sent if name not in dialect.drop]

@@ -49,7 +49,8 @@ def foreign_signature(refusal: Refusal, dialect: Dialect) -> Facts | None:
 _FOREIGN = (
     r"(?:invalid|corrupt\w*|malformed|bad|expired) \W?(?:thought[_ ]?|thinking )?signature"
     r"|(?:thought[_ ]?signature|\bsignature\b[^.]{0,40}\bthinking)\W{1,3}[^.]{0,40}"
-    r"(?:not valid|invalid|corrupt|malformed|could not be (?:verified|validated|decoded))"
+    r"(?:not valid|invalid|corrupt|malformed|mismatch|could not be (?:verified|validated|decoded))"
+    r"|\b(?:decod|verif|validat)\w*[^.]{0,30}\bthought[_ ]?signature|\bthinking signature (?:is )?(?:not valid|invalid)"
 )
 
 
@@ -71,6 +72,9 @@ _NO_SYSTEM = (
     r"system (?:role|messages?|prompts?|instructions?)\W+(?:(?:is|are) )?"
     r"(?:not (?:supported|allowed|available|enabled)|unsupported)"
     r"|not support (?:the |a |any )?\W?system\W{0,2} ?(?:role|messages?|prompts?|instructions?)"
+    r"|\brole\W{1,3}system\W+(?:is )?(?:not (?:supported|allowed|available|enabled)|unsupported)|no system role"
+    r"|\bsystem\W? role (?:is )?(?:not (?:supported|allowed|available|enabled)|unsupported)"
+    r"|role\W{1,3}user\W+(?:but )?got\W+system|messages\W{1,2}0\W{1,2}role\W+input should be \W?user"
     r"|developer instructions? (?:is|are) not enabled"
     r"|only user(?:,| and) (?:assistant|model)\b.{0,20}roles are supported"
     r"|(?:unexpected|invalid|unknown|unsupported) role[: ]*[`'\"]?system"

@@ -60,6 +60,7 @@ _KEYWORDS = frozenset(
         "allOf",
     ]
 )
+_OF_SCHEMAS = r"schema|parameters|function|tool|unknown name|keyword|\b(?:any|one|all)_?of\b"
 _WORD = re.compile(r"(?<![\w$-])[$a-z][A-Za-z]*(?![\w-])")
 
 # Where a word that is common in sentences (`if`, `not`, `format`) is a keyword all the same: in quotes, at the end of a
@@ -98,9 +99,7 @@ def refused_schema(refusal: Refusal, dialect: Dialect) -> Mapping[str, Any] | No
         return {"object_root": True}
     if refusal.says(r"\$ref|\$defs") and not dialect.inline_refs:
         return {"inline_refs": True}
-    if not re.search(
-        r"schema|parameters|function|tool|unknown name|keyword", refusal.text + refusal.param, re.IGNORECASE
-    ):
+    if not re.search(_OF_SCHEMAS, refusal.text + refusal.param, re.IGNORECASE):
         return None
     if dialect.strict_flag and _is_strict(refusal.body) and refusal.says("is required to be supplied|strict mode"):
         return {"strict_flag": False}
@@ -123,7 +122,7 @@ def _form(refusal: Refusal, dialect: Dialect) -> frozenset[str]:
 
 def _named(text: str) -> set[str]:
     """Return the words of a sentence that may be names of keywords."""
-    text = _PROPERTY.sub(" ", text)
+    text = re.sub(r"\b(any|one|all)_of\b", r"\1Of", _PROPERTY.sub(" ", text))  # as Gemini names them
     plain = {word for word in _WORD.findall(text) if not word.islower()}
     quoted = {word for found in _QUOTED.findall(text) for word in found if word}
     listed = {word for names in _LISTS.findall(text) for word in _WORD.findall(names)}

@@ -19,15 +19,15 @@ _RENAMED = r"instead|\buse\b|no longer|renamed|replaced|deprecated|moved"
 _FIXED = (
     r"only (?:the default )?\(?-?\d[\d.]*\)? (?:is|are)\b"
     r"|only (?:{name}\W{{0,3}}\d|the default|supports?|accepts?|allows?|be)\b"
-    r"|(?:must|should|may only|can only|has to|needs to) be (?:(?:set|equal) to |exactly )?"
-    r"-?\d[\d.]*(?! ?(?:and|to|or|-|<))\b|fixed"
+    r"|(?:must|should|may only|can only|has to|needs to) (?:be|equal) (?:(?:set|equal) to |exactly )?"
+    r"-?\d[\d.]*(?! ?(?:and|to|or|-|<))\b|fixed|locked"
     r"|requires? (?:a )?[`'\"]?{name}[`'\"]?(?: to be| to equal| of| set to|:| ?=)* ?-?\d"
     r"|expected [`'\"]?{name}[`'\"]?(?: to (?:be|equal)| of|:| ?=)? ?-?\d|{name}\W{{1,3}}expected -?\d"
     r"|\binvalid (?:value (?:for|of) )?[`'\"]?{name}"
 )
 _BOTH = r"\bboth\b|\bone of\b|mutually exclusive|either|together|at the same time"
-_TOO_LARGE = r"too (?:large|high|big|great)|exceed"
-_BESIDE = r"thinking|budget|context|prompt|input"
+_TOO_LARGE = r"too (?:large|high|big|great)|exceed|above|out of range|invalid"
+_BESIDE = r"thinking|budget|context|prompt|input|account|positive|integer"
 _STEPS = (32_768, 8192, 4096, 1024)
 """Output limits of models, tried in turn where one was too much and nobody says what is not."""
 _LEAST_ROOM = 1024  # tokens of output that are worth asking for under a limit of tokens per minute
@@ -118,13 +118,16 @@ _LENGTH = re.compile(
     r"|exceed(?:s|ing)?(?: the)?(?: limit| maximum)?(?: of)?|(?:longer|more) than) (\d+)",
     re.IGNORECASE,
 )
-_PATTERN = re.compile(r"(\[[^\]]+\])?\[[^\]]+\]\{\d*,(\d+)\}")  # `^[a-z_][a-z0-9_]{0,63}$`
+_OVER = re.compile(r"\b\d{1,6} > (\d{1,6})\b|\b(?P<most>\d{1,6}) char\w* or (?:fewer|less)", re.IGNORECASE)
+_PATTERN = re.compile(r"(\[[^\]]{1,80}\])?\[[^\]]{1,80}\]\{\d{0,3},(\d{1,4})\}")  # `^[a-z_][a-z0-9_]{0,63}$`
 
 
 def _length(words: str) -> int:
     """Return how long something may be: as a sentence says, or a regular expression."""
     if pattern := _PATTERN.search(words):
         return int(pattern[2]) + bool(pattern[1])
+    if over := _OVER.search(words):
+        return int(over[1] or over["most"])
     _, most = read_bounds(words).whole
     found = _LENGTH.search(words)
     return most or (int(found[1]) if found else 0)
