@@ -198,7 +198,19 @@ async def test_text_is_fetched_as_text():
         assert (await only(Want(key="k", url=at("page"), pages=True), session)).text == "grüße"
 
 
-@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:7f00:1]"])
+DISGUISES = [
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "127.1",
+    "[::ffff:7f00:1]",
+    "127。0。0。1",
+    "１２７.０.０.１",
+    "①②⑦.⓪.⓪.①",
+]
+
+
+@pytest.mark.parametrize("host", [*DISGUISES, "①27.0.0.1", "ⓛocalhost"])
 async def test_a_host_in_disguise_is_never_asked(host):
     asked = []
 
@@ -208,6 +220,20 @@ async def test_a_host_in_disguise_is_never_asked(host):
 
     async with site(page=answer) as (_, at):
         read = await only(Want(key="k", url=at("page").replace("127.0.0.1", host)))
+    assert read == Resource(error="it is not a public address")
+    assert asked == []
+
+
+async def test_an_address_that_comes_by_any_other_way_meets_the_guard_at_the_socket(monkeypatch):
+    monkeypatch.setattr(documents_io, "_as_number", lambda _: None)
+    asked = []
+
+    async def answer(request):
+        asked.append(request)
+        return web.Response(text="secret")
+
+    async with site(page=answer) as (_, at):
+        read = await only(Want(key="k", url=at("page")))
     assert read == Resource(error="it is not a public address")
     assert asked == []
 

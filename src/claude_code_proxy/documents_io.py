@@ -17,12 +17,14 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from weakref import WeakKeyDictionary
 
 import aiohttp
 import msgspec
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from .translate.documents import PDF, Want, is_pdf
 from .translate.parts import Resource
@@ -82,20 +84,30 @@ class RefusedError(Exception):
 
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """Connects only where `is_allowed` says so: names through its resolver, addresses by `check`."""
+    """Connects only where `is_allowed` says so: looked at in the URL, in what a name means, and at the socket."""
 
     def __init__(self, is_allowed: Callable[[Address], bool]) -> None:
-        super().__init__(resolver=_Resolver(is_allowed), use_dns_cache=False, limit=8)
+        super().__init__(resolver=_Resolver(is_allowed), use_dns_cache=False, limit=8, socket_factory=self._socket)
         self._is_allowed = is_allowed
 
-    def check(self, url: str) -> None:
-        """Raise RefusedError unless the address is one of the web, and its host, if given as a number, is allowed."""
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+    def checked(self, url: str) -> URL:
+        """Return what will be asked, or raise RefusedError: it is of the web, and a host given as a number is allowed.
+
+        The host is the one that the client connects to: digits of other scripts (`①②⑦`) are plain ones by then.
+        """
+        address = URL(url)
+        if address.scheme not in {"http", "https"} or not address.raw_host:
             raise RefusedError("only http and https addresses are fetched")
-        number = _as_number(parts.hostname.partition("%")[0])
+        number = _as_number(address.raw_host.partition("%")[0])
         if number is not None and not self._is_allowed(number):
             raise RefusedError("it is not a public address")
+        return address
+
+    def _socket(self, found: AddrInfoType) -> socket.socket:
+        """Open a socket for an address just before it is connected: the last word, however the address came here."""
+        if not self._is_allowed(ipaddress.ip_address(str(found[4][0]).partition("%")[0])):
+            raise RefusedError("it is not a public address")
+        return socket.socket(*found[:3])
 
 
 class _Resolver(AbstractResolver):
@@ -184,8 +196,8 @@ async def _obtained(want: Want, session: aiohttp.ClientSession | None) -> Resour
 
 async def _fetched(url: str, session: aiohttp.ClientSession) -> Resource:
     for _ in range(_REDIRECTS + 1):
-        _connector(session).check(url)
-        async with session.get(url, allow_redirects=False, headers={"accept": "*/*"}) as answer:
+        address = _connector(session).checked(url)
+        async with session.get(address, allow_redirects=False, headers={"accept": "*/*"}) as answer:
             if answer.status in {301, 302, 303, 307, 308} and "location" in answer.headers:
                 url = urljoin(url, answer.headers["location"])
                 continue
