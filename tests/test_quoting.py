@@ -12,7 +12,8 @@ from tests.messages_api import HELLO
 from tests.proxy_process import proxy_for
 from tests.test_logs_command import kept, run
 
-from claude_code_proxy.quoting import unquoted
+from claude_code_proxy.errors import ContextOverflowError, Overflow, UpstreamError
+from claude_code_proxy.quoting import logged, unquoted
 
 ASKED: dict[str, Any] = {
     **HELLO,
@@ -47,6 +48,27 @@ ASKED: dict[str, Any] = {
 )
 def test_words_of_the_request_are_hidden_and_the_complaint_stays(complaint: str, left: str) -> None:
     assert unquoted(complaint, ASKED) == left
+
+
+def test_models_names_stay_though_the_prompt_has_them_and_so_does_what_the_proxy_says_itself() -> None:
+    request = {**HELLO, "system": "You are powered by the model acme/big-1. The exact model ID is acme/big-1."}
+    error = UpstreamError("model: The model `acme/big-1` does not exist. BIG_MODEL names it. The zebra is called well.")
+    error.words = "The model `acme/big-1` does not exist."
+    assert logged(error, {**request, **ASKED, "system": request["system"]}, ("acme/big-1", "opus")) == error.message
+
+
+def test_a_refusal_in_the_proxys_own_words_is_not_touched() -> None:
+    request = {**HELLO, "messages": [{"role": "user", "content": "my server has 32768 tokens"}]}
+    error = ContextOverflowError("prompt is too long: 83616 tokens > 32768 maximum", overflow=Overflow("prompt"))
+    error.words = "too many, my server has 32768 tokens"
+    assert logged(error, request) == error.message
+
+
+def test_words_of_the_prompt_around_a_conversation_are_hidden_only_as_they_stand_there() -> None:
+    request = {**HELLO, "system": "Wait a while for the elephant to come back home.", "messages": []}
+    assert unquoted("The elephant is away: a while for the elephant to", request) == (
+        "The elephant is away: x xxxxx xxx xxx xxxxxxxx xx"
+    )
 
 
 def test_neither_the_log_nor_its_file_has_what_a_backend_quotes() -> None:

@@ -14,7 +14,7 @@ from .call import Call
 from .context_scale import believed_window
 from .errors import ProxyError
 from .exchange import Exchange
-from .quoting import unquoted
+from .quoting import logged
 from .record import Record
 from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
@@ -111,7 +111,8 @@ async def _run(
         await unless_gone(call, exchange.run(request, window_stop=known, believed=believed, size=size), relay)
     except ProxyError as error:
         await call.channel.fail(error)
-        record.error = await call.services.aside.run(size, unquoted, error.message, request)  # the log has no prompts
+        names = (record.upstream_model, record.model)
+        record.error = await call.services.aside.run(size, logged, error, request, names)  # the log has no prompts
         raise
     except asyncio.CancelledError:
         await call.channel.fail(ProxyError("The proxy was stopped before the answer was complete.", status=529))
