@@ -334,3 +334,12 @@ def test_an_error_is_believed_for_a_while_only():
     now[0] = 301
     assert cache.get("k") is None
     assert cache.get("fine")
+
+
+async def test_the_pdfs_of_one_request_take_only_so_long_and_the_rest_is_read_when_asked_again(monkeypatch):
+    monkeypatch.setattr(documents_io, "READING_SECONDS", -1.0)
+    want = Want(key="k", data=pdf_base64(LONG), pages=True)
+    late = await only(want)
+    assert (late.pages, late.error) == ((), "the documents before it took too long to read; send fewer, or ask again")
+    monkeypatch.setattr(documents_io, "READING_SECONDS", 60.0)
+    assert (await only(want)).pages == (Page(number=1, text=LONG),)

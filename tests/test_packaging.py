@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -223,14 +224,63 @@ def test_make_help_lists_every_target() -> None:
 
 
 def test_ci_runs_the_tests_the_checks_the_end_to_end_set_and_the_audit() -> None:
-    assert re.findall(r"^step (.*)$", read(".ci/run"), re.MULTILINE) == [
+    assert re.findall(r"^(?:\w+=\w+ )?step (.*)$", read(".ci/run"), re.MULTILINE) == [
         "make test",
         "make check",
         "make e2e",
-        "make audit",
+        ".ci/audit",
     ]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "said"),
+    [
+        (0, 0, ".ci/audit: passed"),
+        (75, 0, "NOT DONE, for what it asks was out of reach: .ci/audit"),
+        (1, 1, "Failed: .ci/audit"),
+    ],
+)
+def test_ci_never_calls_an_audit_passed_that_did_not_happen(tmp_path: Path, code: int, ends: int, said: str) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    for name, script in (("bin/make", "exit 0"), ("bin/node", ""), ("bin/npm", ""), (".ci/audit", f"exit {code}")):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", ".ci/run"], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ends
+    assert said in done.stdout + done.stderr
+    assert (".ci/audit: passed" in done.stdout) == (code == 0)
+
+
+def test_an_audit_that_can_t_ask_says_so_with_the_code_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "audit", tmp_path / ".ci" / "audit")
+    for tool in ("runtime/bin/python", "tools/bin/python", "tools/bin/cyclonedx-py", "tools/bin/pip-audit"):
+        file = tmp_path / "build" / "audit" / tool
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = (
+            """echo '"purl"' > build/sbom.cdx.json"""
+            if tool.endswith("py")
+            else "exit 1"
+            if "pip" in tool
+            else "exit 0"
+        )
+        file.write_text(f"#!/bin/sh\n{made}\n")
+        file.chmod(0o755)
+    run = functools.partial(
+        subprocess.run, ["bash", ".ci/audit"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run(env={"PATH": os.environ["PATH"], "AUDIT_UNREACHED": "75"}).returncode == 75
+    alone = run(env={"PATH": os.environ["PATH"]})
+    assert alone.returncode == 0
+    assert "NOT AUDITED" in alone.stderr
 
 
 # -- the README ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Texts made to make patterns go back are read in linear time: eight times as much may not take sixty times as long.
 
-Where a client, a backend or a model writes the text, a pattern that is quadratic in it stops every stream.
+Where a client, a backend or a model writes the text, a pattern that is quadratic in it stops every stream. Every pattern
+of the package is tried by itself too, with texts made from what it is made of: four times as much, eight times as long
+at most. Nothing is compared with a clock on the wall.
 """
 
 from __future__ import annotations
@@ -9,12 +11,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from claude_code_proxy.prompt.compact import compact
 from claude_code_proxy.redaction import Redaction
 from claude_code_proxy.tokens.estimate import estimate
+from claude_code_proxy.translate.arguments import read_arguments
+from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.failure import Asked, read_failure
+from claude_code_proxy.translate.refusal import Refusal
+from claude_code_proxy.translate.repairs import read_repair
+from claude_code_proxy.translate.summary_tags import with_tags
+from claude_code_proxy.translate.text_call_forms import FORMS
+from pattern_texts import Found, every_pattern, hostile_texts
 
 LENGTH = 100_000
 UNITS = (
@@ -55,3 +65,143 @@ def test_no_text_takes_for_ever(reader: str, unit: str) -> None:
         assert time.process_time() - begun < 5, (
             "a quadratic pattern takes this long on a slow machine, a linear one a hundredth"
         )
+
+
+# -- every pattern by itself -------------------------------------------------------------------------------------------
+
+SHORT = 500
+PLAIN = Dialect(name="test", max_tokens_field="max_tokens")
+UNNOTICED = 0.001  # seconds of processor time
+PACKAGE = "claude_code_proxy."
+BOUNDED = {
+    **dict.fromkeys(
+        (
+            *("translate.bounds._ONE", "translate.bounds._PAIRS", "translate.failure_kinds._RULES"),
+            *(
+                "translate.output_limit.OTHER_LIMIT",
+                "translate.refused_fields._LIST",
+                "translate.refused_fields._PLACES",
+            ),
+            "translate.refused_values._PATTERN",
+        ),
+        "the words of a failure are cut: `a refusal of any words` here",
+    ),
+    **dict.fromkeys(
+        (
+            *("translate.text_call_forms._DEEPSEEK", "translate.text_call_forms._GLM_ARGUMENT"),
+            *("translate.text_call_forms._INVOKE", "translate.text_call_forms._INVOKE_PARAMETER"),
+            *("translate.text_call_forms._KIMI", "translate.text_call_forms._PARAMETER"),
+        ),
+        "the text ends with its last closing: `a call in the text` here",
+    ),
+    "prompt.sections._REMINDER": "the text ends with its last closing: `a system prompt` here",
+    "quoting._PARSED": "the words of a failure are cut",
+}
+"""Patterns that are slow by themselves, and what their text is bounded by."""
+MATCHED = {
+    "translate.text_call_forms._MISTRAL",
+    "translate.text_call_forms._HARMONY",
+    "translate.failure_kinds._CODE_KINDS",
+}
+"""Patterns that a function takes as an argument, or that stand in a table, and that are matched from one place on."""
+PATTERNS = every_pattern()
+SLOWEST = ("_ONE", "_PAIRS", "_RULES", "OTHER_LIMIT", "_LIST", "_PLACES", "_PATTERN")
+
+
+def least(run: Callable[[], object]) -> float:
+    """Return the processor time of a run, the least of three."""
+    times = []
+    for _ in range(3):
+        begun = time.thread_time()
+        run()
+        times.append(time.thread_time() - begun)
+        if times[-1] < UNNOTICED:
+            break
+    return min(times)
+
+
+def grows(found: Found) -> list[str]:
+    """Return the texts for which a pattern takes much more than four times as long when they are four times as long."""
+    ways = ("match",) if found.place.removeprefix(PACKAGE) in MATCHED else found.ways
+    slow = []
+    texts = zip(hostile_texts(found.pattern, SHORT), hostile_texts(found.pattern, 4 * SHORT), strict=True)
+    for few, many in texts:
+        for way in ways:
+            run = getattr(found.pattern, way)
+            long = least(lambda run=run, many=many: run(many))
+            if long > UNNOTICED and long > 8 * least(lambda run=run, few=few: run(few)):
+                slow.append(f"{way} {many[:80]!r}")
+    return slow
+
+
+def test_the_walk_finds_the_patterns() -> None:
+    places = {found.place for found in PATTERNS}
+    assert len(PATTERNS) > 200
+    assert {PACKAGE + name for name in ("redaction._MAIL", "translate.overflow._COMPILED", *BOUNDED)} <= places
+
+
+@pytest.mark.parametrize(
+    "found",
+    [found for found in PATTERNS if found.place.removeprefix(PACKAGE) not in BOUNDED],
+    ids=lambda found: f"{found.place.removeprefix(PACKAGE)}-{str(found.pattern.pattern)[:20]}",
+)
+def test_a_pattern_s_work_grows_as_its_text_does(found: Found) -> None:
+    assert not grows(found)
+
+
+# -- what a backend writes ---------------------------------------------------------------------------------------------
+READING = (
+    "translate.bounds",
+    "translate.failure",
+    "translate.output_limit",
+    "translate.refus",
+    "translate.repairs",
+    "translate.overflow",
+)
+WORDS = [found for found in PATTERNS if found.place.removeprefix(PACKAGE).startswith(READING)]
+
+
+@pytest.mark.parametrize(
+    "found", WORDS, ids=lambda found: f"{found.place.removeprefix(PACKAGE)}-{str(found.pattern.pattern)[:20]}"
+)
+def test_a_refusal_of_any_words_is_read_in_no_time(found: Found) -> None:
+    body = {"model": "m", "temperature": 1, "max_tokens": 5, "messages": []}
+    asked = Asked(model="m", counted=10, window=100, max_tokens=5, now=0.0)
+    texts = {
+        text
+        for place, text in enumerate(hostile_texts(found.pattern, LENGTH))
+        if place % 7 == 0 or found.place.endswith(SLOWEST)
+    }
+    for text in texts:
+        begun = time.process_time()
+        failure = read_failure(400, msgspec.json.encode({"error": {"message": text}}), {}, asked)
+        read_repair(Refusal(text=failure.words, param="", body=body), PLAIN)
+        assert time.process_time() - begun < 2, text[:80]
+
+
+# -- what a model writes -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.open)
+def test_a_call_in_the_text_is_read_or_given_up_in_no_time(form: Any) -> None:
+    own = [found for found in PATTERNS if found.place.startswith(PACKAGE + "translate.text_call_forms")]
+    texts = {text for found in own for text in hostile_texts(found.pattern, 4_000)}
+    worst = max(least(lambda text=text: form.read(form.open + text + form.close)) for text in texts)
+    assert worst < 0.5, "a pattern that goes back takes seconds"
+
+
+def test_many_closings_inside_a_value_are_counted_once() -> None:
+    read = next(form.read for form in FORMS if form.open == "<function=")
+    block = "<function=f><parameter=a>" + "</function>" * 20_000
+    assert least(lambda: read(block)) < 2, "counted anew at each it takes a minute"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```" + " " * 50_000, "```a" + "\n" * 50_000 + "x", " " * 50_000 + "```{", "{" + '"a":1' + " " * 50_000],
+    ids=["open", "words", "late", "gap"],
+)
+def test_arguments_of_blanks_take_no_time(text: str) -> None:
+    assert least(lambda: read_arguments(text, {"type": "object"})) < 2
+
+
+def test_a_tag_of_blanks_takes_no_time() -> None:
+    assert least(lambda: with_tags("<" + " " * 100_000 + "x")) < 2

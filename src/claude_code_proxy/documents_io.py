@@ -36,8 +36,11 @@ FETCH_SECONDS = 20.0
 READ_SECONDS = 30.0
 ALL_SECONDS = 60.0
 """For everything one request needs: what is not there by then is left out."""
+READING_SECONDS = 10.0
+"""After so long no further PDF of the same request is begun: two hundred broken ones must not hold up others'."""
 
 _REDIRECTS = 5
+_LATE = "the documents before it took too long to read; send fewer, or ask again"
 _FAILURE_LIFE = 300.0  # seconds an error is believed: a dead address must not cost a wait in every turn
 _AT_ONCE = 2  # PDFs read at the same time
 _CACHE_BYTES = 64 * 1024 * 1024
@@ -162,9 +165,11 @@ async def _gathered(wants: Sequence[Want], session: aiohttp.ClientSession | None
     if not guarded and any(want.url for want in wants):
         async with guarded_session() as own:
             return await _gathered(wants, own)
-    resources = await asyncio.gather(*(_resource(want, session) for want in wants))
+    patience = _Patience()
+    resources = await asyncio.gather(*(_resource(want, session, patience) for want in wants))
     for want, resource in zip(wants, resources, strict=True):
-        _CACHE.put(_place(want), resource)
+        if resource.error != _LATE:  # what was read is kept: asked again, the next ones get their turn
+            _CACHE.put(_place(want), resource)
     return {want.key: resource for want, resource in zip(wants, resources, strict=True)}
 
 
@@ -173,10 +178,24 @@ def _place(want: Want) -> str:
     return f"{want.key}:{want.pages}"
 
 
-async def _resource(want: Want, session: aiohttp.ClientSession | None) -> Resource:
+class _Patience:
+    """How long one request's PDFs are read, from when the first gets its turn."""
+
+    def __init__(self) -> None:
+        self._begun: float | None = None
+
+    def check(self) -> None:
+        """Raise RefusedError when it is over."""
+        now = time.monotonic()
+        self._begun = now if self._begun is None else self._begun
+        if now - self._begun > READING_SECONDS:
+            raise RefusedError(_LATE)
+
+
+async def _resource(want: Want, session: aiohttp.ClientSession | None, patience: _Patience) -> Resource:
     try:
         async with asyncio.timeout(ALL_SECONDS):
-            return await _obtained(want, session)
+            return await _obtained(want, session, patience)
     except RefusedError as error:
         return Resource(error=str(error))
     except TimeoutError:
@@ -185,13 +204,13 @@ async def _resource(want: Want, session: aiohttp.ClientSession | None) -> Resour
         return Resource(error=_reason(error))
 
 
-async def _obtained(want: Want, session: aiohttp.ClientSession | None) -> Resource:
+async def _obtained(want: Want, session: aiohttp.ClientSession | None, patience: _Patience) -> Resource:
     if not want.url or session is None:
-        return await _read(want.data)
+        return await _read(want.data, patience)
     fetched = await _fetched(want.url, session)
     if not (want.pages and is_pdf(fetched.media_type, fetched.data)):
         return fetched
-    return msgspec.structs.replace(await _read(fetched.data), media_type=PDF, data=fetched.data)
+    return msgspec.structs.replace(await _read(fetched.data, patience), media_type=PDF, data=fetched.data)
 
 
 async def _fetched(url: str, session: aiohttp.ClientSession) -> Resource:
@@ -242,12 +261,13 @@ def _reason(error: Exception) -> str:
 # -- reading PDFs -------------------------------------------------------------------------------------------------
 
 
-async def _read(data: str) -> Resource:
+async def _read(data: str, patience: _Patience) -> Resource:
     """Return the pages of a PDF given in base64."""
     if len(data) > MAX_BYTES * 4 // 3:
         return Resource(error=f"it is larger than {MAX_BYTES // 2**20} MB")
-    pdf = await asyncio.to_thread(base64.b64decode, data)
     async with _turns():
+        patience.check()
+        pdf = await asyncio.to_thread(base64.b64decode, data)
         answer = await _run_reader(pdf)
     try:
         return _decode(answer)

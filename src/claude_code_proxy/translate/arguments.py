@@ -23,7 +23,7 @@ REPAIRED, BROKEN = "arguments-repaired", "arguments-broken"
 _LONGEST = 4_000_000  # characters that are repaired: beyond that a call is not a call
 _DEEPEST = 400  # nested brackets: a parser reads these wherever it is called from, so that the way makes no difference
 _MOST_OBJECTS = 64  # one behind the other
-_FENCE = re.compile(r"\s*```[\w-]*[ \t]*\r?\n?(.*?)\s*```\s*", re.DOTALL)
+_FENCE = re.compile(r"\s*+```[\w-]*+[ \t]*+\r?\n?(.*?)```\s*", re.DOTALL)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -98,7 +98,7 @@ def _begins_with_object(text: str) -> bool:
 def _loose(text: str) -> Any:
     """Return the value in a fence, behind a few words, twice over, loosely written."""
     fenced = _FENCE.fullmatch(text) if "```" in text else None
-    body = fenced.group(1) if fenced else text
+    body = fenced.group(1).rstrip() if fenced else text
     start = body.find("{")
     if start < 0 or body.lstrip()[:1] in {"[", '"', "'"}:
         value, end = read_value(body)

@@ -12,7 +12,7 @@ from .deltas import Delta, Text
 from .notes import Notes
 from .text_filter import TextFilter
 
-_TAG = re.compile(r"<\s*(/?)\s*(analysis|summary)\s*>", re.IGNORECASE)
+_TAG = re.compile(r"<\s*+(/?)\s*+(analysis|summary)\s*+>", re.IGNORECASE)
 _OPEN, _CLOSE = "<summary>", "</summary>"
 _THOUGHT, _THOUGHT_END = "<analysis>", "</analysis>"
 

@@ -36,28 +36,36 @@ class Form(NamedTuple):
 _JSON = json.JSONDecoder()
 _FUNCTION = re.compile(r"<function=([^>\s{]+)>?")
 _FUNCTION_END = "</function>"
-_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
-_OPEN_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|$)", re.DOTALL)
-_GLM_ARGUMENT = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+_PARAMETER = re.compile(r"<parameter=([^<>\s]++)>\n?(.*?)\n?</parameter>", re.DOTALL)
+_OPEN_PARAMETER = re.compile(r"<parameter=([^<>\s]++)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|$)", re.DOTALL)
+_GLM_ARGUMENT = re.compile(r"<arg_key>((?:(?!<arg_key>).)*?)</arg_key>\s*+<arg_value>(.*?)</arg_value>", re.DOTALL)
+_GLM_CLOSES = re.compile("</arg_value>")
 _PARAMETER_OPENS = re.compile(r"<(?:｜DSML｜|\w+:)?parameter(?:=| name=)")
 _PARAMETER_CLOSES = re.compile(r"</(?:｜DSML｜|\w+:)?parameter>")
-_INVOKE = re.compile(r"<(?:｜DSML｜|\w+:)?invoke name=\"([^\"]+)\"[^>]*>(.*?)</(?:｜DSML｜|\w+:)?invoke>", re.DOTALL)
+_INVOKE = re.compile(r"<(?:｜DSML｜|\w+:)?invoke name=\"([^\"]++)\"[^<>]*+>(.*?)</(?:｜DSML｜|\w+:)?invoke>", re.DOTALL)
+_INVOKE_CLOSES = re.compile(r"</(?:｜DSML｜|\w+:)?invoke>")
 _INVOKE_PARAMETER = re.compile(
-    r"<(?:｜DSML｜|\w+:)?parameter name=\"([^\"]+)\"[^>]*>(.*?)</(?:｜DSML｜|\w+:)?parameter>", re.DOTALL
+    r"<(?:｜DSML｜|\w+:)?parameter name=\"([^\"]++)\"[^<>]*+>(.*?)</(?:｜DSML｜|\w+:)?parameter>", re.DOTALL
 )
-_DEEPSEEK = re.compile(r"<｜tool▁call▁begin｜>(.*?)<｜tool▁sep｜>(.*?)<｜tool▁call▁end｜>", re.DOTALL)
+_DEEPSEEK = re.compile(
+    r"<｜tool▁call▁begin｜>((?:(?!<｜tool▁call▁begin｜>).)*?)<｜tool▁sep｜>(.*?)<｜tool▁call▁end｜>", re.DOTALL
+)
+_DEEPSEEK_CLOSES = re.compile("<｜tool▁call▁end｜>")
+_FENCE_OPENS = re.compile(r"```(?:json)?\s*")
 _KIMI = re.compile(
-    r"<\|tool_call_begin\|>\s*(?:functions\.)?([^\s<]+?)(?::\d+)?\s*<\|tool_call_argument_begin\|>(.*?)<\|tool_call_end\|>",
+    r"<\|tool_call_begin\|>\s*+(?:functions\.)?([^\s<]+?)(?::\d+)?\s*+<\|tool_call_argument_begin\|>(.*?)<\|tool_call_end\|>",
     re.DOTALL,
 )
-_MISTRAL = re.compile(r"\s*(?:\[TOOL_CALLS\])?\s*([\w.:-]+)\s*(?:\[CALL_ID\][\w-]*)?\s*(?:\[ARGS\])?\s*(?=\{)")
+_KIMI_CLOSES = re.compile(r"<\|tool_call_end\|>")
+_MISTRAL = re.compile(r"\s*+(?:\[TOOL_CALLS\]\s*+)?([\w.:-]++)\s*+(?:\[CALL_ID\][\w-]*+\s*+)?(?:\[ARGS\]\s*+)?(?=\{)")
 _HARMONY = re.compile(
-    r"\s*(?:<\|start\|>)?(?:assistant)?(?:<\|channel\|>)?(?:commentary)?\s*to=(?:functions\.)?([\w.-]+?)"
-    r"(?:<\|channel\|>commentary)?\s*(?:<\|constrain\|>)?\s*(?:json)?\s*(?:<\|message\|>)?\s*(?=\{)"
+    r"\s*+(?:<\|start\|>)?(?:assistant)?(?:<\|channel\|>)?(?:commentary)?\s*+to=(?:functions\.)?([\w.-]+?)"
+    r"(?:<\|channel\|>commentary)?\s*+(?:<\|constrain\|>\s*+)?(?:json\s*+)?(?:<\|message\|>\s*+)?(?=\{)"
 )
 _HARMONY_END = re.compile(r"\s*(?:<\|(?:call|end|return)\|>)?")
 _BRACKETED = re.compile(
-    r"\s*\[tool call:\s*([\w.:-]+)\s*(?:(\()|(?:\(id:[^)\]]*\)\s*)?\]\s*(?:arguments:)?)\s*(?=\{)", re.IGNORECASE
+    r"\s*+\[tool call:\s*+([\w.:-]++)\s*+(?:(\()|(?:\(id:[^)\]]*+\)\s*+)?\]\s*+(?:arguments:)?)\s*+(?=\{)",
+    re.IGNORECASE,
 )
 _BRACKETED_END = re.compile(r"\s*\)\s*\]")
 _END_TOKENS = re.compile(r"(?:<\|(?:eom_id|eot_id|im_end|end_of_text)\|>|</s>)\s*$")
@@ -84,7 +92,20 @@ def is_unfinished(block: str) -> bool:
 
 def _is_open(block: str) -> bool:
     """Whether a parameter was opened that is not closed."""
-    return len(_PARAMETER_OPENS.findall(block)) > len(_PARAMETER_CLOSES.findall(block))
+    return _opened(block) > 0
+
+
+def _opened(block: str) -> int:
+    """How many more parameters are opened than closed."""
+    return len(_PARAMETER_OPENS.findall(block)) - len(_PARAMETER_CLOSES.findall(block))
+
+
+def _closed(block: str, closing: re.Pattern[str]) -> str:
+    """The text up to the last closing: behind it every opening would be searched to the end in vain."""
+    end = 0
+    for found in closing.finditer(block):
+        end = found.end()
+    return block[:end]
 
 
 def _hermes(block: str) -> Calls:
@@ -95,7 +116,7 @@ def _hermes(block: str) -> Calls:
         return _json_calls(inner) or (_json_calls(inner + "}") if closed else [])
     if inner.startswith("<function="):
         return _functions(inner, closed=block.endswith("</tool_call>"))
-    name, pairs = inner.split("<arg_key>")[0].strip(), _GLM_ARGUMENT.findall(inner)
+    name, pairs = inner.split("<arg_key>")[0].strip(), _GLM_ARGUMENT.findall(_closed(inner, _GLM_CLOSES))
     return [(name, _encoded(dict(pairs)))] if name and re.fullmatch(r"[\w.:-]+", name) else []
 
 
@@ -136,37 +157,47 @@ def _functions(block: str, *, closed: bool = False) -> Calls:
 def _end_of_function(block: str, start: int) -> int:
     """Where the function's closing is that stands in none of its values; the first one where all do, -1 without one."""
     first = end = block.find(_FUNCTION_END, start)
-    while end >= 0 and _is_open(block[start:end]):
-        end = block.find(_FUNCTION_END, end + 1)
-    return end if end >= 0 else first
+    opened = 0
+    while end >= 0:
+        opened += _opened(block[start:end])
+        if opened <= 0:
+            return end
+        start, end = end, block.find(_FUNCTION_END, end + 1)
+    return first
 
 
 def _pairs(inner: str) -> dict[str, str] | None:
     """The parameters of a function; None where words are left over. A missing closing is the next one's opening."""
-    pairs = dict(_PARAMETER.findall(inner))
-    if _PARAMETER.sub("", inner).strip():
+    closed = _closed(inner, _PARAMETER_CLOSES)
+    pairs = dict(_PARAMETER.findall(closed))
+    if _PARAMETER.sub("", closed).strip() or inner[len(closed) :].strip():
         pairs = dict(_OPEN_PARAMETER.findall(inner))
     return pairs if pairs or not inner.strip() else None
 
 
 def _invokes(block: str) -> Calls:
-    return [(name, _encoded(dict(_INVOKE_PARAMETER.findall(inner)))) for name, inner in _INVOKE.findall(block)]
+    return [(name, _encoded(_named(inner))) for name, inner in _INVOKE.findall(_closed(block, _INVOKE_CLOSES))]
+
+
+def _named(inner: str) -> dict[str, str]:
+    return dict(_INVOKE_PARAMETER.findall(_closed(inner, _PARAMETER_CLOSES)))
 
 
 def _deepseek(block: str) -> Calls:
     """V3 writes `function<sep>name` and a fenced object, V3.1 `name<sep>{...}`."""
     found = []
-    for head, rest in _DEEPSEEK.findall(block):
+    for head, rest in _DEEPSEEK.findall(_closed(block, _DEEPSEEK_CLOSES)):
         name, written = head.strip(), rest.strip()
         if name == "function":
             name, _, written = written.partition("\n")
-        written = re.sub(r"^```(?:json)?\s*|\s*```$", "", written.strip())
+        written = written.strip().removesuffix("```").rstrip()
+        written = written[_past(_FENCE_OPENS, written, 0) :]
         found.append((name.strip(), written))
     return found
 
 
 def _kimi(block: str) -> Calls:
-    return [(name, arguments.strip()) for name, arguments in _KIMI.findall(block)]
+    return [(name, arguments.strip()) for name, arguments in _KIMI.findall(_closed(block, _KIMI_CLOSES))]
 
 
 def _mistral(block: str) -> Calls:
