@@ -233,6 +233,16 @@ def test_certificates_are_checked() -> None:
     assert context.check_hostname
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(10, "has expired"), (62, "another host's"), (64, "another host's"), (18, "SSL_CERT_FILE"), (20, "SSL_CERT_FILE")],
+)
+def test_a_certificate_s_fault_is_named(code: int, told: str) -> None:
+    fault = ssl.SSLCertVerificationError("certificate verify failed")
+    fault.verify_code = code
+    assert told in client_module._distrust(fault)
+
+
 # -- what is sent -------------------------------------------------------------------------------------------------------
 
 

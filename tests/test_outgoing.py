@@ -34,6 +34,11 @@ BOTH = {"http_proxy": "http://plain:1", "HTTPS_PROXY": "http://secure:2"}
         ("https://api.test:8443/v1", {**BOTH, "NO_PROXY": "api.test:1"}, "http://secure:2"),
         ("https://fakeapi.test/v1", {**BOTH, "NO_PROXY": "api.test"}, "http://secure:2"),
         ("http://10.1.2.3/v1", {**BOTH, "NO_PROXY": "10.0.0.0/8"}, ""),
+        ("https://api.test/v1", {**BOTH, "NO_PROXY": "api.test:443"}, ""),
+        *(
+            (f"http://{here}:1/v1", BOTH, "")
+            for here in ("2130706433", "127.1", "0x7f000001", "0", "[::ffff:127.0.0.1]", "[::]")
+        ),
         ("http://11.1.2.3/v1", {**BOTH, "NO_PROXY": "10.0.0.0/8"}, "http://plain:1"),
         *(
             (f"http://{host}:1234/v1", BOTH, "")
@@ -68,14 +73,15 @@ async def test_requests_go_through_the_proxy_and_its_password_stays_here() -> No
     assert b"proxy-authorization: basic dxnlcjpnzwhlaw0=" in asked.head.lower()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("fault", ["refused", "no credentials"])
-async def test_a_proxy_that_fails_is_named(fault: str) -> None:
+async def test_a_proxy_that_fails_is_named(fault: str, scheme: str) -> None:
     async def refuse(asked: Asked) -> None:
         asked.send(head(407, content_length="0"))
 
     async with raw_backend(refuse) as way:
         port = closed_port() if fault == "refused" else way.url.split(":")[2].split("/")[0]
-        async with _behind(f"http://u:geheim@127.0.0.1:{port}", "https") as app:
+        async with _behind(f"http://u:geheim@127.0.0.1:{port}", scheme) as app:
             reply = await app.post({**HELLO, "model": "m"})
     assert envelope(reply)[0] == 502
     assert "HTTP proxy" in reply.text

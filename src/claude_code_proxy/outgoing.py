@@ -5,20 +5,21 @@ This machine and names that end in `.localhost` are never asked through a proxy 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from .endpoint import is_loopback
 
-_ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as a target it is this machine
+_PORTS = {"http": 80, "https": 443}
 
 
 def proxy_of(url: str, variables: Mapping[str, str], warnings: list[str]) -> str:
     """Return the proxy for a URL, "" for none. variables: the environment; the lower-case name wins, as with curl."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    if is_loopback(host) or host in _ANY or _is_exempt(host, parts.port, variables):
+    if _is_here(host) or _is_exempt(host, parts.port or _PORTS.get(parts.scheme), variables):
         return ""
     for name in (f"{parts.scheme}_proxy", "all_proxy"):
         proxy = _said(name, variables)
@@ -38,6 +39,20 @@ def is_proxy(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
     except ValueError:
         return False
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether a host is this machine, in any way a connection takes it (`127.1`, `::ffff:127.0.0.1`, `0`)."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        try:
+            address = IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeEncodeError):
+            return is_loopback(host)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return address.is_loopback or address.is_unspecified
 
 
 def _said(name: str, variables: Mapping[str, str]) -> str:

@@ -28,6 +28,9 @@ from .connection import READ_BUFFER, Answer, Form, Pool
 _MAX_ERROR_BODY = 64 * 1024  # bytes
 _ERROR_TIMEOUT = 10  # seconds for the rest of an error, whose status is known already
 _FORMS = 256
+_EXPIRED = 10
+_OTHER_HOST = (62, 64)  # names, addresses
+_PROXY_WANTS_A_PASSWORD = 407
 
 
 class Client:
@@ -145,6 +148,12 @@ class _Opened:
 
     async def __aenter__(self) -> Answer:
         response = self._response = await self._posted
+        if response.status == _PROXY_WANTS_A_PASSWORD and self._backend.proxy:
+            response.close()
+            raise UpstreamError(
+                f"Backend {self._backend.name} can't be reached: the HTTP proxy on the way (HTTP_PROXY) answers 407. "
+                "Give its user and password: http://user:password@host:port."
+            )
         if _failed(response):
             try:
                 raw = await _error_body(response)
@@ -179,8 +188,10 @@ async def _error_body(response: Answer) -> bytes:
 
 def _reason(error: BaseException) -> str:
     """A few words on a connection fault, without addresses or paths."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-        return "its TLS certificate is not trusted (set SSL_CERT_FILE to your CA file)"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _distrust(error.certificate_error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _distrust(error)
     if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError):
         return "no TLS connection came about (is it https there?)"
     if isinstance(error, aiohttp.ClientHttpProxyError):
@@ -195,6 +206,16 @@ def _reason(error: BaseException) -> str:
     if isinstance(cause, ConnectionResetError | BrokenPipeError):
         return "connection reset"
     return type(error).__name__
+
+
+def _distrust(error: BaseException) -> str:
+    """Why a certificate is not taken. The codes are OpenSSL's (X509_V_ERR_...); other stores have words only."""
+    code = getattr(error, "verify_code", 0)
+    if code == _EXPIRED:
+        return "its TLS certificate has expired"
+    if code in _OTHER_HOST:
+        return "its TLS certificate is another host's"
+    return "its TLS certificate is not trusted (set SSL_CERT_FILE to your CA file)"
 
 
 def _trusted(more: str = "") -> ssl.SSLContext:
