@@ -51,6 +51,8 @@ KINDS: dict[str, tuple[Step, bool]] = {
     "not-streamed": (say(f"{PRIVATE} again"), False),
     "refused": (error(400, "unsupported thing"), True),
     "refused-not-streamed": (error(400, "unsupported thing"), False),
+    "no-such-model": (error(404, "The model `gpt-5.4` does not exist"), True),
+    "no-such-model-not-streamed": (error(404, "The model `gpt-5.4` does not exist"), False),
     "quoted": (
         error(400, f"Invalid value: 'a {PRIVATE} of alice@example.com', the {PRIVATE.upper()[:3]}... {SECRET}"),
         True,

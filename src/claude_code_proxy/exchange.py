@@ -134,11 +134,11 @@ class Exchange:
         """Say which models a backend has, where it does not have the one it was asked for."""
         if error.status != _NO_MODEL:
             return
-        if route.tier:
-            error.message += f" {route.tier.upper()}_MODEL names it."
+        hint = f" {route.tier.upper()}_MODEL names it." if route.tier else ""
         near = neighbours(route.model, route.backend.name, self._services.catalogue)
-        if near:
-            error.message += f" Near names it has: {', '.join(near)}."
+        hint += f" Near names it has: {', '.join(near)}." if near else ""
+        error.message += hint
+        self.record.hint = hint
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         """Prepare the request for whom it goes to now, and say so."""

@@ -26,7 +26,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     window: of the model, 0 unknown; cost: US dollars, None unknown; retries: calls to the backend after the first,
     repairs: those of them with another body; characters: of text and thinking sent so far; trace: the client's W3C
     `traceparent`; own: the proxy asked, for its settings or a person; failed_over: who failed
-    before this backend answered, and with which status.
+    before this backend answered, and with which status; hint: what the proxy's own knowledge added to the error.
     """
 
     id: str
@@ -57,6 +57,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     stop: str = ""
     error: str = ""
     error_type: str = ""
+    hint: str = ""
     trace: str = ""
     characters: int = 0
     own: bool = False

@@ -184,6 +184,7 @@ def _about(record: Record, attempt: Attempt) -> dict[str, Any]:
         "http_status": record.status,
         "error": record.error,
         "error_type": record.error_type,
+        "hint": record.hint,
         "notes": ", ".join(record.codes),
         "retries": record.retries,
     }

@@ -102,6 +102,7 @@ class _Run:
         """Run; returns what went wrong, None for an answer that ended well."""
         failure = self._case.failure(self._translated)
         if failure is not None:
+            failure.message += text(mapping(self._case.about.get("recorded")).get("hint"))
             self.trace.append(f"   > status {self._case.status}: {type(failure).__name__}, {failure.message}")
             return failure
         for events in self._whole() if self._case.is_whole else self._stream():
