@@ -93,17 +93,20 @@ def problems(
     part: Collection[str] = (),
     call: Collection[str] = (),
     tool_parts: bool = False,
+    file_addresses: bool = False,
     max_id: int = MAX_ID,
     tool_types: Collection[str] = (),
 ) -> list[str]:
     """Return what is wrong with a chat-completions body, one line each.
 
     top_level, message, part, call: further keys to allow there; tool_parts: tool messages may hold images;
-    max_id: longest tool call id; tool_types: of tools the backend runs itself, beside functions.
+    file_addresses: a file's data may be its address; max_id: longest tool call id; tool_types: of tools the backend
+    runs itself, beside functions.
     """
     if not isinstance(body, dict):
         return ["body: not an object"]
-    allowed = _Allowed(frozenset(message), frozenset(part), frozenset(call), tool_parts, max_id)
+    keys = (frozenset(message), frozenset(part), frozenset(call))
+    allowed = _Allowed(*keys, tool_parts=tool_parts, file_addresses=file_addresses, max_id=max_id)
     return [
         *_serialisable(body),
         *_unknown(body, TOP_LEVEL | set(top_level), "body"),
@@ -124,9 +127,17 @@ def problems(
 
 class _Allowed:
     def __init__(
-        self, message: frozenset[str], part: frozenset[str], call: frozenset[str], tool_parts: bool, max_id: int
+        self,
+        message: frozenset[str],
+        part: frozenset[str],
+        call: frozenset[str],
+        *,
+        tool_parts: bool,
+        file_addresses: bool,
+        max_id: int,
     ) -> None:
         self.message, self.part, self.call, self.tool_parts, self.max_id = message, part, call, tool_parts, max_id
+        self.file_data = r"data:[a-z]+/[a-z0-9.+-]+;base64,." + (r"|https?://." if file_addresses else "")
 
 
 def _serialisable(body: dict[str, Any]) -> Iterator[str]:
@@ -227,7 +238,7 @@ def _part(item: Any, kinds: set[str], allowed: _Allowed, path: str) -> Iterator[
     if kind == "image_url":
         yield from _image(item.get("image_url"), f"{path}.image_url")
     if kind == "file":
-        yield from _file(item.get("file"), f"{path}.file")
+        yield from _file(item.get("file"), allowed, f"{path}.file")
 
 
 def _image(image: Any, path: str) -> Iterator[str]:
@@ -242,7 +253,7 @@ def _image(image: Any, path: str) -> Iterator[str]:
         yield f"{path}.detail: invalid"
 
 
-def _file(file: Any, path: str) -> Iterator[str]:
+def _file(file: Any, allowed: _Allowed, path: str) -> Iterator[str]:
     if not isinstance(file, dict):
         yield f"{path}: required, an object"
         return
@@ -250,7 +261,7 @@ def _file(file: Any, path: str) -> Iterator[str]:
     if "file_id" in file:
         return
     data = file.get("file_data")
-    if not isinstance(data, str) or not re.match(r"data:[a-z]+/[a-z0-9.+-]+;base64,.", data):
+    if not isinstance(data, str) or not re.match(allowed.file_data, data):
         yield f"{path}.file_data: not a base64 data URL"
     if not (isinstance(file.get("filename"), str) and file["filename"]):
         yield f"{path}.filename: required with file_data"

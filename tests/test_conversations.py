@@ -117,6 +117,7 @@ def faults(body: dict[str, Any], dialect: Dialect) -> list[str]:
         part={"cache_control", "thinking"},
         call={"extra_content"},
         tool_parts=dialect.tool_content == "parts",
+        file_addresses=dialect.documents == "url",
         max_id=dialect.id_length or 10**6,
     )
     roles = [message["role"] for message in body["messages"]]

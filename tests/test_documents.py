@@ -279,6 +279,15 @@ def test_a_fetched_pdf_is_a_file_or_text():
     )
 
 
+def test_the_address_of_a_pdf_goes_to_a_backend_that_opens_it():  # translation reference 4.3
+    takes_addresses = Dialect(name="addresses", documents="url")
+    far = document(at("https://x.test/a.pdf"), title="spec")
+    file = {"filename": "spec.pdf", "file_data": "https://x.test/a.pdf"}
+    assert rendered(far, takes_addresses) == ([{"type": "file", "file": file}], [])
+    assert wanted({"messages": [{"content": [far]}]}, takes_addresses) == []
+    assert rendered(document(at("file:///etc/hostname")), takes_addresses)[1] == ["document-unreadable"]
+
+
 def test_a_fetched_page_is_text():
     fetched = Resource(media_type="text/html", text="<p>hi")
     assert rendered(document(at("https://x.test/")), resource=fetched)[0] == [text("<document>\n<p>hi\n</document>")]

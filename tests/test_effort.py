@@ -149,8 +149,9 @@ def test_an_effort_below_all_of_the_backends_becomes_its_lowest():
     assert codes == ["effort-clamped"]
 
 
-def test_a_word_nobody_knows_is_left_out_unless_the_backend_lists_it():
-    assert said(effort("turbo"), WORDS) == ({}, ["effort-clamped"])
+def test_a_word_nobody_knows_is_the_highest_unless_the_backend_lists_it():  # PA-08: accept future strings, clamp
+    assert said(effort("turbo"), WORDS) == ({"reasoning_effort": "high"}, ["effort-clamped"])
+    assert said(effort("ultra"), ALL_WORDS) == ({"reasoning_effort": "max"}, ["effort-clamped"])
     assert said(effort("turbo"), replace(WORDS, efforts=("low", "turbo"))) == ({"reasoning_effort": "turbo"}, [])
 
 
@@ -197,7 +198,14 @@ def test_effort_beside_a_budget_leaves_the_budget_to_a_backend_that_knows_only_t
 def test_effort_alone_becomes_a_budget_where_the_backend_knows_only_that():
     fields = {"enable_thinking": True, "thinking_budget": 8192}
     assert said(ADAPTIVE | effort("medium"), BUDGET) == (fields, ["effort-as-budget"])
-    assert "thinking_budget" not in said(ADAPTIVE | effort("max"), BUDGET)[0]
+    for word in ("xhigh", "max", "ultra"):
+        assert said(ADAPTIVE | effort(word), BUDGET) == ({**fields, "thinking_budget": 32768}, ["effort-as-budget"])
+
+
+@pytest.mark.parametrize(("word", "meant"), [("HIGH", "high"), (" Medium ", "medium"), ("XHIGH", "xhigh")])
+def test_an_effort_is_read_in_any_case(word, meant):
+    assert said(effort(word), ALL_WORDS) == ({"reasoning_effort": meant}, [])
+    assert read_intent(effort("None")) == Intent(on=False)
 
 
 def test_effort_goes_where_the_backend_wants_it():

@@ -30,6 +30,7 @@ ALLOWED: dict[str, Any] = {
         "message": {"reasoning_details", "reasoning"},
         "part": {"cache_control"},
         "tool_parts": True,
+        "file_addresses": True,
         "tool_types": {"openrouter:web_search"},
     },
     "generic": {"message": {"reasoning_content", "reasoning"}},

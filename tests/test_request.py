@@ -358,6 +358,7 @@ DIALECTS = {
             "message": {"reasoning", "reasoning_details"},
             "part": {"cache_control"},
             "tool_parts": True,
+            "file_addresses": True,
         },
     ),
     "generic": (GENERIC, {"message": {"reasoning_content", "reasoning"}}),

@@ -729,7 +729,7 @@ def test_an_answer_nobody_wants_has_no_content_of_any_kind() -> None:
     ]
     heard = write(*everything, plan=plan_of(discard=True, lead_blocks=(LEAD,)))
     assert heard.lines == ["message_start", "message_delta max_tokens", "message_stop"]
-    assert heard.usage["input_tokens"] == 5
+    assert (heard.usage["input_tokens"], heard.usage["output_tokens"]) == (5, 0)
 
 
 # -- any deltas at all -----------------------------------------------------------------------------------------------

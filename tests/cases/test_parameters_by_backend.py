@@ -181,8 +181,23 @@ def test_pa_08_a_budget_beside_an_effort_is_noted(speaking: Speaking, house: Bac
 
 def test_pa_08_a_word_nobody_knows_is_noted_once(speaking: Speaking, house: Backend) -> None:
     body, heard = asked(speaking, house, "openai", model="gpt-5.1", output_config={"effort": "ultra-2027"})
-    assert "reasoning_effort" not in body
+    assert body["reasoning_effort"] == "high"
     assert {"effort-clamped", "thinking-unsupported"} & set(heard.notes) == {"effort-clamped"}
+
+
+@pytest.mark.parametrize("word", ["minimal", "ultra"])
+def test_pa_08_deepseek_maps_efforts_itself(speaking: Speaking, house: Backend, word: str) -> None:
+    body, heard = asked(speaking, house, "deepseek", model="deepseek-v4", output_config={"effort": word})
+    assert body["reasoning_effort"] == word
+    assert "effort-clamped" not in heard.notes
+
+
+def test_pa_05_llama_cpp_is_asked_for_no_output_at_all(speaking: Speaking, house: Backend) -> None:
+    body, heard = asked(speaking, house, "llamacpp", max_tokens=0)
+    assert body["n_predict"] == 0
+    assert "max_tokens" not in body
+    assert (heard.content, heard.usage["output_tokens"]) == ([], 0)
+    assert "max-tokens-lifted" not in heard.notes
 
 
 # -- what the backend's own list says -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ UNCOMPILED = frozenset({"pattern", "not", "prefixItems", "type:none", "object:em
 LLAMACPP = Dialect(
     name="llamacpp",
     max_tokens_field="max_tokens",
+    no_output={"n_predict": 0},
     system_in_place=False,
     merges_user_turns=True,
     images="data",

@@ -71,7 +71,15 @@ def _gpt(**marks: Any) -> tuple[Models, ...]:
 GPT = _gpt()
 """OpenAI's models, as they are behind gateways too. gpt-oss is none of them."""
 
-OPENAI_MODELS = _gpt(cache_markers="breakpoint")
+_NO_FILES: Mapping[str, Any] = {"documents": "text"}
+_UNSEEING = "developers.openai.com on PDF files: models with vision take them, gpt-4o and later, 2026"
+
+OPENAI_MODELS = (
+    Models(r"gpt-3|gpt-4(?![o.\d])", {**_QUIET, **_NO_FILES}, _UNSEEING),
+    Models(r"o[13]-mini|o1-preview", {**_reasons("low", "medium", "high"), **_NO_FILES}, _UNSEEING),
+    Models(r"gpt-oss", {"efforts": ("low", "medium", "high"), **_NO_FILES}, _UNSEEING),
+    *_gpt(cache_markers="breakpoint"),
+)
 
 AZURE_MODELS = (
     # every API version takes max_tokens for these, only newer ones the other field

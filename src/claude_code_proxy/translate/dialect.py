@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"]
+EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,8 @@ class Dialect:
     """Where the output limit goes. Default: max_completion_tokens."""
     min_output: int = 1
     """The smallest output limit the backend accepts. Default: 1."""
+    no_output: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that ask for no output at all, in place of a limit; none: the smallest is asked for, and left out."""
 
     truncates: bool = False
     """A prompt beyond the window is cut in silence: the proxy refuses it by its own count."""
@@ -53,8 +55,8 @@ class Dialect:
     # -- content ------------------------------------------------------------------------------------------------
     images: Literal["yes", "data", "no"] = "yes"
     """Images: data and http URLs (yes), data URLs only (data), none (no)."""
-    documents: Literal["file", "text"] = "text"
-    """PDFs: sent as a file part (file) or as extracted text (text)."""
+    documents: Literal["url", "file", "text"] = "text"
+    """PDFs: sent as a file part, whose data may be an address (url) or may not (file), or as extracted text (text)."""
     cache_markers: Literal["none", "cache_control", "breakpoint"] = "none"
     """Cache markers on content parts: dropped, Anthropic's cache_control, or OpenAI's prompt_cache_breakpoint."""
 

@@ -131,6 +131,8 @@ def _want(block: Block, dialect: Dialect) -> Want | None:
     if block.get("type") != "document":
         return None
     pages = dialect.documents == "text"
+    if remote and dialect.documents == "url":
+        return None
     if remote:
         return Want(key=key_of(source), url=text(source.get("url")), pages=pages)
     data = cleaned(source.get("data")) if pages and source.get("type") == "base64" else ""
@@ -190,6 +192,8 @@ def _unseen(reason: str, context: Context, path: str) -> list[Part]:
 
 
 def _document_at(block: Block, source: Block, context: Context, path: str) -> list[Part]:
+    if context.dialect.documents == "url" and _is_web(text(source.get("url"))):
+        return _file(block, text(source.get("url")))
     fetched = context.resources.get(key_of(source), Resource(error=_unfetched(source)))
     if fetched.error:
         return _unreadable(block, f"{text(source.get('url'))[:_SHOWN]}: {fetched.error}", context, path)
@@ -210,16 +214,17 @@ def _document_from(
         return _wrapped(block, [text_part(text_of(media_type, data))])
     if kind != "pdf":
         return _unreadable(block, "it is damaged" if media_type == PDF else "unknown format", context, path)
-    if context.dialect.documents == "file":
-        return _file(block, data)
+    if context.dialect.documents != "text":
+        return _file(block, f"data:{PDF};base64,{data}")
     read = read or context.resources.get(key_of(_inlined(block)), Resource(error="it was not read"))
     return _paged(block, read, context, path)
 
 
 def _file(block: Block, data: str) -> list[Part]:
+    """Return a PDF as a file part. data: a data URL, or an address."""
     title, said = text(block.get("title")), text(block.get("context"))
     name = title if title.lower().endswith(".pdf") else f"{title or 'document'}.pdf"
-    part: Part = {"type": "file", "file": {"filename": name, "file_data": f"data:{PDF};base64,{data}"}}
+    part: Part = {"type": "file", "file": {"filename": name, "file_data": data}}
     return [text_part(f'<document title="{_quoted(name)}" context="{_quoted(said)}"/>'), part] if said else [part]
 
 

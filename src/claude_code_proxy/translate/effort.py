@@ -18,7 +18,8 @@ from .dialect import EFFORTS, Dialect
 from .notes import Notes
 
 _BUDGETS = ((2048, "low"), (8192, "medium"), (24576, "high"))  # budget below -> effort; above all: xhigh
-_BUDGET_OF = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768}
+_BUDGET_OF = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576}
+_LARGEST_BUDGET = 32768  # for every effort above: what Gemini 2.5 and Qwen 3 take
 _DEFAULT_EFFORT = "high"  # what Anthropic's API takes for none given
 _OFF = frozenset({"disabled", "between_tools"})
 _KINDS = frozenset({"", "enabled", "adaptive", *_OFF})
@@ -140,7 +141,7 @@ def _effort(request: Mapping[str, Any]) -> str | None:
             lasting, passing = word, ""
         elif message.get("role") == "user":
             passing = ""
-    return passing or lasting or None
+    return (passing or lasting).strip().lower() or None
 
 
 def _is_brief(request: Mapping[str, Any]) -> bool:
@@ -173,9 +174,11 @@ def _budget(intent: Intent, dialect: Dialect, notes: Notes, limit: int) -> int |
         return None
     budget = intent.budget
     if intent.effort is not None:
-        budget = None if dialect.efforts else budget or _BUDGET_OF.get(intent.effort)
+        budget = None if dialect.efforts else budget or _BUDGET_OF.get(intent.effort, _LARGEST_BUDGET)
         if not dialect.efforts:
-            notes.add("effort-as-budget", "output_config.effort", f"{intent.effort[:32]} -> {budget or 'no bound'}")
+            notes.add(
+                "effort-as-budget", "output_config.effort", f"{intent.effort[:32]} -> {budget or 'as the backend does'}"
+            )
     room = limit * 4 // 5
     if budget and limit and room < budget:
         notes.add("budget-lowered", "thinking.budget_tokens", f"{budget} -> {room}")
@@ -216,13 +219,14 @@ def _bucket(budget: int | None) -> str | None:
 
 
 def _nearest(wanted: str, offered: tuple[str, ...]) -> str | None:
-    """Return the offered word nearest below, else nearest above; None for a word nobody knows."""
-    if wanted in offered:
-        return wanted
+    """Return the offered word nearest below, else nearest above.
+
+    A word nobody knows is one of a later version, and new efforts are higher ones: the highest (case PA-08).
+    """
     known = [word for word in EFFORTS if word in offered and word != "none"]
-    if wanted not in EFFORTS or not known:
-        return None
-    rank = EFFORTS.index(wanted)
+    if wanted in offered or not known:
+        return wanted if wanted in offered else None
+    rank = EFFORTS.index(wanted) if wanted in EFFORTS else len(EFFORTS)
     below = [word for word in known if EFFORTS.index(word) <= rank]
     return below[-1] if below else known[0]
 

@@ -60,6 +60,11 @@ def estimate(plan: Plan, characters: int) -> Usage:
     return Usage(plan.input_estimate, -(-characters // _CHARACTERS_PER_TOKEN))
 
 
+def without_output(usage: Usage) -> Usage:
+    """Return the counts of an answer the client asked to be empty, whatever the backend wrote (`max_tokens: 0`)."""
+    return msgspec.structs.replace(usage, output_tokens=0, thinking=None)
+
+
 def edits(plan: Plan) -> dict[str, Any] | msgspec.UnsetType:
     """Return the `context_management` of an answer, unset where the client asked for no edits."""
     return msgspec.UNSET if plan.applied_edits is None else {"applied_edits": list(plan.applied_edits)}

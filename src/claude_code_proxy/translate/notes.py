@@ -231,7 +231,9 @@ CODES: Mapping[str, Meaning] = {
     ),
     # of a request, its parameters
     "max-tokens-clamped": Meaning("max_tokens above the model's limit", "lowered to the limit", "the difference"),
-    "max-tokens-lifted": Meaning("max_tokens below MIN_TOKENS_LIMIT or the backend's minimum", "lifted", "nothing"),
+    "max-tokens-lifted": Meaning(
+        "max_tokens below MIN_TOKENS_LIMIT or the backend's minimum, 0 too", "lifted", "nothing; of 0 no word is shown"
+    ),
     "sampling-dropped": Meaning("temperature, top_p, top_k", "left out where the backend refuses them", "the control"),
     "sampling-clamped": Meaning(
         "temperature, top_p, top_k beyond what the backend takes", "the nearest value it takes", "the difference"

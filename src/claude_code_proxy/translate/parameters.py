@@ -14,7 +14,7 @@ import msgspec
 from ..wire.shapes import count, items, mapping, text
 from .context_edits import EDITS
 from .dialect import Dialect
-from .effort import Intent, will_think
+from .effort import Intent, merge, will_think
 from .notes import Notes
 from .plan import JsonShape
 from .response_format import translate_format
@@ -52,7 +52,7 @@ def translate_parameters(
     stops, sent, scanned = _stops(request, dialect, notes)
     response_format = translate_format(request, dialect, notes)
     fields: dict[str, Any] = {
-        **({dialect.max_tokens_field: limit} if limit else {}),
+        **_limit_field(request, dialect, limit),
         **_sampling(request, dialect, intent, notes),
         **({"stop": list(sent)} if sent else {}),
         **response_format.fields,
@@ -82,11 +82,17 @@ def _max_tokens(request: Mapping[str, Any], target: Target, intent: Intent, note
     ceiling = target.max_output or target.max_tokens_limit
     limit = min(wanted, ceiling) if ceiling else wanted
     limit = min(limit, _room(target, limit, prompt_tokens))
-    if limit > asked > 0:
+    if limit > asked and not (asked == 0 and target.dialect.no_output):
         notes.add("max-tokens-lifted", "max_tokens", f"{asked} -> {limit}")
     if limit < asked:
         notes.add("max-tokens-clamped", "max_tokens", f"{asked} -> {limit}")
     return limit
+
+
+def _limit_field(request: Mapping[str, Any], dialect: Dialect, limit: int) -> dict[str, Any]:
+    if request.get("max_tokens") == 0 and dialect.no_output:
+        return merge({}, dialect.no_output)
+    return {dialect.max_tokens_field: limit} if limit else {}
 
 
 def _lifted(asked: int, target: Target, intent: Intent) -> int:

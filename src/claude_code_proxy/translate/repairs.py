@@ -3,7 +3,7 @@
 Pure. A repair replaces fields of the dialect (or a limit of the model) for this backend and model; it never drops what
 the client said. Texts: translation reference 3 and 12, cases PA-01..PA-11, TO-01, TO-02, HI-12, HI-15, recorded errors,
 and the real ones of tests/refusals.py. Numbers: `refused_values.py`; fields: `refused_fields.py`; messages:
-`refused_history.py`; schemas: `refused_schemas.py`.
+`refused_history.py`; their parts: `refused_parts.py`; schemas: `refused_schemas.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .dialect import EFFORTS, Dialect
 from .refusal import Refusal
 from .refused_fields import FIELDS, refused_field, refused_fields
 from .refused_history import foreign_signature, missing_reasoning, refused_reasoning, roles
+from .refused_parts import image_address, image_in_a_result, refused_file
 from .refused_schemas import refused_schema
 from .refused_values import both, lengths, minute, output_limit, sampling
 
@@ -203,6 +204,9 @@ _RULES: tuple[Rule, ...] = (
     lengths,
     _format,
     roles,
+    refused_file,
+    image_in_a_result,
+    image_address,
     _images,
     both,
     sampling,

@@ -148,6 +148,7 @@ class Writer:
         if self.state is not State.BEFORE:
             return
         usage = self.usage or Usage(self.plan.input_estimate, 1)
+        usage = ending.without_output(usage) if self.plan.discard else usage
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage, self.plan.scale)}
         self.emit(MessageStart(message))
         if self.plan.lead_blocks and not self.plan.discard:
@@ -252,7 +253,8 @@ class Writer:
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
         self.stop_reason = stop["stop_reason"]
-        shown = anthropic_usage(usage, self.plan.scale) | self.search.usage(usage)
+        told = ending.without_output(usage) if self.plan.discard else usage
+        shown = anthropic_usage(told, self.plan.scale) | self.search.usage(usage)
         return MessageDelta(stop, shown, ending.edits(self.plan))
 
     def _flush(self) -> list[Event]:
