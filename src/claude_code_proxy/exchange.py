@@ -7,7 +7,6 @@ anything, never after), and that a client who leaves takes the backend's connect
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ import msgspec
 import structlog
 from msgspec import structs
 
-from .backend_tables import DEFAULT_NAME
 from .backends.connection import Answer
 from .backends.prices import cost_of
 from .backends.slots import Priority
@@ -25,7 +23,7 @@ from .context_scale import factor
 from .errors import FilteredError, ProxyError, RetryableError, UpstreamError
 from .mending import Mending
 from .models import neighbours
-from .prepare import Prepared, prepare
+from .prepare import Prepared, asked_of, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
@@ -34,7 +32,7 @@ from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
 from .translate.deltas import Usage
-from .translate.failure import Asked, masked
+from .translate.failure import masked
 from .translate.notes import Note, Notes
 from .translate.stream import StreamTranslator
 from .tries import Tries
@@ -55,7 +53,6 @@ _LARGER = (
     "Give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH or num_ctx; LM Studio: the loaded context length), "
     "or set MODEL_WINDOW, so that what does not fit is refused and the client compacts."
 )
-_NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of backend {}"}  # of those without a setting
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,6 +79,7 @@ class Exchange:
         self._witness = Witness(record, recording)
         self._tries: Tries
         self._watch: Watch
+        self._translating: StreamTranslator | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -223,9 +221,7 @@ class Exchange:
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
-        scale = factor(self._services.config.context_scale, translated.plan.window, self._believed)
-        plan = structs.replace(translated.plan, window_stop=self._window_stop, scale=scale)
-        translator = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
+        begin = partial(self._translator, prepared)
         stream = translated.body.get("stream") is True
         body = _encode(translated.body)
         limits = route.backend.timeouts
@@ -233,21 +229,28 @@ class Exchange:
         try:
             with watch.listening(limits.first_byte):
                 async with self._services.client.open(
-                    route.backend, prepared.dialect, body, route.model, partial(_asked, prepared), stream=stream
+                    route.backend,
+                    prepared.dialect,
+                    body,
+                    route.model,
+                    partial(asked_of, prepared),
+                    stream=stream,
+                    meanwhile=begin,
                 ) as response:
                     self._witness.answered(response.headers)
-                    await self._read(response, translator, watch, sink, idle=limits.idle, stream=stream)
+                    await self._read(response, begin(), watch, sink, idle=limits.idle, stream=stream)
             if not stream and self._loop.time() - begun > _LONG_ANSWER:
                 self._tries.health.found_slow(route.model)
         except SilenceError as silence:
             if not stream:
                 self._tries.health.found_slow(route.model)
-            if not translator.finishing:
+            if not begin().finishing:
                 raise _silent(route, silence.limit) from None
-            await self._finish(translator, sink)
+            await self._finish(begin(), sink)
         except RetryableError as error:
             if not stream and error.kind == "timeout":
                 self._tries.health.found_slow(route.model)
+            translator = begin()
             if not translator.finishing or translator.failure is not None:
                 raise
             await self._finish(translator, sink)  # the connection broke when all was said
@@ -255,10 +258,20 @@ class Exchange:
             if sink.spoken:
                 raise
             self._witness.refused(error)
-            await sink.put(translator.refuse(error.message))
-            await self._conclude(translator, sink)
+            await sink.put(begin().refuse(error.message))
+            await self._conclude(begin(), sink)
         finally:
-            translator.close()
+            begin().close()
+            self._translating = None
+
+    def _translator(self, prepared: Prepared) -> StreamTranslator:
+        """Return what translates the answer: made once for each call to a backend, while that one works."""
+        if self._translating is None:
+            scale = factor(self._services.config.context_scale, prepared.translated.plan.window, self._believed)
+            plan = structs.replace(prepared.translated.plan, window_stop=self._window_stop, scale=scale)
+            message_id = new_id("msg_")
+            self._translating = StreamTranslator(prepared.dialect, plan, message_id=message_id, notes=self.notes)
+        return self._translating
 
     async def _read(
         self,
@@ -362,20 +375,6 @@ def _silent(route: Route, seconds: float) -> UpstreamError:
     error = UpstreamError(f"Backend {route.backend.name} was silent for {seconds:g} s.", status=504)
     error.kind = "silent"
     return error
-
-
-def _asked(prepared: Prepared) -> Asked:
-    plan, backend = prepared.translated.plan, prepared.route.backend
-    named = {} if backend.name == DEFAULT_NAME else _NAMES
-    return Asked(
-        model=prepared.route.model,
-        counted=plan.input_estimate,
-        window=plan.window,
-        max_tokens=plan.max_tokens,
-        now=time.time(),
-        secrets=backend.secrets,
-        **{field: name.format(backend.name) for field, name in named.items()},
-    )
 
 
 async def _body(response: Answer, watch: Watch, idle: float) -> bytes:

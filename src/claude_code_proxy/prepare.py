@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from .aside import LARGE
+from .backend_tables import DEFAULT_NAME
 from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
@@ -18,11 +20,13 @@ from .routing import Route, resolve
 from .services import Services
 from .translate.dialect import Dialect
 from .translate.documents import wanted
+from .translate.failure import Asked
 from .translate.notes import Notes
 from .translate.repairs import apply
 from .translate.request import Target, Translated, translate_request
 from .wire.shapes import count
 
+_NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of backend {}"}  # of those without a setting
 _EXACT = frozenset({"llamacpp", "vllm", "sglang"})
 
 
@@ -97,6 +101,21 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     plan = msgspec.structs.replace(translated.plan, summary=summary, input_estimate=gauge.counted.tokens)
     translated = msgspec.structs.replace(translated, plan=plan)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
+
+
+def asked_of(prepared: Prepared) -> Asked:
+    """Return what a request was, for the words of a failure."""
+    plan, backend = prepared.translated.plan, prepared.route.backend
+    named = {} if backend.name == DEFAULT_NAME else _NAMES
+    return Asked(
+        model=prepared.route.model,
+        counted=plan.input_estimate,
+        window=plan.window,
+        max_tokens=plan.max_tokens,
+        now=time.time(),
+        secrets=backend.secrets,
+        **{field: name.format(backend.name) for field, name in named.items()},
+    )
 
 
 def _most_output(facts: ModelFacts, ceiling: int) -> int:

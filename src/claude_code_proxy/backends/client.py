@@ -33,6 +33,10 @@ _OTHER_HOST = (62, 64)  # names, addresses
 _PROXY_WANTS_A_PASSWORD = 407
 
 
+def _nothing() -> None:
+    """Nothing has to be done while the backend works."""
+
+
 class Client:
     """Talks to backends. Use as an async context manager."""
 
@@ -78,22 +82,32 @@ class Client:
         return self.session.get(url, headers=sent, allow_redirects=False, **self.way(backend))
 
     def open(
-        self, backend: Backend, dialect: Dialect, body: bytes, model: str, asked: Callable[[], Asked], *, stream: bool
+        self,
+        backend: Backend,
+        dialect: Dialect,
+        body: bytes,
+        model: str,
+        asked: Callable[[], Asked],
+        *,
+        stream: bool,
+        meanwhile: Callable[[], object] = _nothing,
     ) -> _Opened:
         """Return a block that sends a chat request and gives the 200 answer; leaving closes it, finished or not.
 
-        asked: tells what the request was, for the words of a failure.
+        asked: tells what the request was, for the words of a failure; meanwhile: called when the request is sent, for
+        what can be done while the backend works.
 
         Raises UpstreamError when it can't be reached or answers anything but success.
         """
-        return _Opened(self._post(backend, dialect, body, model, asked, stream=stream), backend, asked)
+        form = self._form(backend, dialect, model, asked, stream=stream)
+        return _Opened(self._post(backend, form, body, asked, meanwhile), backend, asked)
 
     async def _post(
-        self, backend: Backend, dialect: Dialect, body: bytes, model: str, asked: Callable[[], Asked], *, stream: bool
+        self, backend: Backend, form: Form, body: bytes, asked: Callable[[], Asked], meanwhile: Callable[[], object]
     ) -> Answer:
         connect = backend.timeouts.connect
         try:
-            return await self._pool.post(self._form(backend, dialect, model, asked, stream=stream), body)
+            return await self._pool.post(form, body, meanwhile)
         except aiohttp.ServerDisconnectedError as error:
             raise RetryableError("The backend closed the connection without an answer.") from error
         except TimeoutError as error:  # aiohttp's own time-outs are TimeoutErrors too

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakSet
 
@@ -103,8 +103,10 @@ class Pool(aiohttp.TCPConnector):
         self._fresh.add(protocol)
         return protocol
 
-    async def post(self, form: Form, body: bytes) -> Answer:
+    async def post(self, form: Form, body: bytes, meanwhile: Callable[[], object]) -> Answer:
         """Send a request and wait for the head of its response; a dead pooled connection is replaced, once.
+
+        meanwhile: called when the request is handed to the socket: what can be done while the backend works.
 
         That is no fault of the backend: servers close idle connections. Raises aiohttp's errors, OSError, TimeoutError.
         """
@@ -114,7 +116,7 @@ class Pool(aiohttp.TCPConnector):
             fresh = again or connection.protocol in self._fresh
             self._fresh.discard(connection.protocol)
             try:
-                return await _exchanged(connection, form, body)
+                return await _exchanged(connection, form, body, meanwhile)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 connection.close()
                 if fresh:
@@ -125,12 +127,15 @@ class Pool(aiohttp.TCPConnector):
                 raise
 
 
-async def _exchanged(connection: aiohttp.connector.Connection, form: Form, body: bytes) -> Answer:
+async def _exchanged(
+    connection: aiohttp.connector.Connection, form: Form, body: bytes, meanwhile: Callable[[], object]
+) -> Answer:
     protocol = connection.protocol
     if protocol is None or protocol.transport is None:
         raise aiohttp.ServerDisconnectedError
     protocol.set_response_params(read_until_eof=True, read_bufsize=READ_BUFFER)
     protocol.transport.writelines((form.head(len(body)), body))
+    meanwhile()
     while True:
         message, content = await protocol.read()
         if message.code >= _OK or message.code == _SWITCHING:  # what comes before are informational responses
