@@ -87,7 +87,11 @@ class Channel:
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
         self.status = status
-        raw = [(name.encode("latin-1"), _latin(value)) for name, value in (self.headers | dict(headers)).items()]
+        told = (self.headers | dict(headers)).items()
+        raw = [
+            (name.encode("latin-1"), value.encode() if value.isascii() and value.isprintable() else _latin(value))
+            for name, value in told
+        ]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
 
@@ -126,6 +130,4 @@ def error_headers(error: ProxyError) -> dict[str, str]:
 
 def _latin(value: str) -> bytes:
     """Header text: what has no place in a header (other alphabets, control characters) becomes a question mark."""
-    if value.isascii() and value.isprintable():
-        return value.encode()
     return _CONTROL.sub(b"?", value.encode("latin-1", "replace"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -110,8 +110,11 @@ class _App:
         try:
             handler = self._handler(call)
             if handler in _COSTLY:
-                with self._one_more():
+                self._one_more()
+                try:
                     await handler(call)
+                finally:
+                    self._open -= 1
             else:
                 await handler(call)
         except ProxyError as error:
@@ -122,18 +125,13 @@ class _App:
             structlog.get_logger().exception("bug", id=channel.request_id)
             await channel.fail(ProxyError("The proxy failed inside; its log says where.", status=500))
 
-    @contextlib.contextmanager
-    def _one_more(self) -> Iterator[None]:
-        """Count a request within this block. Raises ProxyError (529) where there are too many."""
+    def _one_more(self) -> None:
+        """Count a request. Raises ProxyError (529) where there are too many."""
         most = self._config.max_open
         if self._open >= most:
             message = f"{most} requests are under way already (MAX_OPEN_REQUESTS). Try again later."
             raise ProxyError(message, status=529, retry_after=_COME_BACK)
         self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
 
     def _handler(self, call: handlers.Call) -> Handler:
         path = normal_path(call.scope["path"])

@@ -24,8 +24,9 @@ _ORDER = re.compile(r"summary of (?:the|this) (?:[\w ]{0,40} of the )?conversati
 
 def is_compaction(request: Mapping[str, Any]) -> bool:
     """Whether this request asks for a summary of its own conversation."""
-    last = next((m for m in reversed(items(request.get("messages"))) if mapping(m).get("role") == "user"), None)
-    asked = _last_text(mapping(last).get("content"))
+    messages = (one for one in reversed(items(request.get("messages"))) if isinstance(one, dict))
+    content = next((one.get("content") for one in messages if one.get("role") == "user"), None)
+    asked = content if isinstance(content, str) else _last_text(content)
     return "<summary>" in asked and _ORDER.search(asked) is not None
 
 
@@ -40,8 +41,6 @@ def remind(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last_text(content: object) -> str:
-    if isinstance(content, str):
-        return content
     return next(
         (text(mapping(block).get("text")) for block in reversed(items(content)) if mapping(block).get("text")), ""
     )

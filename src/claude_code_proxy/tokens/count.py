@@ -17,6 +17,7 @@ from ..wire.shapes import items, mapping, text
 from .estimate import estimate
 from .media import file_tokens, image_tokens
 
+_PLAIN = frozenset({"role", "content"})
 _PER_MESSAGE = 4
 _PER_PROMPT = 3
 _PER_TOOL = 8
@@ -96,18 +97,19 @@ class Counter:
         """Return what `body` counts, message by message."""
         self._print, self._media = 0, 0
         self._model = text(body.get("model"))
-        schema = mapping(mapping(body.get("response_format")).get("json_schema")).get("schema")
-        tokens = _PER_PROMPT + (self._json(schema) if schema else 0)
-        tokens += self._declared(items(body.get("tools")))
+        tokens = _PER_PROMPT
+        if "response_format" in body:
+            schema = mapping(mapping(body["response_format"]).get("json_schema")).get("schema")
+            tokens += self._json(schema) if schema else 0
+        tools = items(body["tools"]) if "tools" in body else ()
+        tokens += self._declared(tools) if tools else 0
         steps = []
         for message in items(body.get("messages")):
             tokens += self._message(mapping(message))
             steps.append((self._print, tokens))
-        return Measure(tokens, self._media, tuple(steps), self._preamble(body))
+        return Measure(tokens, self._media, tuple(steps), self._preamble() if tools else 0)
 
-    def _preamble(self, body: Mapping[str, Any]) -> int:
-        if not items(body.get("tools")):
-            return 0
+    def _preamble(self) -> int:
         return next((tokens for names, tokens in _PREAMBLES if names.search(self._model)), 0)
 
     def _declared(self, tools: Sequence[Any]) -> int:
@@ -132,6 +134,8 @@ class Counter:
         tokens = _PER_MESSAGE + self._content(message.get("content"))
         if message.get("role") == "tool":
             return tokens + _PER_RESULT
+        if message.keys() <= _PLAIN:
+            return tokens
         for call in items(message.get("tool_calls")):
             tokens += self._call(mapping(mapping(call).get("function")))
         for field in ("reasoning_content", "reasoning"):

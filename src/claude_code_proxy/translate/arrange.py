@@ -67,8 +67,8 @@ def settled(messages: Iterable[Message], dialect: Dialect) -> list[Message]:
 
 def mark_last(messages: list[Message], marker: Mapping[str, Any]) -> None:
     """Put the request's own cache marker on the last message that can carry it."""
-    for message in reversed(messages):
-        if marker and message["role"] in {"user", "system", "developer"}:
+    for message in reversed(messages) if marker else ():
+        if message["role"] in {"user", "system", "developer"}:
             *before, last = as_parts(message["content"])
             message["content"] = [*before, {**marker, **last}]
             return
@@ -76,7 +76,8 @@ def mark_last(messages: list[Message], marker: Mapping[str, Any]) -> None:
 
 def limit_markers(messages: Iterable[Message]) -> None:
     """Take the middle ones of too many cache markers away: the oldest hold the longest prefix, the newest the turn."""
-    marked = [part for message in messages for part in as_parts(message["content"]) if is_marked(part)]
+    contents = (message["content"] for message in messages)  # a string has no place for a marker
+    marked = [part for content in contents if isinstance(content, list) for part in content if is_marked(part)]
     for part in marked[_MOST_MARKERS // 2 : -(_MOST_MARKERS // 2)] if len(marked) > _MOST_MARKERS else []:
         for key in marker_in(part):
             del part[key]

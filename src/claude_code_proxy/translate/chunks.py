@@ -82,6 +82,7 @@ FAILED_FINISH: Mapping[str, int] = {
 }
 """Finish reasons that are failures, with the status a client is shown for them."""
 
+_PLAIN = frozenset({"role", "content"})  # what an ordinary text says, and nothing beside it
 _ARGUMENTS = ("arguments", "parameters", "input")
 _DONE = (b"[DONE]", b'"[DONE]"')
 _REASONING = ("text", "content", "thinking", "reasoning")
@@ -177,7 +178,7 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -
         yield usage
     error = _error_of(data)
     for choice in map(mapping, items(data.get("choices"))):
-        if count(choice.get("index")):  # the client asked for one answer
+        if choice.get("index") and count(choice["index"]):  # the client asked for one answer
             yield Ignored("choice")
             continue
         yield from _content_of(choice, dialect, fields)
@@ -192,9 +193,11 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -
 
 def _error_of(data: Mapping[str, Any]) -> object:
     """The error object of a 200 answer, in any of its places; falsy when there is none."""
-    if data.get("object") == "error" or count(mapping(data.get("base_resp")).get("status_code")):  # vLLM, MiniMax
+    if data.get("object") == "error":  # vLLM
         return data
-    found = data.get("error") or mapping(data.get("x_groq")).get("error")
+    if "base_resp" in data and count(mapping(data["base_resp"]).get("status_code")):  # MiniMax
+        return data
+    found = data.get("error") or ("x_groq" in data and mapping(data["x_groq"]).get("error"))
     if found or "choices" in data:
         return found
     said = data.get("type") == "error" or any(isinstance(data.get(name), str | list) for name in _SENTENCES)
@@ -202,12 +205,11 @@ def _error_of(data: Mapping[str, Any]) -> object:
 
 
 def _usage(data: Mapping[str, Any]) -> Usage | None:
+    told = read_usage(data.get("usage"), data.get("timings"))
+    if told is None and "x_groq" in data:
+        told = read_usage(mapping(data["x_groq"]).get("usage"))
     choices = items(data.get("choices"))
-    return (
-        read_usage(data.get("usage"), data.get("timings"))
-        or read_usage(mapping(data.get("x_groq")).get("usage"))
-        or (read_usage(mapping(choices[0]).get("usage")) if choices else None)  # Kimi
-    )
+    return read_usage(mapping(choices[0]).get("usage")) if told is None and choices else told  # Kimi
 
 
 def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
@@ -216,7 +218,10 @@ def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, 
         if text(choice.get("text")):  # a legacy completion
             yield Text(text(choice.get("text")))
         return
-    said = mapping(choice[field])
+    said: Mapping[str, Any] = choice[field]
+    if {name for name, value in said.items() if value} <= _PLAIN:
+        yield from _content(said.get("content"))
+        return
     yield from _thinking(said, dialect)
     if field == "message":  # of a whole answer all is known at once: its pages stand before the text
         yield from _citations(said)
@@ -343,6 +348,10 @@ def _finish(choice: Mapping[str, Any]) -> Iterator[Delta]:
         return
     matched = choice.get("stop_reason") or choice.get("matched_stop")
     reason = STOP_REASONS.get(word, "unknown")
-    if STOP_REASONS.get(text(choice.get("native_finish_reason")).lower()) == "max_tokens":
+    if "native_finish_reason" in choice and _is_cut(choice["native_finish_reason"]):
         reason = "max_tokens"  # OpenRouter says tool_calls for a call that was cut
     yield Finish(reason, native, matched if isinstance(matched, str) else None)
+
+
+def _is_cut(native: object) -> bool:
+    return STOP_REASONS.get(text(native).lower()) == "max_tokens"

@@ -37,6 +37,8 @@ def render(block: Block, context: Context, path: str) -> list[Part]:
     """Return a block as parts, the last of them with the block's cache marker if the backend understands one."""
     writer = _WRITERS.get(text(block.get("type")), _unknown)
     parts = writer(block, context, path)
+    if "cache_control" not in block:
+        return parts
     marker = marker_of(block, context)
     return [*parts[:-1], {**parts[-1], **marker}] if marker and parts else parts
 

@@ -56,7 +56,9 @@ class _Change(NamedTuple):
 
 def apply_edits(request: Request, measure: Measure) -> Edited:
     """Execute the edits in their order; an edit that has nothing to clear, or not enough, is not applied."""
-    edits = [mapping(edit) for edit in items(mapping(request.get("context_management")).get("edits"))]
+    if "context_management" not in request:
+        return Edited(request=request)
+    edits = [mapping(edit) for edit in items(mapping(request["context_management"]).get("edits"))]
     if not edits:
         return Edited(request=request)
     applied: list[dict[str, Any]] = []

@@ -42,7 +42,8 @@ def wanted(request: Mapping[str, Any], dialect: Dialect, vision: bool | None = N
     """
     wants: dict[str, Want] = {}
     for message in items(request.get("messages")):
-        for block in _nested(mapping(message).get("content")):
+        content = mapping(message).get("content")
+        for block in () if isinstance(content, str) else _nested(content):
             want = _want(block, dialect)
             if want is not None and (vision is not False or block.get("type") != "image"):
                 wants.setdefault(want.key, want)
@@ -111,7 +112,8 @@ def _nested(content: object) -> Iterator[Block]:
     for item in [content] if isinstance(content, dict) else items(content):
         block = mapping(item)
         yield block
-        for inside in (block.get("content"), mapping(block.get("source")).get("content")):
+        source = block.get("source")
+        for inside in (block.get("content"), source.get("content") if isinstance(source, dict) else None):
             if isinstance(inside, dict | list):
                 yield from _nested(inside)
 

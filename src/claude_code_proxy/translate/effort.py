@@ -47,7 +47,7 @@ def read_intent(request: Mapping[str, Any]) -> Intent:
     """Read `thinking`, `output_config.effort` and the efforts on system messages, of which the latest counts."""
     thinking = mapping(request.get("thinking"))
     kind = text(thinking.get("type"))
-    visible = text(thinking.get("display")) != "omitted"
+    visible = thinking.get("display") != "omitted"
     effort = _effort(request)
     if kind in _OFF or effort == "none":
         lost = None if effort == "none" else effort
@@ -88,6 +88,8 @@ def effort_fields(intent: Intent, dialect: Dialect, notes: Notes, limit: int = 0
         return _off_fields(dialect, notes)
     if intent.brief:
         return _off_fields(dialect, Notes()) if thinks_by_itself(dialect) else merge({}, dialect.thinking_off)
+    if intent.on is None and intent.effort is None and intent.budget is None:
+        return {}
     fields: dict[str, Any] = merge({}, dialect.thinking_on) if intent.on else {}
     budget = _budget(intent, dialect, notes, limit)
     word = None if budget else _word(intent, dialect, notes)
@@ -132,9 +134,11 @@ def merge(into: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _effort(request: Mapping[str, Any]) -> str | None:
     """Return the effort that holds at the end: a system message's until another names one, or until it is cleared."""
-    lasting, passing = text(mapping(request.get("output_config")).get("effort")), ""
-    for message in map(mapping, items(request.get("messages"))):
-        word = text(mapping(message.get("output_config")).get("effort")) if message.get("role") == "system" else ""
+    lasting, passing = _effort_in(request), ""
+    for message in items(request.get("messages")):
+        if not isinstance(message, dict):
+            continue
+        word = _effort_in(message) if message.get("role") == "system" else ""
         if word and message.get("clear_at") == "next_user_message":
             passing = word
         elif word:
@@ -144,10 +148,15 @@ def _effort(request: Mapping[str, Any]) -> str | None:
     return (passing or lasting).strip().lower() or None
 
 
+def _effort_in(holder: Mapping[str, Any]) -> str:
+    return text(mapping(holder["output_config"]).get("effort")) if "output_config" in holder else ""
+
+
 def _is_brief(request: Mapping[str, Any]) -> bool:
     """Whether this is a question of its own, without tools, whose answer has less room than a thought takes."""
-    answered = any(mapping(message).get("role") == "assistant" for message in items(request.get("messages")))
-    return 0 < count(request.get("max_tokens")) < _BRIEF and not request.get("tools") and not answered
+    if not 0 < count(request.get("max_tokens")) < _BRIEF or request.get("tools"):
+        return False
+    return not any(mapping(message).get("role") == "assistant" for message in items(request.get("messages")))
 
 
 def _off_fields(dialect: Dialect, notes: Notes) -> dict[str, Any]:

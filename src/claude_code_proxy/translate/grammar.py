@@ -31,6 +31,8 @@ class State(Enum):
     CLOSING = "after message_delta"
     ENDED = "ended"
 
+    __hash__ = object.__hash__  # a state is itself only; Enum's own hash is a Python call for every event
+
 
 MOVES: Mapping[State, Mapping[str, State]] = {
     State.BEFORE: {"message_start": State.BETWEEN},

@@ -46,6 +46,9 @@ _UNSPOKEN = frozenset({"fallback", "mcp_tool_listing"})
 
 def heal_history(messages: Sequence[Any], notes: Notes) -> list[Message]:
     """Return the messages with the laws of this module true; `notes` says what had to be changed."""
+    sound = _as_they_are(messages)
+    if sound is not None:
+        return sound
     turns = _joined(_turns(_shown(_after_compaction(messages, notes)), notes))
     pairs = _Pairs(notes)
     for turn in turns:
@@ -56,6 +59,51 @@ def heal_history(messages: Sequence[Any], notes: Notes) -> list[Message]:
     return healed
 
 
+_PLAIN = {"user": ("image", "document"), "assistant": ("thinking", "redacted_thinking")}
+"""Blocks of either side that need no healing, whatever stands beside them."""
+
+
+def _as_they_are(messages: Sequence[Any]) -> list[Message] | None:
+    """Return messages that obey the laws already, as nearly all do; None where one of them may not."""
+    sound: list[Message] = []
+    used: set[str] = set()
+    calls: list[str] = []
+    role = ""
+    for message in messages:
+        before, role = role, text(message.get("role")) if isinstance(message, dict) else ""
+        content = message.get("content") if role in _PLAIN else None
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(items(content))
+        made = _calls_in(blocks, role, calls, used)
+        if made is None or role == before == "assistant":
+            return None
+        sound.append({"role": role, "content": blocks})
+        calls = made
+    return None if calls else sound
+
+
+def _calls_in(blocks: list[Any], role: str, asked: list[str], used: set[str]) -> list[str] | None:
+    """Return the calls one sound message makes. asked: those it has to answer first; used: all ids so far."""
+    if len(blocks) < max(1, len(asked)):
+        return None
+    made: list[str] = []
+    for place, block in enumerate(blocks):
+        kind = block.get("type") if isinstance(block, dict) else ""
+        if place < len(asked):
+            fits = kind == "tool_result" and block.get("tool_use_id") == asked[place]
+        elif kind == "text":
+            fits = isinstance(block.get("text"), str) and bool(block["text"].strip())
+        elif kind == "tool_use":
+            name = block.get("id")
+            fits = role == "assistant" and isinstance(name, str) and name != "" and name not in used
+            made.append(name)
+            used |= {name} if fits else set()
+        else:
+            fits = kind in _PLAIN[role]
+        if not fits:
+            return None
+    return made
+
+
 def _last_speaker(messages: Sequence[Any]) -> str:
     roles = (_role(mapping(message)) for message in reversed(messages))
     return next((role for role in roles if role != "system"), "")
@@ -63,8 +111,8 @@ def _last_speaker(messages: Sequence[Any]) -> str:
 
 def is_result(block: Block) -> bool:
     """Whether a block answers a call: `tool_result`, `web_search_tool_result` and their like."""
-    kind = text(block.get("type"))
-    return kind == "tool_result" or kind.endswith("_tool_result")
+    kind = block.get("type")
+    return isinstance(kind, str) and (kind == "tool_result" or kind.endswith("_tool_result"))
 
 
 def is_call(block: Block) -> bool:

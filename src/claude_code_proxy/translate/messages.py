@@ -65,7 +65,8 @@ def write_chat(
         writer.say(WORDLESS)
     off = thinking and filled(writer.replies, dialect, context.notes)
     messages, prefill, fields = prefilled(writer.messages, sentences, dialect, context.notes)
-    mark_last(messages, marker_of(request, context))
+    if "cache_control" in request:
+        mark_last(messages, marker_of(request, context))
     messages = settled(messages, dialect)
     limit_markers(messages)
     return Chat(messages=messages, prefill=prefill, fields=fields, thinking_off=off)
@@ -290,6 +291,8 @@ def _leading_system(history: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _as_blocks(system: object) -> Sequence[Block]:
+    if not system:
+        return []
     return [{"type": "text", "text": system}] if isinstance(system, str) else [mapping(item) for item in items(system)]
 
 

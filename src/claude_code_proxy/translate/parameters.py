@@ -163,9 +163,9 @@ def _stops(
     can't keep it, so such a backend is not told: the proxy looks for them all and ends the answer itself, a stream
     together with the backend's connection.
     """
-    stops = tuple(
-        dict.fromkeys(stop for stop in items(request.get("stop_sequences")) if isinstance(stop, str) and stop)
-    )
+    if "stop_sequences" not in request:
+        return (), (), ()
+    stops = tuple(dict.fromkeys(stop for stop in items(request["stop_sequences"]) if isinstance(stop, str) and stop))
     sent = stops[: dialect.max_stops] if dialect.stop_reported and "stop" not in dialect.drop else ()
     scanned = stops[len(sent) :]
     if scanned:
@@ -178,7 +178,7 @@ def _stops(
 
 def _identity(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict[str, Any]:
     """Return hashes of who asks and in which session: the backend can tell sessions apart, not people."""
-    user = text(mapping(request.get("metadata")).get("user_id"))
+    user = text(mapping(request["metadata"]).get("user_id")) if "metadata" in request else ""
     if not user:
         return {}
     fields: dict[str, Any] = {dialect.user_field: _hash(user), dialect.cache_key_field: _hash(_session(user))}
@@ -202,6 +202,8 @@ def _hash(value: str) -> str:
 
 
 def _service(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dict[str, Any]:
+    if "speed" not in request and "service_tier" not in request:
+        return {}
     speed, tier = text(request.get("speed")), text(request.get("service_tier"))
     words = {"fast": "priority", "standard_only": "default"} if dialect.service_tier else {}
     if speed not in {"", "standard", *words}:
@@ -227,8 +229,9 @@ _MOST = 12  # names in the log
 
 def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
     names = [name for name, value in request.items() if name not in _KNOWN and value is not None]
-    names += [f"context_management {kind}" for kind in _unknown_edits(request)]
-    if mapping(request.get("output_config")).get("task_budget") is not None:
+    if "context_management" in request:
+        names += [f"context_management {kind}" for kind in _unknown_edits(request)]
+    if "output_config" in request and mapping(request["output_config"]).get("task_budget") is not None:
         names.append("output_config.task_budget")
     if names:
         notes.add("parameter-ignored", "body", ", ".join(name[:40] for name in names[:_MOST]))

@@ -92,6 +92,8 @@ def content_of(parts: Sequence[Part], *, strings: bool) -> str | list[Part]:
     strings: the backend's model reads only text, so several texts become one string as well.
     """
     plain = all(is_text(part) and not is_marked(part) for part in parts)
-    if plain and (strings or len(parts) == 1):
+    if plain and len(parts) == 1:
+        return str(parts[0]["text"])
+    if plain and strings:
         return words_of(parts, "\n\n")
     return list(parts)

@@ -122,9 +122,9 @@ def translate_request(
 
 def _suited(target: Target, request: Mapping[str, Any], intent: Intent, notes: Notes) -> Target:
     """Return the target with the dialect as the backend speaks it beside this request's tools."""
-    forced = mapping(request.get("tool_choice")).get("type") in {"any", "tool"}
+    forced = "tool_choice" in request and mapping(request["tool_choice"]).get("type") in {"any", "tool"}
     visible = intent.on is True and intent.visible
-    tools = bool(items(request.get("tools")))
+    tools = "tools" in request and bool(items(request["tools"]))
     dialect = target.dialect.for_request(tools=tools, forced=forced, visible=visible)
     if intent.on and tools:
         free = target.dialect.for_request(tools=False, forced=False, visible=visible)
@@ -228,6 +228,7 @@ def _plan(
 
 
 def _used_ids(request: Mapping[str, Any]) -> frozenset[str]:
-    blocks = (block for message in items(request.get("messages")) for block in items(mapping(message).get("content")))
-    calls = (mapping(block) for block in blocks if mapping(block).get("type") == "tool_use")
+    contents = (message.get("content") for message in items(request.get("messages")) if isinstance(message, dict))
+    blocks = (block for content in contents if isinstance(content, list) for block in content)
+    calls = (block for block in blocks if isinstance(block, dict) and block.get("type") == "tool_use")
     return frozenset(filter(None, (text(call.get("id")) for call in calls)))

@@ -35,6 +35,8 @@ def translate_format(request: Mapping[str, Any], dialect: Dialect, notes: Notes)
 
     Backends take an object at the root only. Anything else is asked for as the property of one, and unwrapped.
     """
+    if "output_config" not in request and "output_format" not in request:
+        return ResponseFormat()
     wanted, path = _wanted(request)
     schema = wanted.get("schema")
     if wanted.get("type") not in {None, "text", "json_schema"}:

@@ -41,6 +41,8 @@ def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str
     name = forced_server_tool(request, tools)
     if not name and tools.server_tools and not tools.functions and not tools.left_out:
         name = tools.server_tools[0]
+    if not name:
+        return (), ""
     found_anyway = name.startswith(TOOL_SEARCH) and tools.functions  # every tool it could find is there
     forbidden = mapping(request.get("tool_choice")).get("type") == "none"
     if name not in _RESULTS or found_anyway or forbidden:

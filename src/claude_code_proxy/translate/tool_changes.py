@@ -77,10 +77,18 @@ def _change(
 def _blocks(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield every block that can say something about tools, those inside results and compactions too."""
     for message in items(request.get("messages")):
-        for item in items(mapping(message).get("content")):
-            block = mapping(item)
-            yield block
-            content = block.get("content")
-            yield from map(mapping, items(content))
-            yield from map(mapping, items(mapping(content).get("tool_references")))
-            yield from map(mapping, items(block.get("tool_changes")))
+        content = message.get("content") if isinstance(message, dict) else None
+        for block in content if isinstance(content, list) else ():
+            if isinstance(block, dict):
+                yield block
+                yield from _inside(block)
+
+
+def _inside(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    content = block.get("content")
+    if isinstance(content, list):
+        yield from map(mapping, content)
+    elif isinstance(content, dict):
+        yield from map(mapping, items(content.get("tool_references")))
+    if "tool_changes" in block:
+        yield from map(mapping, items(block["tool_changes"]))

@@ -25,7 +25,9 @@ def translate_tool_choice(
     A choice of a tool that was never declared is the client's mistake. `forced_server_tool` tells when one was chosen
     that only Anthropic's servers run.
     """
-    choice = mapping(request.get("tool_choice"))
+    if "tool_choice" not in request:
+        return {}, ""
+    choice = mapping(request["tool_choice"])
     kind, name = text(choice.get("type")), text(choice.get("name"))
     if kind == "tool":
         _check_named(name, toolset)
@@ -49,12 +51,14 @@ def translate_tool_choice(
 
 def one_tool_only(request: Mapping[str, Any]) -> bool:
     """Whether only the first call of an answer counts (`disable_parallel_tool_use`), whatever the backend does."""
-    return mapping(request.get("tool_choice")).get("disable_parallel_tool_use") is True
+    return "tool_choice" in request and mapping(request["tool_choice"]).get("disable_parallel_tool_use") is True
 
 
 def answer_choice(request: Mapping[str, Any], toolset: ToolSet) -> tuple[str, str]:
     """Return the plan's `choice` and `chosen`: what an answer is held against. A demand without a function is none."""
-    choice = mapping(request.get("tool_choice"))
+    if "tool_choice" not in request:
+        return "", ""
+    choice = mapping(request["tool_choice"])
     kind = text(choice.get("type"))
     chosen = toolset.aliases.get(text(choice.get("name")), "") if kind == "tool" else ""
     demands = bool(toolset.functions) if kind == "any" else bool(chosen)
@@ -63,7 +67,9 @@ def answer_choice(request: Mapping[str, Any], toolset: ToolSet) -> tuple[str, st
 
 def forced_server_tool(request: Mapping[str, Any], toolset: ToolSet) -> str:
     """Return the server tool that tool_choice forces, "" when it forces none."""
-    choice = mapping(request.get("tool_choice"))
+    if "tool_choice" not in request:
+        return ""
+    choice = mapping(request["tool_choice"])
     name = text(choice.get("name"))
     return name if choice.get("type") == "tool" and name in toolset.server_tools else ""
 

@@ -113,7 +113,8 @@ def _parameters(request: Mapping[str, Any], fields: dict[str, None]) -> None:
     if "output_config" in request or "output_format" in request:
         for holder in (mapping(request.get("output_config")).get("format"), request.get("output_format")):
             _unknown(mapping(holder), _FORMAT, "format", fields)
-    for edit in items(mapping(request.get("context_management")).get("edits")):
+    managed = mapping(request["context_management"]) if "context_management" in request else {}
+    for edit in items(managed.get("edits")):
         if mapping(edit).get("type") in EDITS:
             _unknown(mapping(edit), _EDIT, "edit", fields)
     for tool in items(request.get("tools")):

@@ -16,6 +16,10 @@ _SHORTEST = 3000  # tokens of a prompt: below that an estimate proves nothing
 _SLACK = 8  # tokens a server keeps free
 _BLOCK = 1024  # windows are multiples of it
 _OWN = ("cache_read_input_tokens", "cache_creation_input_tokens")  # beside input_tokens, which excludes them
+_TOTALS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_CACHED = (  # of DeepSeek, Kimi, Mistral, Anthropic
+    *("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens"),
+)
 _DEAREST = 1e9  # of any currency: more is no price
 
 
@@ -24,25 +28,27 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
     if not (usage or timings):  # as in nearly every chunk
         return None
     given = mapping(usage)
-    prompt = count(given.get("prompt_tokens")) or count(given.get("input_tokens"))
-    completion = count(given.get("completion_tokens")) or count(given.get("output_tokens"))
+    prompt = _first(given, "prompt_tokens", "input_tokens")
+    completion = _first(given, "completion_tokens", "output_tokens")
     if not (prompt or completion):
         return _from_timings(mapping(timings))
+    if not timings and given.keys() <= _TOTALS:  # nothing is told apart
+        return Usage(prompt, max(completion, _first(given, "total_tokens") - prompt))
     prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
     output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
-    cached = _cached(given, prompt_details)
+    cached = _first(prompt_details, "cached_tokens") or _first(given, *_CACHED)
     if "cached_tokens" not in prompt_details:
         cached = cached or min(prompt, count(mapping(timings).get("cache_n")))
-    written = _written(given, prompt_details)
+    written = _first(prompt_details, "cache_write_tokens") or _first(given, "cache_creation_input_tokens")
     apart = cached + written if _are_apart(given, prompt, cached, written) else 0
     if not apart:  # what is written of the part that was read is one and the same
         written = min(written, prompt - cached)
-    thinking = count(output_details.get("reasoning_tokens")) or count(given.get("reasoning_tokens"))
-    audio = count(prompt_details.get("audio_tokens"))  # Mistral counts them in the total only
+    thinking = _first(output_details, "reasoning_tokens") or _first(given, "reasoning_tokens")
+    audio = _first(prompt_details, "audio_tokens")  # Mistral counts them in the total only
     return Usage(
         input_tokens=prompt + apart - cached - written,
         # reasoning that is not part of completion_tokens shows in the total (xAI, Gemini)
-        output_tokens=max(completion, count(given.get("total_tokens")) - prompt - apart - audio),
+        output_tokens=max(completion, _first(given, "total_tokens") - prompt - apart - audio),
         cache_read=cached,
         cache_write=written,
         thinking=thinking or None,
@@ -97,18 +103,18 @@ def _are_apart(given: Mapping[str, Any], prompt: int, cached: int, written: int)
     own = not given.get("prompt_tokens") and any(name in given for name in _OWN)
     if max(cached, written) > prompt or own:
         return True
-    completion = count(given.get("completion_tokens")) or count(given.get("output_tokens"))
+    completion = _first(given, "completion_tokens", "output_tokens")
     return cached + written > prompt and count(given.get("total_tokens")) == prompt + cached + written + completion
 
 
-def _cached(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:
-    return (
-        count(details.get("cached_tokens"))
-        or count(given.get("prompt_cache_hit_tokens"))  # DeepSeek
-        or count(given.get("cached_tokens"))  # Kimi
-        or count(given.get("num_cached_tokens"))  # Mistral
-        or count(given.get("cache_read_input_tokens"))
-    )
+def _first(holder: Mapping[str, Any], *names: str) -> int:
+    """Return the first of these counts that is one, else 0."""
+    for name in names:
+        value = holder.get(name)
+        found = count(value) if value else 0
+        if found:
+            return found
+    return 0
 
 
 def _searches(given: Mapping[str, Any]) -> int | None:
@@ -118,10 +124,6 @@ def _searches(given: Mapping[str, Any]) -> int | None:
         if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
             return said
     return None
-
-
-def _written(given: Mapping[str, Any], details: Mapping[str, Any]) -> int:
-    return count(details.get("cache_write_tokens")) or count(given.get("cache_creation_input_tokens"))
 
 
 def _from_timings(timings: Mapping[str, Any]) -> Usage | None:

@@ -41,7 +41,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return _is_number(value) and value == int(value)
+    return type(value) is int or (_is_number(value) and value == int(value))
 
 
 def _up_to(most: int) -> _Kind:
@@ -135,7 +135,8 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
         _check_kind_of_answer(request)
     _check_strings(request)
     _check_messages(request["messages"])
-    _check_content(request.get("system", ""), "system")
+    if "system" in request:
+        _check_content(request["system"], "system")
     _check_tools(request)
     return request
 
