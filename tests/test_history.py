@@ -1,6 +1,7 @@
 """Poisoned conversations, and what healing makes of them."""
 
 import copy
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -469,6 +470,16 @@ def test_any_history_obeys_the_laws_and_heals_once(messages):
     assert_lawful(once)
     assert healed(*once)[0] == once
     assert messages == before
+
+
+@settings(max_examples=600, deadline=None)
+@given(MESSAGES)
+def test_what_is_passed_on_as_sound_is_what_healing_would_make_of_it(messages):
+    """Law: a history that is not looked at closely comes out as the closer look would return it, without notes."""
+    with patch("claude_code_proxy.translate.history._as_they_are", lambda _: None):
+        first = healed(*messages)
+        again = healed(*first[0])
+    assert (healed(*messages), healed(*first[0])) == (first, again)
 
 
 @settings(max_examples=200, deadline=None)

@@ -32,7 +32,8 @@ class Call:
 
     async def body(self) -> bytes:
         """Return the request's body."""
-        return await read_body(self.receive, self.headers, self.config.max_body, self.services.aside)
+        services = self.services
+        return await read_body(self.receive, self.headers, services.config.max_body, services.aside)
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:

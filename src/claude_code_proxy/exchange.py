@@ -16,7 +16,7 @@ import structlog
 from msgspec import structs
 
 from .backends.connection import Answer
-from .backends.prices import cost_of
+from .backends.prices import Price, cost_of
 from .backends.slots import Priority
 from .channel import Captive, Channel
 from .context_scale import factor
@@ -80,6 +80,8 @@ class Exchange:
         self._tries: Tries
         self._watch: Watch
         self._translating: StreamTranslator | None = None
+        self._price: Price | None = None  # of the model that is asked
+        self._half = ""  # what it left of the prompt, where it read less
         self._forget()
 
     def _forget(self) -> None:
@@ -119,13 +121,14 @@ class Exchange:
                 self._name_neighbours(error, self._tries.route)
                 as_shown(error, config, record.window, believed)
                 raise
-        self._services.catalogue.look_again(self._tries.route.backend, self._tries.route.model)
+        route = self._tries.route
+        self._services.catalogue.look_again(route.backend, route.model)
 
     def _know(self, prepared: Prepared) -> None:
         """Note where the request goes, and tell the client."""
         record, route = self.record, prepared.route
         record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier
-        record.window = prepared.translated.plan.window
+        record.window, self._price = prepared.translated.plan.window, prepared.facts.price
         self._announce()
 
     def _name_neighbours(self, error: UpstreamError, route: Route) -> None:
@@ -216,7 +219,7 @@ class Exchange:
             self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
             raise
         read, written = self.record.prompt_tokens, self.record.output_tokens
-        learn_size(self._services.learned, prepared, read, written, cut=bool(self._cut()))
+        learn_size(self._services.learned, prepared, read, written, cut=bool(self._half))
         self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
@@ -325,8 +328,9 @@ class Exchange:
     async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:
         """End the answer, or raise what went wrong with it."""
         self._witness.concluded()
-        if translator.failure is not None:
-            raise masked(translator.failure, self._tries.route.backend.secrets)
+        failure = translator.writer.failure
+        if failure is not None:
+            raise masked(failure, self._tries.route.backend.secrets)
         self._begin()
         self._announce()
         self._count(translator)
@@ -346,7 +350,7 @@ class Exchange:
 
     def _count(self, translator: StreamTranslator) -> None:
         usage, record = translator.writer.usage, self.record
-        record.stop = translator.stop_reason
+        record.stop = translator.writer.stop_reason
         if usage is not None:
             record.input_tokens = usage.input_tokens + usage.cache_write
             record.cache_read, record.cache_write = usage.cache_read, usage.cache_write
@@ -355,19 +359,17 @@ class Exchange:
 
     def _priced(self, usage: Usage) -> float | None:
         """What the tokens cost by the backend's list of models, where it does not say it itself."""
-        route = self._tries.route
-        price = self._services.catalogue.facts(route.backend, route.model).price
         cached, written = usage.cache_read, usage.cache_write
-        return cost_of(price, fresh=usage.input_tokens, written=written, cached=cached, output=usage.output_tokens)
-
-    def _cut(self) -> str:
-        return next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
+        return cost_of(
+            self._price, fresh=usage.input_tokens, written=written, cached=cached, output=usage.output_tokens
+        )
 
     def _warn(self) -> None:
         """Tell a person, not only the client, that the model read half of what it was sent."""
-        if cut := self._cut():
+        self._half = next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
+        if self._half:
             model = f"{self.record.backend}/{self.record.upstream_model}"
-            structlog.get_logger().warning(f"{model} cut a prompt of {cut}, in silence. {_LARGER}")
+            structlog.get_logger().warning(f"{model} cut a prompt of {self._half}, in silence. {_LARGER}")
 
 
 def _silent(route: Route, seconds: float) -> UpstreamError:
@@ -384,4 +386,6 @@ async def _body(response: Answer, watch: Watch, idle: float) -> bytes:
         size += len(data)
         check_size(size)
         parts.append(data)
+        if response.content.at_eof():
+            break
     return b"".join(parts)

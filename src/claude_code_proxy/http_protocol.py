@@ -99,10 +99,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go on with its body, unless the head was too large, however it came."""
         self._in_head = False
-        if self._is_too_large():
+        if self._head > HEAD_BYTES and self._is_too_large():
             raise ValueError(_TOO_LARGE)
         self._in_body = True
-        self._arrived()
+        if self._timer is not None:
+            self._arrived()
         if [name for name, _ in self.headers].count(b"host") > 1:
             raise ValueError("Two hosts are asked for.")  # RFC 9112, 3.2
         super().on_headers_complete()
@@ -206,6 +207,7 @@ class _Joining:
         self._transport = transport
         self._loop = loop
         self._held = b""
+        self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -147,7 +147,10 @@ def _harmless(_logger: object, _method: str, entry: MutableMapping[str, Any]) ->
 
 def _one_line(value: Any) -> Any:
     """Return a text as one short line of visible characters; anything else as it is."""
-    return visible(value[:_LONGEST]) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    short = value[:_LONGEST]
+    return short if short.isprintable() else visible(short)
 
 
 class _Traceback:

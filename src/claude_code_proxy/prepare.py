@@ -86,7 +86,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         dialect=dialect,
         seal=config.signature_key,
         window=window,
-        max_output=count(learned.get("max_output")) or _most_output(facts, config.max_tokens_limit),
+        max_output=_most_output(facts, learned, config.max_tokens_limit),
         vision=facts.vision,
         min_tokens=config.min_tokens_limit,
         min_tokens_explicit=config.min_tokens_explicit,
@@ -118,14 +118,16 @@ def asked_of(prepared: Prepared) -> Asked:
     )
 
 
-def _most_output(facts: ModelFacts, ceiling: int) -> int:
+def _most_output(facts: ModelFacts, learned: Mapping[str, Any], ceiling: int) -> int:
     """Return the output limit of a model. ceiling: MAX_TOKENS_LIMIT, which holds where no backend tells one."""
+    if "max_output" in learned and (told := count(learned["max_output"])):
+        return told
     return min(facts.max_output, ceiling) if facts.shipped_output else facts.max_output
 
 
 def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:
     """Return the window of a model: as an overflow named it, but for servers that say what they run it with."""
-    named = count(learned.get("window"))
+    named = count(learned["window"]) if "window" in learned else 0
     exact = facts.loaded or identity in _EXACT
     return facts.window or named if exact else named or facts.window
 

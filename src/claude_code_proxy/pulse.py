@@ -69,7 +69,7 @@ class Watch:
 
     def begin(self, limit: float) -> None:
         """Listen, in the running task, until `end`."""
-        self._task = asyncio.current_task()
+        self._task = self._whole or asyncio.current_task()
         self.heard(limit)
 
     def end(self, error: BaseException | None) -> None:

@@ -91,7 +91,7 @@ def sentence(record: Record) -> str:
         parts.append(f"first {record.first_byte:.2f}s")
     if record.duration >= 0:
         parts.append(f"total {record.duration:.2f}s")
-    if record.rate:
+    if record.stream and record.rate:
         parts.append(f"{record.rate:.0f} tok/s")
     if record.output_tokens or record.input_tokens:
         parts.append(f"in {record.input_tokens} cached {record.cache_read} out {record.output_tokens}")
@@ -99,7 +99,9 @@ def sentence(record: Record) -> str:
         parts.append(f"cost {record.cost:.6f}")
     if record.stop:
         parts.append(f"stop {record.stop}")
-    return " | ".join(part for part in [*parts, *_trouble(record)] if part)
+    if record.failed_over or record.retries or record.notes:
+        parts += _trouble(record)
+    return " | ".join([part for part in parts if part])
 
 
 def _trouble(record: Record) -> Iterator[str]:

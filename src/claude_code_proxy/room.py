@@ -23,8 +23,10 @@ def check_room(prepared: Prepared, declared: int) -> None:
     window that is known from a refusal only is no reason: that backend does refuse, and may run with a larger one now.
     """
     counted, window = prepared.gauge.counted, declared or prepared.facts.window
+    if not window:
+        return
     cut = prepared.dialect.cuts and counted.tokens > window * _SURELY_CUT
-    if window and (cut or (declared and counted.least > window)):
+    if cut or (declared and counted.least > window):
         raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=window))
 
 
@@ -53,7 +55,7 @@ def learn_size(learned: Learned, prepared: Prepared, prompt: int, output: int, *
     at_edge = prepared.dialect.cuts and 0 < edge_of(prompt, output) <= prepared.gauge.counted.tokens
     if not (cut or at_edge):
         prepared.gauge.reported(prompt)
-    known = count(prepared.learned.get("window"))
+    known = count(prepared.learned["window"]) if "window" in prepared.learned else 0
     if known and prompt + output > known:
         learned.add(prepared.route.backend, prepared.route.model, {"window": 0})
 

@@ -134,7 +134,8 @@ class _App:
         self._open += 1
 
     def _handler(self, call: handlers.Call) -> Handler:
-        path = normal_path(call.scope["path"])
+        path = call.scope["path"]
+        path = path if path in ROUTES else normal_path(path)
         methods = ROUTES.get(path)
         self._gate.check(call.headers, is_open=path in _OPEN or path in _OWN_GATE)
         if methods is None and path.startswith("/v1/models/"):

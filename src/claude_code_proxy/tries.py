@@ -84,7 +84,8 @@ class Tries:
 
     def answered(self) -> None:
         """Take note that the answer has begun."""
-        self.health.answered(self._routes[self._at].model, self._key)
+        route = self._routes[self._at]
+        self._health[route.backend.name].answered(route.model, self._key)
 
     def _move(self, error: UpstreamError) -> bool:
         """Go to the next one that is well and has not failed yet."""

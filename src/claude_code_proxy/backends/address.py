@@ -18,7 +18,8 @@ def chat_url(backend: Backend, model: str) -> str:
     base = backend.base_url
     if backend.azure_api_version and "/deployments/" not in base and not _is_v1(base):
         base = f"{base.removesuffix('/openai')}/openai/deployments/{quote(model, safe='')}"
-    return f"{base}/chat/completions{_version(backend)}"
+    version = _version(backend) if backend.azure_api_version else ""
+    return f"{base}/chat/completions{version}"
 
 
 def models_url(backend: Backend) -> str:

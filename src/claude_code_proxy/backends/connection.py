@@ -11,7 +11,6 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -26,19 +25,19 @@ _UNFRAMED = ("content-length", "transfer-encoding")  # of a request without a bo
 
 
 class Answer:
-    """The head of a response, and its body as it comes. status: as sent; content: the body's stream."""
+    """The head of a response, and its body as it comes.
+
+    status: as sent; content: the body's stream; content_type: the media type without its parameters, in lower case; ""
+    when nothing is said.
+    """
 
     def __init__(self, connection: aiohttp.connector.Connection, message: Any, content: aiohttp.StreamReader) -> None:
         self.status: int = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self.content = content
+        self.content_type: str = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._connection = connection
         content.on_eof(connection.release)  # at once: the next request may use it
-
-    @property
-    def content_type(self) -> str:
-        """The media type without its parameters, in lower case; "" when nothing is said."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def drain(self) -> None:
         """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
@@ -80,7 +79,12 @@ class Form:
 
 
 class _Protocol(ResponseHandler):
-    """A connection whose body ends when its framing breaks; aiohttp's own would wait for what can't come."""
+    """A connection whose body ends when its framing breaks; aiohttp's own would wait for what can't come.
+
+    fresh: no request was sent on it yet.
+    """
+
+    fresh = True
 
     def set_exception(self, exc: Any, *cause: Any) -> None:
         """End the connection with an error, and the body that is being read."""
@@ -96,12 +100,6 @@ class Pool(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._factory: Any = functools.partial(_Protocol, loop=self._loop)
-        self._fresh: WeakSet[Any] = WeakSet()
-
-    async def _create_connection(self, *request: Any) -> Any:
-        protocol = await super()._create_connection(*request)
-        self._fresh.add(protocol)
-        return protocol
 
     async def post(self, form: Form, body: bytes, meanwhile: Callable[[], object]) -> Answer:
         """Send a request and wait for the head of its response; a dead pooled connection is replaced, once.
@@ -113,10 +111,10 @@ class Pool(aiohttp.TCPConnector):
         again = False
         while True:
             connection = await self.connect(form.request, [], form.timeout)
-            fresh = again or connection.protocol in self._fresh
-            self._fresh.discard(connection.protocol)
+            protocol: Any = connection.protocol
+            fresh = again or protocol is None or protocol.fresh
             try:
-                return await _exchanged(connection, form, body, meanwhile)
+                return await _exchanged(connection, protocol, form, body, meanwhile)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 connection.close()
                 if fresh:
@@ -128,11 +126,15 @@ class Pool(aiohttp.TCPConnector):
 
 
 async def _exchanged(
-    connection: aiohttp.connector.Connection, form: Form, body: bytes, meanwhile: Callable[[], object]
+    connection: aiohttp.connector.Connection,
+    protocol: _Protocol | None,
+    form: Form,
+    body: bytes,
+    meanwhile: Callable[[], object],
 ) -> Answer:
-    protocol = connection.protocol
     if protocol is None or protocol.transport is None:
         raise aiohttp.ServerDisconnectedError
+    protocol.fresh = False
     protocol.set_response_params(read_until_eof=True, read_bufsize=READ_BUFFER)
     protocol.transport.writelines((form.head(len(body)), body))
     meanwhile()

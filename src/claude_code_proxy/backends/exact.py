@@ -43,8 +43,10 @@ class ExactCounts:
     async def count(self, backend: Backend, identity: str, body: Mapping[str, Any]) -> int:
         """Return the tokens of a body's prompt, 0 where the backend can't or need not be asked."""
         path = _PATHS.get(identity)
+        if path is None:
+            return 0
         now = asyncio.get_running_loop().time()
-        if path is None or not is_local(backend.base_url) or now < self._silent_until.get(backend.name, 0.0):
+        if not is_local(backend.base_url) or now < self._silent_until.get(backend.name, 0.0):
             return 0
         asked = {name: body[name] for name in _FIELDS if name in body} | {"add_generation_prompt": True}
         try:

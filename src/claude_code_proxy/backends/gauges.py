@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ..config import Backend
-from ..tokens.calibration import Calibration, is_likely, observe
+from ..tokens.calibration import UNPROVEN, Calibration, is_likely, observe
 from ..tokens.count import Counter, Measure
 from .kept import Kept, Later, at_once
 from .learned import key_of
@@ -66,13 +66,15 @@ class Gauges:
     def sized(self, key: str, measure: Measure) -> Counted:
         """Return the size of what was measured, from the longest beginning of it whose size was reported."""
         known = self._known.get(key, Calibration())
-        for fingerprint, so_far in reversed(measure.steps) if known.proven else ():
+        if not known.proven:
+            return Counted(measure.tokens, round(measure.tokens * UNPROVEN), measure)
+        for fingerprint, so_far in reversed(measure.steps):
             reported = self._anchor(key, fingerprint)
             if reported:
                 added = (measure.tokens - so_far) * known.factor
                 bound = added * known.bound + reported * _REPORTED_ERROR
                 return Counted(reported + round(added), round(bound), measure)
-        tokens = measure.tokens * known.factor + (measure.preamble if known.proven else 0)
+        tokens = measure.tokens * known.factor + measure.preamble
         return Counted(round(tokens), round(tokens * known.bound), measure)
 
     def learn(self, key: str, counted: Counted, reported: int) -> None:

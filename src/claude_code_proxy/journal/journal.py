@@ -81,7 +81,8 @@ class Journal:
     def begin(self, record: Record) -> None:
         """Take note that a request is under way."""
         self.running[record.id] = record
-        self._tell()
+        if self._board is not None:
+            self._board.tell()
 
     def end(self, record: Record) -> None:
         """Take note that all is known of it."""
@@ -89,7 +90,8 @@ class Journal:
         log_exchange(record)
         for keeper in self._keepers:
             keeper.add(record)
-        self._tell()
+        if self._board is not None:
+            self._board.tell()
 
     @contextmanager
     def following_own(self, record: Record) -> Iterator[None]:
@@ -124,10 +126,6 @@ class Journal:
         """Return what the other workers told; their files are read where no stream waits for it."""
         board = self._board
         return [] if board is None else await asyncio.to_thread(lambda: list(board.others()))
-
-    def _tell(self) -> None:
-        if self._board is not None:
-            self._board.tell()
 
     def _sheet(self) -> Sheet:
         totals = self._tally.totals

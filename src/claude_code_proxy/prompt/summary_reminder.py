@@ -24,7 +24,8 @@ _ORDER = re.compile(r"summary of (?:the|this) (?:[\w ]{0,40} of the )?conversati
 
 def is_compaction(request: Mapping[str, Any]) -> bool:
     """Whether this request asks for a summary of its own conversation."""
-    messages = (one for one in reversed(items(request.get("messages"))) if isinstance(one, dict))
+    said = request.get("messages")
+    messages = (one for one in reversed(said if isinstance(said, list) else []) if isinstance(one, dict))
     content = next((one.get("content") for one in messages if one.get("role") == "user"), None)
     asked = content if isinstance(content, str) else _last_text(content)
     return "<summary>" in asked and _ORDER.search(asked) is not None

@@ -57,7 +57,7 @@ class ArgumentStream:
         self._held: list[str] | None = None  # a string that is not passed on yet: a key, or a value that may change
         self._live = False  # inside a string that is passed on
         self._cut = ""  # the beginning of a number, a word or an escape
-        self._plain = not mapping(resolved(schema, schema).get("properties"))
+        self._plain = not schema or not mapping(resolved(schema, schema).get("properties"))
 
     def feed(self, piece: str) -> str:
         """Follow `piece`, which comes right after what was fed before; return what of it can be passed on."""

@@ -84,6 +84,7 @@ FAILED_FINISH: Mapping[str, int] = {
 
 _PLAIN = frozenset({"role", "content"})  # what an ordinary text says, and nothing beside it
 _ARGUMENTS = ("arguments", "parameters", "input")
+_PAGES = ("search_results", "citations")
 _DONE = (b"[DONE]", b'"[DONE]"')
 _REASONING = ("text", "content", "thinking", "reasoning")
 _SENTENCES = ("message", "detail", "msg")
@@ -168,6 +169,8 @@ def _mended(escape: re.Match[bytes]) -> bytes:
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
     """A list is several chunks (Gemini's errors come in one)."""
+    if isinstance(value, dict):
+        return [value]
     return [mapping(one) for one in (value if isinstance(value, list) else [value])]
 
 
@@ -182,10 +185,10 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -
             yield Ignored("choice")
             continue
         yield from _content_of(choice, dialect, fields)
-        if choice.get("finish_reason"):  # Perplexity names its pages in every chunk
+        if choice.get("finish_reason") and not data.keys().isdisjoint(_PAGES):  # Perplexity: in every chunk
             yield from _pages(data)
         error = error or choice.get("error")
-        if not error:  # it says more than a finish reason beside it
+        if not error and choice.get("finish_reason"):  # an error says more than a finish reason beside it
             yield from _finish(choice)
     if error:
         yield Failed(failure_of(error))
@@ -219,13 +222,15 @@ def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, 
             yield Text(text(choice.get("text")))
         return
     said: Mapping[str, Any] = choice[field]
-    if {name for name, value in said.items() if value} <= _PLAIN:
-        yield from _content(said.get("content"))
+    content = said.get("content")
+    if isinstance(content, str) and {name for name, value in said.items() if value} <= _PLAIN:
+        if content:
+            yield Text(content)
         return
     yield from _thinking(said, dialect)
     if field == "message":  # of a whole answer all is known at once: its pages stand before the text
         yield from _citations(said)
-    yield from _content(said.get("content"))
+    yield from _content(content)
     if text(said.get("refusal")):
         yield Refusal(text(said.get("refusal")))
     if field != "message":

@@ -35,7 +35,8 @@ def render_all(content: object, context: Context, path: str) -> list[Part]:
 
 def render(block: Block, context: Context, path: str) -> list[Part]:
     """Return a block as parts, the last of them with the block's cache marker if the backend understands one."""
-    writer = _WRITERS.get(text(block.get("type")), _unknown)
+    kind = block.get("type")
+    writer = _WRITERS.get(kind, _unknown) if isinstance(kind, str) else _unknown
     parts = writer(block, context, path)
     if "cache_control" not in block:
         return parts
@@ -64,7 +65,8 @@ def _render_item(item: object, context: Context, path: str) -> list[Part]:
 def _text(block: Block, context: Context, path: str) -> list[Part]:
     if block.get("citations"):
         context.notes.add("citations-dropped", path)
-    return _said(text(block.get("text")))
+    words = text(block.get("text"))
+    return [text_part(words)] if words else []
 
 
 def _document(block: Block, context: Context, path: str) -> list[Part]:

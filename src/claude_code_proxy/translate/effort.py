@@ -45,8 +45,8 @@ class Intent(msgspec.Struct, frozen=True):
 
 def read_intent(request: Mapping[str, Any]) -> Intent:
     """Read `thinking`, `output_config.effort` and the efforts on system messages, of which the latest counts."""
-    thinking = mapping(request.get("thinking"))
-    kind = text(thinking.get("type"))
+    thinking = mapping(request["thinking"]) if "thinking" in request else {}
+    kind = text(thinking["type"]) if "type" in thinking else ""
     visible = thinking.get("display") != "omitted"
     effort = _effort(request)
     if kind in _OFF or effort == "none":
@@ -119,6 +119,8 @@ def will_think(intent: Intent, dialect: Dialect) -> bool:
         return dialect.thinks == "always"
     if intent.on is False or intent.brief:
         return dialect.thinks == "default" and not dialect.thinking_off and "none" not in dialect.efforts
+    if intent.on is None and intent.effort is None and intent.budget is None:
+        return dialect.thinks == "default"
     return dialect.thinks == "default" or bool(effort_fields(intent, dialect, Notes()))
 
 
@@ -134,7 +136,7 @@ def merge(into: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _effort(request: Mapping[str, Any]) -> str | None:
     """Return the effort that holds at the end: a system message's until another names one, or until it is cleared."""
-    lasting, passing = _effort_in(request), ""
+    lasting, passing = _effort_in(request) if "output_config" in request else "", ""
     for message in items(request.get("messages")):
         if not isinstance(message, dict):
             continue

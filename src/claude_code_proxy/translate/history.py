@@ -62,16 +62,18 @@ def heal_history(messages: Sequence[Any], notes: Notes) -> list[Message]:
 _PLAIN = {"user": ("image", "document"), "assistant": ("thinking", "redacted_thinking")}
 """Blocks of either side that need no healing, whatever stands beside them."""
 
+_SIDES = tuple(_PLAIN)
+
 
 def _as_they_are(messages: Sequence[Any]) -> list[Message] | None:
     """Return messages that obey the laws already, as nearly all do; None where one of them may not."""
     sound: list[Message] = []
     used: set[str] = set()
     calls: list[str] = []
-    role = ""
+    role: Any = ""
     for message in messages:
-        before, role = role, text(message.get("role")) if isinstance(message, dict) else ""
-        content = message.get("content") if role in _PLAIN else None
+        before, role = role, message.get("role") if isinstance(message, dict) else ""
+        content = message.get("content") if role in _SIDES else None
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(items(content))
         made = _calls_in(blocks, role, calls, used)
         if made is None or role == before == "assistant":

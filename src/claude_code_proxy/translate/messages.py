@@ -55,9 +55,10 @@ def write_chat(
     dialect = context.dialect
     leading = 0 if dialect.system_in_place else _leading_system(history)
     writer = _Writer(context, reader)
-    writer.prompt(
-        [*_as_blocks(request.get("system")), *(block for turn in history[:leading] for block in turn["content"])]
-    )
+    if leading or "system" in request:
+        writer.prompt(
+            [*_as_blocks(request.get("system")), *(block for turn in history[:leading] for block in turn["content"])]
+        )
     for number, turn in enumerate(history[leading:], leading):
         writer.turn(turn, f"messages.{number}")
     if history and not writer.spoken:  # a model is asked something, or many templates fail

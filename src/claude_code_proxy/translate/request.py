@@ -75,7 +75,8 @@ def translate_request(
     Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
     """
     intent = read_intent(request)
-    note_intent(request, notes)
+    if "thinking" in request:
+        note_intent(request, notes)
     target = _suited(target, request, intent, notes)
     dialect = target.dialect
     tools = translate_tools(request, dialect, notes)
@@ -104,7 +105,8 @@ def translate_request(
     estimate = size(prompt)
     parameters = translate_parameters(request, target, intent, notes, estimate)
     fields = {**prompt, **choice, **parameters.fields, **chat.fields, **search.fields}
-    body = _finished(merge(fields, effort_fields(intent, dialect, notes, parameters.max_tokens)), request, dialect)
+    thought = effort_fields(intent, dialect, notes, parameters.max_tokens)
+    body = _finished(merge(fields, thought) if thought else fields, request, dialect)
     plan = _plan(
         request,
         target,
@@ -181,7 +183,8 @@ def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect
         if dialect.stream_options:
             off = {"include_obfuscation": False} if dialect.obfuscation_off else {}
             body["stream_options"] = {"include_usage": True, **off}
-    body = merge(body, dialect.extra_body)
+    if dialect.extra_body:
+        body = merge(body, dialect.extra_body)
     return {name: value for name, value in body.items() if name not in dialect.drop}
 
 

@@ -38,7 +38,7 @@ def unserved(request: Mapping[str, Any], tools: ToolSet) -> tuple[tuple[dict[str
 
     Something has to be said when the client forces a server tool, or declares nothing else: then it waits for a result.
     """
-    name = forced_server_tool(request, tools)
+    name = forced_server_tool(request, tools) if "tool_choice" in request else ""
     if not name and tools.server_tools and not tools.functions and not tools.left_out:
         name = tools.server_tools[0]
     if not name:

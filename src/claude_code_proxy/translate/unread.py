@@ -114,10 +114,10 @@ def _parameters(request: Mapping[str, Any], fields: dict[str, None]) -> None:
         for holder in (mapping(request.get("output_config")).get("format"), request.get("output_format")):
             _unknown(mapping(holder), _FORMAT, "format", fields)
     managed = mapping(request["context_management"]) if "context_management" in request else {}
-    for edit in items(managed.get("edits")):
+    for edit in items(managed["edits"]) if "edits" in managed else ():
         if mapping(edit).get("type") in EDITS:
             _unknown(mapping(edit), _EDIT, "edit", fields)
-    for tool in items(request.get("tools")):
+    for tool in items(request["tools"]) if "tools" in request else ():
         if type(tool) is dict and (not tool.keys() <= _CUSTOM or tool.get("type") not in _OUR_KINDS):
             _tool(tool, fields)
 

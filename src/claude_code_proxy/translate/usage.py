@@ -111,8 +111,7 @@ def _first(holder: Mapping[str, Any], *names: str) -> int:
     """Return the first of these counts that is one, else 0."""
     for name in names:
         value = holder.get(name)
-        found = count(value) if value else 0
-        if found:
+        if value and (found := count(value)):
             return found
     return 0
 

@@ -251,7 +251,8 @@ def _check_message(message: object, path: str) -> None:
         return  # only output_config: the session's settings change here
     if "content" not in message:
         _refuse(f"{path}.content", REQUIRED)
-    _check_content(message["content"], f"{path}.content")
+    if not isinstance(message["content"], str):
+        _check_content(message["content"], f"{path}.content")
 
 
 def _check_content(content: object, path: str) -> None:

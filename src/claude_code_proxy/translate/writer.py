@@ -179,7 +179,7 @@ class Writer:
         if not delta.text:
             return
         if self.state is not State.TEXT:
-            self.flush_state()
+            self.thinking.flush()
             self.search.lead()
             self.open({"type": "text", "text": ""})
         self.characters += len(delta.text)
@@ -228,9 +228,10 @@ class Writer:
         self.tools.finish(cut=self.ending is not None and self.ending.reason in ending.CUTTING)
         if self.failure is not None:
             return
-        self._release()
+        if self._waiting:
+            self._release()
         self.tools.judge()
-        self.flush_state()
+        self.thinking.flush()
         silent = self.state is State.BEFORE and not self.thinking.hidden
         fault = ending.emptiness(self.ending, self.plan, self.usage, forbidden=self.tools.forbidden) if silent else ""
         if fault:
