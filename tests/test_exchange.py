@@ -282,7 +282,7 @@ async def test_an_unexpected_fault_shows_the_client_no_inside(
         secret = "the prompt"
         raise KeyError("detail-of-a-bug", len(secret))
 
-    monkeypatch.setattr(exchange, "StreamTranslator", broken)
+    monkeypatch.setattr(exchange, "_encode", broken)
     async with running(backend) as app:
         reply = await app.post(hello(stream=True))
     assert envelope(reply)[:2] == (500, "api_error")
