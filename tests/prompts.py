@@ -1,4 +1,4 @@
-"""Prompts in the structure of Claude Code's, in words of our own: titles, order and marks are what matters."""
+"""Prompts in the structure of Claude Code's: titles, order, marks and how a section begins are what matters."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from typing import Any
 IDENTITY = "You are Claude Code, a program of somebody's, running in a test."
 OPENING = "\nYou are an interactive agent that helps with a test.\n\nIMPORTANT: Only lawful tests.\n"
 
-STYLE = "# Tone and style\n - Be brief.\n - No emoji.\n\n"
-TASKS = "# Doing tasks\n - Read before you write.\n```python\n# Environment of a comment\n```\n\n"
-TOOLS = "# Using your tools\n - Prefer the fitting tool.\n\n"
-OUTPUT = "# Text output (does not apply to tool calls)\nSay what you do.\n\n"
-MEMORY = "# auto memory\nYou have a folder.\n\n## Types of memory\n<types>\n<type>user</type>\n</types>\n\n"
+STYLE = "# Tone and style\n - Only use emojis if the user asks.\n - Be brief.\n - No emoji.\n\n"
+DOING = "# Doing tasks\n - The user will primarily request you to perform a test.\n"
+TASKS = DOING + " - Read before you write.\n```python\n# Environment of a comment\n```\n\n"
+TOOLS = "# Using your tools\n - Prefer dedicated tools over a shell.\n\n"
+OUTPUT = "# Text output (does not apply to tool calls)\nAssume users can't see most tool calls. Say what you do.\n\n"
+MEMORY = "# auto memory\nYou have a persistent folder.\n\n## Types of memory\n<types>\n<type>user</type>\n</types>\n\n"
 BOILERPLATE = (STYLE, TASKS, TOOLS, OUTPUT, MEMORY)
 
 SYSTEM = (
-    "# System\n - Tools ask for permission.   \n - Results may hold tags.\n\n\n\n"
+    "# System\n - All text you output outside of tool use is displayed.\n - Tools ask for permission.   \n - Results may hold tags.\n\n\n\n"
     + " - A rule of the system.\n" * 40
     + "\n"
 )
-CARE = "# Executing actions with care\nThink of what can't be undone.\n" + "Ask before you delete.\n" * 40 + "\n"
-SESSION = "# Session-specific guidance\n - Use what is there.\n" + " - A hint for this session.\n" * 40 + "\n"
+CARE = (
+    "# Executing actions with care\nCarefully consider the reversibility. Think of what can't be undone.\n"
+    + "Ask before you delete.\n" * 40
+    + "\n"
+)
+SESSION = (
+    "# Session-specific guidance\n - When the user types `/x`, do it.\n - Use what is there.\n"
+    + " - A hint for this session.\n" * 40
+    + "\n"
+)
 SPARE = (SYSTEM, CARE, SESSION)
 
 ENVIRONMENT = "# Environment\n - Primary working directory: /home/me/proj \n - Platform: linux\n - Shell: zsh\n\n\n\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from claude_code_proxy.backends.gauges import Gauges
 from claude_code_proxy.config import Backend
@@ -78,6 +79,20 @@ def test_the_ratio_outlives_the_process(tmp_path: Path) -> None:
 def test_a_broken_file_is_as_good_as_none(tmp_path: Path, broken: bytes) -> None:
     (tmp_path / "tokens.json").write_bytes(broken)
     assert Gauges(Counter(), tmp_path / "tokens.json").ratio(BACKEND, "m") == 1.0
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"\xff"])
+def test_a_broken_file_is_told_once(tmp_path: Path, broken: bytes) -> None:
+    (tmp_path / "tokens.json").write_bytes(broken)
+    with structlog.testing.capture_logs() as logs:
+        play(Gauges(Counter(), tmp_path / "tokens.json"), 1.4, 5)
+    assert [line["event"].partition(":")[0] for line in logs] == ["tokens.json can't be read"]
+
+
+def test_a_file_that_is_not_there_yet_is_nothing_to_tell(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logs:
+        Gauges(Counter(), tmp_path / "tokens.json")
+    assert logs == []
 
 
 def test_one_odd_report_changes_nothing() -> None:

@@ -13,7 +13,7 @@ from claude_code_proxy.cli.prompt import Wanted, prompt
 
 SYSTEM = (
     "You are Claude Code, Anthropic's official CLI for Claude.\n\n"
-    "# Doing tasks\n\nPlan first, then work. Plan first, then work.\n\n"
+    "# Doing tasks\n\nThe user will primarily request you to perform work. Plan first, then work. Plan first, then work.\n\n"
     "# Environment\n - Working directory: /srv/größe\n - Shell: fish\n"
 )
 TOOL = {"name": "Bash", "description": "Runs a command. " * 60, "input_schema": {"type": "object"}}
@@ -65,11 +65,21 @@ def test_a_large_window_does_nothing(captured: Path, capsys: pytest.CaptureFixtu
 
 def test_the_prompt_before_and_after(captured: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prompt(str(captured), **{**OPTIONS, "view": "diff"})
-    assert "-Plan first, then work. Plan first, then work." in capsys.readouterr().out
+    assert "Plan first, then work. Plan first, then work." in capsys.readouterr().out
     prompt(str(captured), **{**OPTIONS, "view": "text"})
     after = capsys.readouterr().out
     assert " - Working directory: /srv/größe\n - Shell: fish" in after
     assert "Plan first" not in after
+
+
+def test_the_billing_line_is_not_shown_since_it_is_never_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.197.123; cc_entrypoint=sdk-cli;"}
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps({**REQUEST, "system": [line, *REQUEST["system"]]}))
+    assert prompt(str(file), **{**OPTIONS, "view": "text"}) == 0
+    assert capsys.readouterr().out.startswith("You are Claude Code")
 
 
 @pytest.mark.parametrize("wrapped", [{"request": REQUEST}, {"body": REQUEST}, {"request": {"body": REQUEST}}])

@@ -30,6 +30,12 @@ COMPACTIONS: dict[str, Any] = {
         {"type": "tool_result", "tool_use_id": "t1", "content": "done"},
         {"type": "text", "text": ORDER},
     ],
+    "text only": "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.\n\n- Do NOT use Read.\n\nYour task is to create a "
+    "detailed summary of the RECENT portion of the conversation. Answer in a <summary> block.",
+    "before a reminder": [
+        {"type": "text", "text": ORDER},
+        {"type": "text", "text": "<system-reminder>x</system-reminder>"},
+    ],
     "behind reminders": [
         {"type": "text", "text": "<system-reminder>x</system-reminder>"},
         {"type": "text", "text": ORDER},
@@ -41,6 +47,11 @@ OTHERS: dict[str, Any] = {
     "a wish without tags": "Write a summary of the conversation.",
     "an order before a question": [{"type": "text", "text": ORDER}, {"type": "text", "text": "Thanks, next."}],
     "nothing": [],
+    "a page to write": "Add a <details><summary> element to chat.html that shows a summary of the conversation.",
+    "a quotation": 'What does it mean when Claude Code says "Your task is to create a detailed summary of the conversation '
+    'so far" with <analysis> and <summary>?',
+    "a translation": "Translate: Your task is to create a detailed summary of this conversation. <analysis> <summary>",
+    "a file": "In README the <summary> tag holds a summary of this conversation, beside <analysis>: rename it",
     "an image": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}],
 }
 

@@ -62,9 +62,17 @@ def test_what_stands_behind_the_environment_is_the_users(title: str) -> None:
     assert split(text)[-1].kind == "kept"
 
 
-@pytest.mark.parametrize("title", ["Output Style: Explanatory", "IDE context", "VSCode Extension Context"])
-def test_editor_and_output_style_are_boilerplate_wherever_they_stand(title: str) -> None:
-    for text in (f"# {title}\nx\n" + prompts.ENVIRONMENT, prompts.ENVIRONMENT + f"# {title}\nx\n"):
+EDITOR = "You are running inside a VSCode window."
+STYLE = "You are an interactive CLI tool that helps users with software engineering tasks."
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [("Output Style: Explanatory", STYLE), ("IDE context", EDITOR), ("VSCode Extension Context", EDITOR)],
+)
+def test_editor_and_the_output_styles_it_brings_are_boilerplate_wherever_they_stand(title: str, words: str) -> None:
+    section = f"# {title}\n{words}\n"
+    for text in (section + prompts.ENVIRONMENT, prompts.ENVIRONMENT + section):
         assert kinds(text)[title] == "boilerplate"
 
 
@@ -78,7 +86,7 @@ def test_project_instructions_are_kept_to_their_end(start: str) -> None:
 
 
 def test_a_comment_in_code_is_no_title() -> None:
-    text = "# Doing tasks\n```\n# Not a title\n```\nmore\n"
+    text = prompts.DOING + "```\n# Not a title\n```\nmore\n"
     assert kinds(text) == {"Doing tasks": "boilerplate"}
 
 
@@ -86,20 +94,20 @@ def test_a_comment_in_code_is_no_title() -> None:
     "kept", [prompts.ENVIRONMENT, prompts.GIT, prompts.PROJECT, "<env>\nPlatform: linux\n</env>\n"]
 )
 def test_a_block_of_code_nobody_closed_swallows_nothing_of_value(kept: str) -> None:
-    sections = split("# Doing tasks\n```\nexample\n" + kept)
+    sections = split(prompts.DOING + "```\nexample\n" + kept)
     assert "".join(section.text for section in sections if section.kind == "kept") == kept
 
 
 def test_the_environment_of_older_versions_is_kept() -> None:
     old = "Here is useful information about the environment you are running in:\n<env>\nPlatform: linux\n</env>\n"
-    sections = split("# Tone and style\nBrief.\n" + old)
+    sections = split(prompts.STYLE + old)
     assert "".join(section.text for section in sections if section.kind == "kept") == old
 
 
 def test_white_space_and_reminders_go_but_not_where_nothing_may_be_touched() -> None:
-    loose = "# System\na   \n\n\n\nb\n<system-reminder>\nx\n</system-reminder>\nc\n"
+    loose = "# System\nAll text you output outside of tool use is displayed   \n\n\n\nb\n<system-reminder>\nx\n</system-reminder>\nc\n"
     (section,) = split(loose)
-    assert folded(section) == "# System\na\n\nb\nc\n"
+    assert folded(section) == "# System\nAll text you output outside of tool use is displayed\n\nb\nc\n"
     (section,) = split(loose.replace("# System", "# Unknown"))
     assert folded(section) == loose.replace("# System", "# Unknown")
 

@@ -110,13 +110,15 @@ def test_another_programs_tools_are_no_part_of_a_subset() -> None:
     assert names(trim(request, keep=frozenset({"Bash"}), short=False).request) == ["get_weather"]
 
 
-def test_what_claude_code_brings_besides_is_left_out_whatever_its_name() -> None:
-    request = {**CODING, "tools": [tool("Bash"), tool("NewInNextVersion"), tool("StructuredOutput"), tool("mcp__a__b")]}
-    assert names(trim(request, keep=frozenset({"Bash"}), short=False).request) == [
-        "Bash",
-        "StructuredOutput",
-        "mcp__a__b",
-    ]
+def test_a_tool_of_the_users_in_claude_codes_request_is_no_part_of_a_subset() -> None:
+    theirs = ["my_tool", "StructuredOutput", "mcp__a__b"]
+    request = {**CODING, "tools": [tool("Bash"), tool("Read"), *map(tool, theirs)]}
+    assert names(trim(request, keep=frozenset({"Bash"}), short=False).request) == ["Bash", *theirs]
+
+
+def test_a_tool_of_the_users_is_never_described_shorter_for_a_window() -> None:
+    request = {**CODING, "tools": [tool("Bash"), tool("my_tool")]}
+    assert fit(request, 1, estimate).request["tools"][1] == tool("my_tool")
 
 
 def test_a_subset_that_would_leave_nothing_leaves_everything() -> None:

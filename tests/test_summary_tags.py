@@ -58,6 +58,11 @@ def kept(text: str) -> str:
         ("<analysis>only thought</analysis>", "only thought"),
         ("<Analysis>a</Analysis><SUMMARY>s</SUMMARY>", "s"),
         ("Here it is:\n<analysis>a</analysis><summary>s</summary>", "s"),
+        ("<analysis>all there is</analysis>\n<summary>\n</summary>", "all there is"),
+        ("<analysis>all there is</analysis>\n<summary>", "all there is"),
+        ("<summary></summary>\nIt was said here.", "It was said here."),
+        ("<analysis>I will write a <summary> block then.\n<summary>real</summary>", "real"),
+        ("<analysis>It wants <summary></summary> tags.</analysis>\nreal", "real"),
     ],
 )
 def test_claude_code_finds_the_summary(written: str, summary: str) -> None:
@@ -65,7 +70,13 @@ def test_claude_code_finds_the_summary(written: str, summary: str) -> None:
 
 
 def test_a_summary_in_its_form_is_not_changed_and_nothing_stays_nothing() -> None:
-    for text in ("<analysis>a</analysis>\n\n<summary>s\n</summary>\n", "", " \n"):
+    for text in (
+        "<analysis>a</analysis>\n\n<summary>s\n</summary>\n",
+        "<analysis>The format wants <summary></summary> tags.</analysis>\n<summary>real S</summary>",
+        "<analysis>I will write a <summary> block then.</analysis>\n<summary>real S</summary>",
+        "",
+        " \n",
+    ):
         assert with_tags(text) == text
 
 
@@ -80,6 +91,21 @@ def test_whatever_a_model_writes_is_there_and_closed(pieces: list[str]) -> None:
     if written.strip():
         assert "<summary>" in whole
         assert "</summary>" in whole
+
+
+async def test_a_call_that_a_summary_quotes_is_part_of_it(backend: Backend) -> None:
+    told = """<analysis>a</analysis>
+<summary>
+The model wrote:
+<tool_call>{"name":"Bash","arguments":{"command":"ls"}}</tool_call>
+as text.
+</summary>"""
+    backend.play([say(told)])
+    tools = [{"name": "Bash", "input_schema": {"type": "object"}}]
+    async with running(backend) as app:
+        reply = (await app.post({**asking(), "tools": tools})).json()
+    assert [block["type"] for block in reply["content"]] == ["text"]
+    assert reply["content"][0]["text"] == told
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -66,7 +67,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     bytes; a large one is worked on aside.
     """
     config = services.config
-    summary = config.compaction_reminder and is_compaction(request)
+    compacts = is_compaction(request)
     route = route or resolve(str(request["model"]), config)
     learned = {**services.learned.facts(route.backend, route.model), **taught}
     if services.health[route.backend.name].is_slow(route.model):
@@ -77,6 +78,8 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     request = await services.shaper.shape(request, notes, ask, window)
     dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
+    if compacts:  # a call that a summary quotes is part of it
+        dialect = replace(dialect, text_tools=False)
     aside = services.aside
     needs = await aside.run(size, wanted, request, dialect, facts.vision)
     wants = [want for want in needs if ask is not None or not want.url]
@@ -98,7 +101,9 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     if not gauge.is_sure:
         exact = await services.exact.count(route.backend, identity, translated.body)
         gauge.settle(exact) if exact else None
-    plan = msgspec.structs.replace(translated.plan, summary=summary, input_estimate=gauge.counted.tokens)
+    plan = msgspec.structs.replace(
+        translated.plan, summary=compacts and config.compaction_reminder, input_estimate=gauge.counted.tokens
+    )
     translated = msgspec.structs.replace(translated, plan=plan)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
 

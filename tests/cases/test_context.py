@@ -578,8 +578,15 @@ RULES = "# Hausregeln\n\nTests laufen mit `nox -s größe`. Nie auf main pushen.
 ENV = "# Environment\n\n - Working directory: /srv/projekt\n - Platform: linux\n - Shell: fish\n"
 PROMPT = (
     "You are Claude Code, Anthropic's official CLI for Claude.\n\nYou are an interactive agent.\n\n"
-    "# Tone and style\n\nBe brief and do not use emojis.\n" + "Say little. " * 300 + "\n\n"
-    "# Doing tasks\n\nThe user will ask for software work.\n" + "Plan first. " * 300 + "\n\n" + ENV + "\n"
+    "# Tone and style\n\n - Only use emojis if the user explicitly requests it. Be brief and do not use emojis.\n"
+    + "Say little. "
+    * 300
+    + "\n\n"
+    "# Doing tasks\n\nThe user will primarily request you to perform software work.\n"
+    + "Plan first. " * 300
+    + "\n\n"
+    + ENV
+    + "\n"
     "Contents of /srv/projekt/CLAUDE.md (project instructions, checked into the codebase):\n\n" + RULES
 )
 

@@ -40,6 +40,7 @@ class Kept:
         self._version = version
         self._most = most
         self._told = False
+        self._told_broken = False
 
     def read(self) -> dict[str, Facts]:
         """Return what is kept, by key."""
@@ -56,7 +57,10 @@ class Kept:
             return 0, {}
         try:
             data = mapping(msgspec.json.decode(self._path.read_bytes()))
+        except FileNotFoundError:
+            return 0, {}
         except (OSError, ValueError, RecursionError):
+            self._tell_broken()
             return 0, {}
         version = data.get("version")
         if not isinstance(version, int) or version < self._version:
@@ -77,6 +81,11 @@ class Kept:
             recent = dict(list(kept.items())[-self._most :])
             text = msgspec.json.format(msgspec.json.encode({"version": self._version, self._name: recent}), indent=1)
             self._replace(self._path, text + b"\n")
+
+    def _tell_broken(self) -> None:
+        if self._path is not None and not self._told_broken:
+            self._told_broken = True
+            structlog.get_logger().warning(f"{self._path.name} can't be read: what was learned in it is forgotten")
 
     def _tell(self) -> None:
         """Say once that the file is left as it is."""

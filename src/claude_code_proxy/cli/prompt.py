@@ -17,6 +17,7 @@ from ..prompt.tools import Trimmed, fit, trim
 from ..tokens.count import Counter
 from ..tokens.estimate import estimate
 from ..tokens.vocabulary import load_vocabulary
+from ..translate.messages import without_attribution
 from ..wire.shapes import items, mapping, text
 
 _USAGE = 2  # exit code
@@ -139,7 +140,7 @@ def _fate(whole: str, shorter: str, kept: str) -> str:
 
 
 def _lines(shown: Shown, request: Mapping[str, Any], view: str) -> Iterator[str]:
-    before, after = "\n".join(texts_of(request.get("system") or "")), "\n".join(texts_of(shown.compacted.system))
+    before, after = _sent(request.get("system") or ""), _sent(shown.compacted.system)
     match view:
         case "json":
             yield json.dumps(shown.as_data(), indent=1, ensure_ascii=False)
@@ -151,6 +152,11 @@ def _lines(shown: Shown, request: Mapping[str, Any], view: str) -> Iterator[str]
             )
         case _:
             yield from _table(shown)
+
+
+def _sent(system: object) -> str:
+    """A system prompt as a backend has it: without the line that is never sent."""
+    return "\n\n".join(filter(None, map(without_attribution, texts_of(system))))
 
 
 def _table(shown: Shown) -> Iterator[str]:

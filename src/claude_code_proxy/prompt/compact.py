@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..wire.shapes import items, mapping, text
-from .sections import SPARE, Section, folded, is_claude_codes, split
+from .beginnings import SPARE
+from .sections import Section, folded, is_claude_codes, split
 
 CountText = Callable[[str], int]
 

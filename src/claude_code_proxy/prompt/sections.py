@@ -1,7 +1,8 @@
 """Claude Code's system prompt cut into its sections, and what each is: boilerplate, spare, or never to be touched.
 
 Titles and openings read from what the CLI sends: 2.1.197 (the long prompt of known models and the short one of unknown
-models) and 2.1.330, 2026-11-22. A section nobody knows is kept: it may be the user's. In these versions everything of
+models) and 2.1.330, 2026-11-22. A section counts as Claude Code's by its title and how it begins (`beginnings.py`); one
+nobody knows is kept: it may be the user's. In these versions everything of
 the user's stands behind the environment (`--append-system-prompt` right behind "Context management", without a mark
 of its own, then the git status), and project instructions are never followed by a section of Claude Code's.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ..wire.shapes import items, mapping, text
+from .beginnings import BOILERPLATE, SPARE, begins_so
 
 Kind = Literal["boilerplate", "spare", "kept"]
 
@@ -33,27 +35,6 @@ class Section(NamedTuple):
 _LATE = frozenset({"output style", "vscode extension context", "ide context"})
 """Boilerplate that may stand behind the environment; any other title there is the user's."""
 
-BOILERPLATE = _LATE | {
-    "tone and style",
-    "text output",
-    "output efficiency",
-    "professional objectivity",
-    "doing tasks",
-    "task management",
-    "using your tools",
-    "tool usage policy",
-    "asking questions as you work",
-    "planning without timelines",
-    "looking up your own documentation",
-    "code references",
-    "auto memory",
-    "memory",
-}
-"""Dropped by every compression (product contract: tone, output style, task and tool guidance, memory, editor)."""
-
-SPARE = ("session-specific guidance", "system", "harness", "executing actions with care")
-"""Dropped for the budget only, in this order."""
-
 _OPENINGS = (
     "You are Claude Code",
     "You are a Claude agent, built on",
@@ -67,6 +48,7 @@ _SURE = 3  # titles of Claude Code's in one text are no chance
 _ENVIRONMENT = re.compile(r"# Environment\s*$|<env>|Here is useful information about the environment")
 _PROJECT = re.compile(r"# claudeMd|Contents of ")
 _GIT = re.compile(r"gitStatus:")
+_REMEMBERED = re.compile(r"## MEMORY\.md")  # what a person let it remember
 _REMINDER_END = "</system-reminder>"
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\n?", re.DOTALL)
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -93,13 +75,13 @@ def split(text: str) -> list[Section]:
     lines: list[str] = []
     for line, start in _lines(text):
         if start and lines:
-            sections.append(Section(title, "".join(lines), _kind(title, place)))
+            sections.append(Section(title, "".join(lines), _kind(title, place, lines)))
             lines = []
         if start:
             title = start
             place = _place(line, place)
         lines.append(line)
-    return [*sections, Section(title, "".join(lines), _kind(title, place))] if lines else sections
+    return [*sections, Section(title, "".join(lines), _kind(title, place, lines))] if lines else sections
 
 
 def folded(section: Section) -> str:
@@ -128,7 +110,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines(keepends=True):
         if line.startswith("```"):
             fenced = not fenced
-        kept = any(start.match(line) for start in (_ENVIRONMENT, _PROJECT, _GIT))
+        kept = any(start.match(line) for start in (_ENVIRONMENT, _PROJECT, _GIT, _REMEMBERED))
         if line.startswith("# ") and (kept or not fenced):
             yield line, line[2:].strip()
         else:
@@ -142,11 +124,13 @@ def _place(line: str, before: str) -> str:
     return "behind" if before or _ENVIRONMENT.match(line) else ""
 
 
-def _kind(title: str, place: str) -> Kind:
-    name = _name(title)
-    if place:
-        return "boilerplate" if place == "behind" and name in _LATE else "kept"
-    return "boilerplate" if name in BOILERPLATE else "spare" if name in SPARE else "kept"
+def _kind(title: str, place: str, lines: list[str]) -> Kind:
+    name, section = _name(title), "".join(lines)
+    if place == "project" or (place and name not in _LATE):
+        return "kept"
+    if begins_so(section, BOILERPLATE.get(name, ())):
+        return "boilerplate"
+    return "spare" if begins_so(section, SPARE.get(name, ())) else "kept"
 
 
 def _name(title: str) -> str:

@@ -1,7 +1,8 @@
 """The compaction format enforcer: Claude Code asks for `<analysis>` and `<summary>`, and weak models forget.
 
-A request to compact is recognised by its last user message, which names the tag and a summary of the conversation
-(CLI 2.1.197 and 2.1.330, 2026-11-22). The reminder goes to its end, where models look last.
+A request to compact is recognised by the frame of its last user text: how it begins (a call for text only, the task, or
+both) and the tags it asks for (CLI 2.1.197 and 2.1.330 with their three wordings, 2026-11-22). Talk about summaries and
+quotations of the order begin otherwise. The reminder goes to its end, where models look last.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ REMINDER = (
     "these two tags."
 )
 
-_ORDER = re.compile(r"summary of (?:the|this) (?:[\w ]{0,40} of the )?conversation", re.IGNORECASE)
+_TEXT_ONLY = "CRITICAL: Respond with TEXT ONLY"
+"""How the order of both versions begins; what follows says that tools are forbidden, then names the task."""
+
+_FRAME = re.compile(
+    rf"\s*+(?:{_TEXT_ONLY}[\s\S]{{0,2000}}?\n\s{{0,8}})?(?:Your task is to create|Please write) a detailed summary of "
+    r"(?:the|this) (?:[\w ]{0,40} of the )?conversation"
+)
 """The conversation so far, the recent portion of it, or this conversation."""
+
+_REMINDER = "<system-reminder>"
 
 
 def is_compaction(request: Mapping[str, Any]) -> bool:
@@ -28,7 +37,10 @@ def is_compaction(request: Mapping[str, Any]) -> bool:
     messages = (one for one in reversed(said if isinstance(said, list) else []) if isinstance(one, dict))
     content = next((one.get("content") for one in messages if one.get("role") == "user"), None)
     asked = content if isinstance(content, str) else _last_text(content)
-    return "<summary>" in asked and _ORDER.search(asked) is not None
+    if "<summary>" not in asked:
+        return False
+    begun = _FRAME.match(asked)
+    return begun is not None and ("<analysis>" in asked or _TEXT_ONLY in begun[0])
 
 
 def remind(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,6 +54,6 @@ def remind(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last_text(content: object) -> str:
-    return next(
-        (text(mapping(block).get("text")) for block in reversed(items(content)) if mapping(block).get("text")), ""
-    )
+    """The last text of a message that is not a reminder of the client's."""
+    texts = (text(mapping(block).get("text")) for block in reversed(items(content)))
+    return next((one for one in texts if one and not one.startswith(_REMINDER)), "")

@@ -70,6 +70,3 @@ CLAUDE_CODES = frozenset(
 
 SERVERS = "mcp__"
 """How the name of a tool begins that an MCP server offers."""
-
-ASKED_FOR = frozenset({"StructuredOutput"})
-"""Tools that are there because the caller wants their input as the answer (`--json-schema`)."""

@@ -14,7 +14,7 @@ import msgspec
 
 from ..wire.shapes import items, mapping, text
 from .sections import is_claude_codes
-from .tool_names import ASKED_FOR, CLAUDE_CODES, SERVERS
+from .tool_names import CLAUDE_CODES
 
 _LONGEST = 300  # characters of a tool's description
 _LONGEST_FIELD = 100  # of a field's
@@ -60,8 +60,8 @@ def trim(request: Mapping[str, Any], *, keep: frozenset[str], short: bool) -> Tr
     tools = [mapping(tool) for tool in items(request.get("tools"))]
     if not tools:
         return Trimmed(request, (), 0, 0)
-    wanted, theirs = keep | _needed(request), _is_claude_codes(request)
-    kept = [tool for tool in tools if not keep or _name(tool) in wanted or not _own(tool, theirs=theirs)]
+    wanted = keep | _needed(request)
+    kept = [tool for tool in tools if not keep or _name(tool) in wanted or not _own(tool)]
     unmatched = not kept
     kept = kept or tools
     removed = tuple(_name(tool) for tool in tools if tool not in kept)
@@ -95,7 +95,7 @@ def _size(tools: Sequence[Mapping[str, Any]], count: Callable[[str], int]) -> in
 def _cut(tools: Sequence[Mapping[str, Any]], longest: int) -> list[Mapping[str, Any]]:
     return [
         {**tool, "description": _beginning(text(tool.get("description")), longest)}
-        if tool.get("description") and _own(tool, theirs=True)
+        if tool.get("description") and _own(tool)
         else tool
         for tool in tools
     ]
@@ -105,15 +105,9 @@ def _name(tool: Mapping[str, Any]) -> str:
     return text(tool.get("name"))
 
 
-def _own(tool: Mapping[str, Any], *, theirs: bool) -> bool:
-    """Whether a tool is Claude Code's: by its name, or because the request is (`theirs`) and the tool is nobody else's.
-
-    Tools with a type of their own are Anthropic's, those of servers carry the server's name.
-    """
-    name = _name(tool)
-    if name.startswith(SERVERS) or name in ASKED_FOR or tool.get("type") not in (None, "custom"):
-        return False
-    return theirs or name in CLAUDE_CODES
+def _own(tool: Mapping[str, Any]) -> bool:
+    """Whether a tool is Claude Code's, by its name; those with a type of their own are Anthropic's."""
+    return _name(tool) in CLAUDE_CODES and tool.get("type") in (None, "custom")
 
 
 def _is_claude_codes(request: Mapping[str, Any]) -> bool:

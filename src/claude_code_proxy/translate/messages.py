@@ -299,7 +299,12 @@ def _as_blocks(system: object) -> Sequence[Block]:
 
 def _without_attribution(block: Block) -> Block:
     said = text(block.get("text"))
-    return {**block, "text": said.partition("\n")[2].lstrip("\n")} if said.startswith(ATTRIBUTION) else block
+    return {**block, "text": without_attribution(said)} if said.startswith(ATTRIBUTION) else block
+
+
+def without_attribution(said: str) -> str:
+    """Return a text of the system prompt without the line."""
+    return said.partition("\n")[2].lstrip("\n") if said.startswith(ATTRIBUTION) else said
 
 
 def _gap(before: Block, after: Block) -> str:

@@ -13,6 +13,9 @@ from .notes import Notes
 from .text_filter import TextFilter
 
 _TAG = re.compile(r"<\s*+(/?)\s*+(analysis|summary)\s*+>", re.IGNORECASE)
+_SUMMARY = re.compile(r"<summary>")
+_SUMMARY_LINE = re.compile(r"^<summary>", re.MULTILINE)  # not one that a sentence mentions
+_EMPTY = re.compile(r"<summary>\s*+</summary>")
 _OPEN, _CLOSE = "<summary>", "</summary>"
 _THOUGHT, _THOUGHT_END = "<analysis>", "</analysis>"
 
@@ -39,23 +42,45 @@ class SummaryTags(TextFilter):
 
 
 def with_tags(text: str) -> str:
-    """Return a summary with every tag in its place; one that has them all, or says nothing, as it is."""
-    if not text.strip():
+    """Return a summary with every tag in its place; one that the client can read, or that says nothing, as it is."""
+    if not text.strip() or _is_read(text):
         return text
     text = _TAG.sub(lambda tag: f"<{tag[1]}{tag[2].lower()}>", text)
-    begin = text.find(_OPEN)
-    if begin < 0:
-        return _without_summary(text)
-    before, summary = text[:begin], text[begin:]
-    if before.rfind(_THOUGHT) > before.rfind(_THOUGHT_END):
+    if _is_read(text):
+        return text
+    thought, rest = _cut(text)
+    rest = _EMPTY.sub("", rest)
+    opened = _SUMMARY_LINE.search(rest) or _SUMMARY.search(rest)
+    if opened is None:
+        return _without_summary(thought, rest)
+    before, summary = rest[: opened.start()], rest[opened.end() :]
+    if not summary.replace(_CLOSE, "").strip():
+        return _without_summary(thought, before)
+    if _THOUGHT in before:
         before = f"{before.rstrip()}\n{_THOUGHT_END}\n\n"
-    return before + (summary if _CLOSE in summary else f"{summary.rstrip()}\n{_CLOSE}")
+    closed = _CLOSE in summary
+    return f"{thought}{before}{_OPEN}" + (summary if closed else f"{summary.rstrip()}\n{_CLOSE}")
 
 
-def _without_summary(text: str) -> str:
+def _is_read(text: str) -> bool:
+    """Whether the client finds a summary, and nothing of an analysis before it."""
+    _, rest = _cut(text)
+    before, opened, summary = rest.partition(_OPEN)
+    said, closed, _ = summary.partition(_CLOSE)
+    return bool(opened and closed and said.strip()) and _THOUGHT not in before
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The first analysis, with what stands before it, and the rest: what the client leaves of an answer."""
+    begin = text.find(_THOUGHT)
+    end = text.find(_THOUGHT_END, begin) if begin >= 0 else -1
+    end = end + len(_THOUGHT_END) if end >= 0 else 0
+    return text[:end], text[end:]
+
+
+def _without_summary(thought: str, rest: str) -> str:
     """What follows the analysis is the summary; where nothing does, the analysis is all there is of one."""
-    text = text.replace(_CLOSE, "").rstrip()
-    thought, end, rest = text.partition(_THOUGHT_END)
-    if end and rest.strip():
-        return f"{thought}{end}\n\n{_OPEN}\n{rest.strip()}\n{_CLOSE}"
-    return f"{_OPEN}\n{thought.replace(_THOUGHT, '').strip()}\n{_CLOSE}"
+    said = rest.replace(_CLOSE, "").replace(_THOUGHT, "").replace(_THOUGHT_END, "").strip()
+    if said:
+        return f"{thought}\n\n{_OPEN}\n{said}\n{_CLOSE}".lstrip()
+    return f"{_OPEN}\n{thought.replace(_THOUGHT, '').replace(_THOUGHT_END, '').strip()}\n{_CLOSE}"
