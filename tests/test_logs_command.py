@@ -16,6 +16,7 @@ from tests.backend import Backend, Pause, Text, Thought, answer, error, say
 from tests.messages_api import HELLO
 from tests.proxy_process import ProxyProcess, clean_environment, proxy_for, run_command
 
+from claude_code_proxy.cli.statusline import ours
 from claude_code_proxy.journal.log_file import log_path
 from claude_code_proxy.record import Record, sentence
 
@@ -199,6 +200,13 @@ def test_the_status_line_says_where_the_session_goes_and_what_it_cost(home: Path
         assert part in line
 
 
+def test_the_status_line_is_of_the_sessions_own_turns_and_not_of_a_title_asked_beside_them() -> None:
+    turn = Record(id="a", session="s", outcome="ok", backend="b", upstream_model="big", tier="big", input_tokens=50_000)
+    title = Record(id="b", session="s", outcome="ok", backend="b", upstream_model="little", tier="small")
+    assert ours([turn, title], "s").startswith("b/big · 50k")
+    assert ours([title], "s").startswith("b/little")
+
+
 @pytest.mark.parametrize("where", [".claude/settings.json", ".claude/settings.local.json"])
 def test_a_persons_own_line_stays_above(tmp_path: Path, where: str) -> None:
     own = f"{sys.executable} -c 'import sys, json; print(json.load(sys.stdin)[\"session_id\"][:4])'"
@@ -209,8 +217,8 @@ def test_a_persons_own_line_stays_above(tmp_path: Path, where: str) -> None:
 
 def test_our_own_line_is_not_taken_for_a_persons(tmp_path: Path) -> None:
     (tmp_path / ".claude").mkdir()
-    ours = {"statusLine": {"type": "command", "command": "claude-code-proxy statusline"}}
-    (tmp_path / ".claude/settings.json").write_text(json.dumps(ours))
+    settings = {"statusLine": {"type": "command", "command": "claude-code-proxy statusline"}}
+    (tmp_path / ".claude/settings.json").write_text(json.dumps(settings))
     assert status(tmp_path) == ["proxy: no answer yet"]
 
 
@@ -243,5 +251,5 @@ def test_what_the_proxy_asks_itself_is_in_the_log_too(tmp_path: Path) -> None:
         assert httpx2.get(f"{proxy.url}/test-connection", trust_env=False).json()["status"] == "success"
         kept(Path(proxy.home.name), 1)
         (line,) = run(Path(proxy.home.name), "logs").stdout.splitlines()
-    assert "proxy's own: gpt-5.4 -> default/gpt-5.4 | ok |" in line
+    assert "proxy's own: small gpt-5.4 -> default/gpt-5.4 | ok |" in line
     assert "in 600 cached 400 out 50" in line

@@ -22,6 +22,7 @@ from tests.backend import Backend, Cut, Gate, Pause, Text, answer, error, say
 from tests.messages_api import HELLO
 from tests.proxy_process import proxy_for
 
+from claude_code_proxy import __version__
 from claude_code_proxy.journal.board import Board, Sheet, board_folder
 from claude_code_proxy.journal.exposition import COUNTERS, GAUGES, HISTOGRAMS, exposition
 from claude_code_proxy.journal.tally import BUCKETS, Tally, Totals
@@ -220,6 +221,24 @@ def traced(record: Record) -> list[Any]:
     traces.add(record)
     traces.close()
     return sorted(exporter.get_finished_spans(), key=lambda span: span.kind.value)
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({}, "claude-code-proxy"),
+        ({"OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=ours,deployment.environment=test"}, "ours"),
+    ],
+)
+def test_a_trace_bears_the_name_the_environment_gives(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], name: str
+) -> None:
+    for variable, value in env.items():
+        monkeypatch.setenv(variable, value)
+    server = traced(Record(id="req_1", outcome="ok"))[0]
+    assert server.resource.attributes["service.name"] == name
+    assert server.resource.attributes["service.version"] == __version__
 
 
 def test_a_trace_has_the_server_and_the_chat_in_the_words_of_the_conventions() -> None:

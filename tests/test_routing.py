@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claude_code_proxy.config import Backend, Config
-from claude_code_proxy.routing import KNOWN_PREFIXES, alias_for, model_of, resolve, tier_names
+from claude_code_proxy.routing import KNOWN_PREFIXES, alias_for, chain, model_of, resolve, tier_names
 
 MAIN = Backend(name="default", base_url="https://openrouter.ai/api/v1", key="k")
 OLLAMA = Backend(name="ollama", base_url="http://localhost:11434/v1", key="k", models=("qwen3:8b", "claude-at-home"))
@@ -242,3 +242,17 @@ def test_the_names_of_the_tiers_reach_their_models_and_stand_ins():
     assert way(names["opus"], config) == ("default", "openai/gpt-5.4", "big")
     assert way(names["sonnet"], config) == ("default", "my-haiku-tune", "")
     assert way(names["haiku"], config) == ("default", "x/an-opus-tune", "small")
+
+
+def test_a_model_asked_for_by_its_own_name_is_known_as_its_tiers_where_only_one_has_it():
+    def known_as(name, config=ALONE):
+        first = chain(name, config)[0]
+        return first.tier, first.tier_of_model
+
+    assert known_as("middle") == ("", "middle")
+    assert known_as("claude-proxy/small") == ("", "small")
+    assert known_as("claude-haiku-4-5") == ("small", "small")
+    assert known_as("another") == ("", "")
+    assert known_as("qwen3:8b", SEVERAL) == ("", "small")
+    one_for_all = Config(backends={"default": MAIN}, big_model="m", middle_model="m", small_model="m")
+    assert known_as("m", one_for_all) == ("", "")

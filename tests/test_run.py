@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,6 +47,9 @@ if "wait" in words:
         signal.signal(number, interrupted)
     print("waiting", os.getpid(), flush=True)
     print("heard", sys.stdin.readline().strip(), flush=True)
+if "quit" in words:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print("bye", flush=True)
 if "stop" in words:
     os.kill(os.getpid(), signal.SIGSTOP)
     print("resumed")
@@ -253,6 +258,17 @@ def test_ctrl_c_reaches_claude_code_once_and_ends_nothing_else(home: Path, backe
         terminal.type("still here")
         assert "interrupted" not in terminal.expect("heard still here")
         assert terminal.end() == 7
+
+
+def test_a_key_pressed_once_too_often_changes_neither_code_nor_screen(home: Path, backend: Backend) -> None:
+    with Terminal("run", "--", "quit", cwd=home, env=environment(home, backend)) as terminal:
+        terminal.expect("bye")
+        for _ in range(30):
+            with suppress(OSError):  # it has ended
+                terminal.press("\x03")
+            time.sleep(0.02)
+        assert terminal.end() == 7
+        assert "Traceback" not in terminal.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])

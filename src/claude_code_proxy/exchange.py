@@ -127,7 +127,7 @@ class Exchange:
     def _know(self, prepared: Prepared) -> None:
         """Note where the request goes, and tell the client."""
         record, route = self.record, prepared.route
-        record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier
+        record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier_of_model
         record.window, self._price = prepared.translated.plan.window, prepared.facts.price
         self._announce()
 
@@ -135,7 +135,7 @@ class Exchange:
         """Say which models a backend has, where it does not have the one it was asked for."""
         if error.status != _NO_MODEL:
             return
-        hint = f" {route.tier.upper()}_MODEL names it." if route.tier else ""
+        hint = f" {route.tier_of_model.upper()}_MODEL names it." if route.tier_of_model else ""
         near = neighbours(route.model, route.backend.name, self._services.catalogue)
         hint += f" Near names it has: {', '.join(near)}." if near else ""
         error.message += hint
@@ -207,7 +207,7 @@ class Exchange:
         """Who waits first when slots are few: Claude Code names its subagents in a header, and has a small model."""
         if self.record.agent:
             return Priority.SUBAGENT
-        return Priority.BACKGROUND if route.tier == "small" else Priority.MAIN
+        return Priority.BACKGROUND if route.tier_of_model == "small" else Priority.MAIN
 
     async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         self._witness.asked(prepared)

@@ -82,6 +82,11 @@ class Record(msgspec.Struct, omit_defaults=True):
         return list(dict.fromkeys(note.code for note in self.notes))
 
 
+def is_main(record: Record) -> bool:
+    """Whether it is a turn of the session itself: Claude Code has titles and the like written beside it."""
+    return not (record.agent or record.own or record.tier == "small")
+
+
 def sentence(record: Record) -> str:
     """Return one readable line: who asked whom, times, tokens, how it ended, what was changed."""
     parts = [f"{_who(record)}{_names(record)}", record.outcome]

@@ -54,13 +54,14 @@ class Route(msgspec.Struct, frozen=True):
     """Where a request goes.
 
     tier: big, middle or small, "" for a name that was passed on; hint_window: tokens the window has by the name's
-    `[1m]`, 0 without one.
+    `[1m]`, 0 without one; tier_of_model: the tier, also of a name that was passed on, where only one has that model.
     """
 
     backend: Backend
     model: str
     tier: str = ""
     hint_window: int = 0
+    tier_of_model: str = ""
 
 
 def resolve(name: str, config: Config) -> Route:
@@ -79,8 +80,20 @@ def resolve(name: str, config: Config) -> Route:
 def chain(name: str, config: Config) -> tuple[Route, ...]:
     """Return the route of a model name and, behind it, those of the models that stand in for it, in order."""
     first = resolve(name, config)
+    first = msgspec.structs.replace(first, tier_of_model=first.tier or _only_tier(first, config))
     others = [_unmarked(model) for model in config.stand_ins.get(first.tier, ())]
-    return first, *(Route(*_place(model, config), first.tier, first.hint_window or hint) for model, hint in others)
+    tier = first.tier
+    return first, *(Route(*_place(model, config), tier, first.hint_window or hint, tier) for model, hint in others)
+
+
+def _only_tier(route: Route, config: Config) -> str:
+    """The tier whose model this is: Claude Code, told the models' names by `run`, asks for them and not for a tier."""
+    tiers = [
+        other.tier
+        for other in tier_routes(config).values()
+        if (other.backend, other.model) == (route.backend, route.model)
+    ]
+    return tiers[0] if len(tiers) == 1 else ""
 
 
 def alias_for(model: str, backend: str = "") -> str:

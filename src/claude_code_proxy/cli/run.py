@@ -103,7 +103,7 @@ def _start(command: Sequence[str], connection: Connection) -> int:
     program, *arguments = command
     try:
         with overruled(found, wanted, arguments, None) as given:
-            return run_in_foreground([program, *given], claude_environment(connection, os.environ))
+            return run_in_foreground([program, *given], claude_environment(connection, os.environ), last=True)
     except OSError as error:
         _say(f"{program} can't be started: {error.strerror}.")
         return _NOT_FOUND

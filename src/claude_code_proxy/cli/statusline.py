@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..journal.log_file import log_path, read_log
-from ..record import Record, visible
+from ..record import Record, is_main, visible
 from ..state import state_dir
 from ..wire.shapes import mapping, text
 
@@ -46,7 +46,7 @@ def ours(records: Iterable[Record], session: str) -> str:
     answered = [record for record in mine if record.outcome == "ok" and record.backend]
     if not answered:
         return "proxy: no answer yet" + (f", {len(mine)} failed" if mine else "")
-    main = next((record for record in reversed(answered) if not record.agent), answered[-1])
+    main = next((record for record in reversed(answered) if is_main(record)), answered[-1])
     parts = [f"{main.backend}/{main.upstream_model}", _fill(main), *_cost(answered)]
     if main.rate:
         parts.append(f"{main.rate:.0f} tok/s")

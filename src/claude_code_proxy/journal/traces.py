@@ -27,12 +27,21 @@ _SECOND = 1_000_000_000  # nanoseconds
 _NAME = "claude-code-proxy"
 
 
+def _named() -> Resource:
+    """What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say; the name the library makes up says nothing."""
+    found = Resource.create()
+    made_up = str(found.attributes.get("service.name", "")).startswith("unknown_service")
+    return Resource(
+        {name: value for name, value in found.attributes.items() if not (made_up and name == "service.name")}
+    )
+
+
 class Traces:
     """Exports a trace of each request. exporter: takes the spans; the OTLP one over HTTP by default."""
 
     def __init__(self, exporter: SpanExporter | None = None) -> None:
-        resource = Resource.create({"service.name": _NAME, "service.version": __version__})
-        self._provider = TracerProvider(resource=Resource({"service.name": _NAME}).merge(resource))
+        own = Resource({"service.name": _NAME, "service.version": __version__})
+        self._provider = TracerProvider(resource=own.merge(_named()))
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(_NAME, __version__)
         self._background: Background[Record] = Background("the traces", self._write)

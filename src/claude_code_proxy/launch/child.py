@@ -21,8 +21,11 @@ _FROM_TERMINAL = _known("SIGINT", "SIGQUIT")  # a terminal sends these to the ch
 _SIGNALLED = 128  # a shell's exit code for a program that a signal ended, before its number
 
 
-def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run a program to its end and return its exit code, as a shell would tell it. OSError: it can't be started."""
+def run_in_foreground(command: Sequence[str], environ: Mapping[str, str], *, last: bool = False) -> int:
+    """Run a program to its end and return its exit code, as a shell would tell it. OSError: it can't be started.
+
+    last: this process ends with it, so that a key pressed once more after its end changes nothing.
+    """
     before = {number: signal.getsignal(number) for number in _PASSED_ON}
     process: subprocess.Popen[bytes] | None = None
     early: list[int] = []
@@ -42,7 +45,8 @@ def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int
         return _await(process)
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            ended = last and process is not None and number in _FROM_TERMINAL
+            signal.signal(number, signal.SIG_IGN if ended else handler)
 
 
 def _send(process: subprocess.Popen[bytes], number: int) -> None:

@@ -134,7 +134,8 @@ const drawSessions = () => {
     const agents = new Map();
     for (const one of list) agents.set(one.agent || "", [...(agents.get(one.agent || "") || []), one]);
     const item = el("li", "card", el("h3", "", id || "without a session"), el("p", "facts", ...totalsOf(list), el("span", "fact", ago(last(list)))));
-    const measured = [...list].reverse().find((one) => !one.agent && one.window && read(one));
+    const turns = [...list].reverse().filter((one) => !one.agent && one.window && read(one));
+    const measured = turns.find((one) => one.tier !== "small") || turns[0]; // the small model is asked for titles
     if (measured) item.append(el("p", "", "Context ", meter(read(measured) + (measured.output_tokens || 0), measured.window)));
     const subs = [...agents.entries()].filter(([agent]) => agent);
     if (subs.length) item.append(el("ul", "agents", ...subs.map(([agent, of]) => el("li", "", el("b", "", `agent ${agent.slice(0, 8)}`), " ", ...totalsOf(of)))));
