@@ -77,7 +77,7 @@ def start_proxy(env: Mapping[str, str], *, arguments: tuple[str, ...] = ("serve"
         )
     proxy = ProxyProcess(f"http://127.0.0.1:{port}", process, home, log_path)
     try:
-        _wait_healthy(proxy)
+        _waithealthy(proxy)
     except BaseException:
         proxy.kill()
         raise
@@ -121,17 +121,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_healthy(proxy: ProxyProcess) -> None:
+def _waithealthy(proxy: ProxyProcess) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert proxy.process.poll() is None, f"the proxy did not start ({proxy.process.returncode}):\n{proxy.log()}"
-        if _healthy(proxy.url):
+        if healthy(proxy.url):
             return
         time.sleep(0.05)
     raise AssertionError(f"no /health within {START_SECONDS} s:\n{proxy.log()}")
 
 
-def _healthy(url: str) -> bool:
+def healthy(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
             return bool(answer.status == 200)

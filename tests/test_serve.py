@@ -24,7 +24,7 @@ from tests.asgi import running
 from tests.backend import Backend, Gate, Stall, Text, answer, say
 from tests.grammar_oracle import check
 from tests.messages_api import HELLO, events
-from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, run_command, start_proxy
+from tests.proxy_process import ProxyProcess, clean_environment, free_port, healthy, proxy_for, run_command, start_proxy
 
 SECONDS = 15
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's table of processes")
@@ -259,6 +259,32 @@ def test_who_presses_twice_is_not_shown_a_trace(backend: Backend) -> None:
 
 
 @linux
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full here")
+def test_a_full_disk_under_the_log_costs_lines_and_no_answer(backend: Backend, tmp_path: Path) -> None:
+    backend.play([say("hello"), say("again")])
+    url = f"http://127.0.0.1:{free_port()}"
+    env = {**clean_environment(tmp_path), "PORT": url.rpartition(":")[2]}
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "claude_code_proxy"],
+            env={**env, "OPENAI_API_KEY": backend.key, "OPENAI_BASE_URL": backend.url},
+            cwd=tmp_path,
+            stdout=full,
+            stderr=full,
+        )
+        try:
+            end = time.monotonic() + SECONDS
+            while not healthy(url):
+                assert process.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            replies = [httpx2.post(f"{url}/v1/messages", json=HELLO, trust_env=False).json() for _ in range(2)]
+            assert [reply["content"][0]["text"] for reply in replies] == ["hello", "again"]
+        finally:
+            process.kill()
+            process.wait()
+
+
 def test_as_many_files_are_opened_as_the_system_allows(backend: Backend) -> None:
     command = f"ulimit -Sn 64; exec {sys.executable} -m claude_code_proxy serve"
     with tempfile.TemporaryDirectory() as home:

@@ -11,7 +11,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -46,9 +47,26 @@ def setup(level: str, form: str, file: TextIO | None = None, secrets: Iterable[s
     structlog.configure(
         processors=[*chain, end],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=file),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(file))),
         cache_logger_on_first_use=False,
     )
+
+
+class _Forgiving:
+    """A file that a full disk, or a reader who has gone, costs lines and nothing else."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write what can be written."""
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        with suppress(OSError):
+            self._file.flush()
 
 
 def tell(form: str, *lines: str, level: str = "info") -> None:
@@ -57,8 +75,7 @@ def tell(form: str, *lines: str, level: str = "info") -> None:
     level: for programs. `setup` came before.
     """
     if form == "text":
-        for line in lines:
-            sys.stderr.write(f"{line}\n")
+        _Forgiving(sys.stderr).write("".join(f"{line}\n" for line in lines))
         return
     log = structlog.wrap_logger(structlog.get_config()["logger_factory"](), wrapper_class=structlog.BoundLogger)
     for line in lines:
