@@ -14,6 +14,7 @@ is long, only the sentence that counts stands here; numbers and names are shorte
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 
@@ -52,7 +53,15 @@ NO_PARALLEL = {"parallel_flag": False}
 NO_SYSTEM = {"system_role": "user", "system_in_place": False}
 STEP = {"max_output": 32_768}
 SIGNED = {"call_signatures": True, "replay_required": "with_tools"}
+WHOLE_ONLY = {"whole_only": True}
+NO_NULL = {"null_content": False}
+NO_MARKERS = {"cache_markers": "none"}
 FREE_CHOICE = {"tool_choices": ["auto", "none"]}
+
+
+def wrapped(said: Any) -> str:
+    """Return an error as LiteLLM puts it into a sentence of its own."""
+    return f"litellm.BadRequestError: OpenAIException - {json.dumps(said)}. Received Model Group=x\nFallbacks=None"
 
 
 def without(*keywords: str) -> dict[str, Any]:
@@ -171,6 +180,13 @@ OUTPUT_LIMITS: dict[str, Row] = {
     "thousands, at most": (400, "max_tokens must be at most 8K", Output(8000)),
     "thousands, both": (400, "output limit is 8k tokens, max_tokens was 64k", Output(8000)),
     "a status and a limit": (400, "Error code: 400 - max_tokens (64000) exceeds the output token limit (2048)", Output(2048)),
+    "in Chinese": (400, "API 调用参数有误,max_tokens 取值范围为 [1, 8192]", Output(8192)),
+    "in Chinese, at most": (400, "参数max_tokens不能超过 8192", Output(8192)),
+    "LiteLLM, wrapped": (400, wrapped({"error": {"message": "max_tokens must be at most 4096"}}), Output(4096)),
+    "LiteLLM, a model": (400, wrapped({"error": {"message": "max_tokens for `llama` must be less than or equal to 8000"}}), Output(8000)),
+    "LiteLLM, Vertex": (400, wrapped([{"error": {"message": "Unable to submit request because it has a maxOutputTokens value of 64000 but the supported range is from 1 (inclusive) to 32769 (exclusive)."}}]), Output(32_768)),
+    "LiteLLM, Pydantic": (400, wrapped({"detail": [{"loc": ["body", "max_tokens"], "msg": "Input should be less than or equal to 4096", "ctx": {"le": 4096}}]}), Output(4096)),
+    "one-api, Pydantic": (400, '{"detail": [{"loc": ["body", "max_tokens"], "msg": "Input should be less than or equal to 4096"}]} (request id: 20261123)', Output(4096)),
 }  # fmt: skip
 
 LIMITS_OF_ACCOUNTS: dict[str, Row] = {
@@ -236,6 +252,7 @@ RENAMED: dict[str, Row] = {
     "deprecated": (400, "'max_tokens' is deprecated in favor of 'max_completion_tokens'", OTHER_FIELD),
     "Azure": (400, "Unrecognized request argument supplied: max_tokens", OTHER_FIELD),
     "Pydantic": (422, [{"loc": ["body", "max_tokens"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}], OTHER_FIELD),
+    "camelCase": (400, "Model grok-x does not support parameter maxTokens.", OTHER_FIELD),
 }  # fmt: skip
 
 SAMPLING: dict[str, Row] = {
@@ -302,6 +319,8 @@ SCHEMAS: dict[str, Row] = {
     "choices": (400, "Unsupported JSON schema keywords: oneOf, anyOf and allOf", without("oneOf", "anyOf", "allOf")),
     "references": (400, "Tool schema uses $ref, which is unsupported", {"inline_refs": True}),
     "the schema of an answer": (400, {"message": "Invalid schema for response_format 'x': In context=(), 'minLength' is not permitted.", "param": "response_format"}, without("minLength")),
+    "OpenAI, a format": (400, {"message": "Invalid schema for function 'git_remote': In context=('properties', 'url', 'type', '0'), 'uri' is not a valid format.", "code": "invalid_function_parameters"}, without("format")),
+    "LiteLLM, Gemini": (400, wrapped([{"error": {"message": "Unknown name \"exclusiveMaximum\" at 'tools[0].function_declarations[0].parameters': Cannot find field."}}]), without("exclusiveMaximum")),
 }  # fmt: skip
 
 HISTORY: dict[str, Row] = {
@@ -415,6 +434,16 @@ ABILITIES: dict[str, Row] = {
     "parameters together": (404, "No endpoints found that can handle the requested parameters.", "request"),
     "no such model": (404, "No endpoints found for a/b.", "model"),
     "a wrong key": (400, "API key not valid. Please pass a valid API key.", "key"),
+    "camelCase, effort": (400, "Model grok-4-latest does not support parameter reasoningEffort.", {"efforts": []}),
+    "camelCase, an argument": (400, "Argument not supported on this model: reasoningEffort", {"efforts": []}),
+    "camelCase, sampling": (400, "Model grok-x does not support parameter topP.", {"drop": ["top_p"]}),
+    "camelCase, parallel": (400, "Argument not supported on this model: parallelToolCalls", NO_PARALLEL),
+    "LiteLLM, a field": (400, wrapped({"error": {"message": "Unknown parameter: 'top_k'."}}), {"drop": ["top_k"]}),
+    "no streams": (400, {"message": "Streaming is not supported for this model", "param": "stream", "code": "unsupported_value"}, WHOLE_ONLY),
+    "no streams, a sentence": (400, "This model does not support streaming.", WHOLE_ONLY),
+    "no streams, unverified": (400, {"message": "Your organization must be verified to stream this model. Please go to: https://platform.openai.com/settings and click on Verify Organization.", "param": "stream", "code": "unsupported_value"}, WHOLE_ONLY),
+    "no streams, a value": (400, {"message": "Unsupported value: 'stream' does not support true with this model.", "param": "stream", "code": "unsupported_value"}, WHOLE_ONLY),
+    "no streams beside tools": (400, "Streaming is not supported with tools", {"with_tools": WHOLE_ONLY}),
 }  # fmt: skip
 
 SEEN: dict[str, Row] = {  # answers to a request with an image
@@ -479,4 +508,20 @@ TEMPLATES: dict[str, Row] = {  # answers to a request with a system message and 
 
 CALLED: dict[str, Row] = {  # answers to a history with calls
     "Claude's thought": (400, "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.", {**UNSIGNED, "replay_required": "with_tools"}),
+}  # fmt: skip
+
+MARKED: dict[str, Row] = {  # answers to texts in lists, for the sake of cache markers
+    "Groq": (400, "'messages.0' : for 'role:user' the following must be satisfied[('messages.0.content' : value must be a string)]", NO_MARKERS),
+    "at its place": (400, "message[0].content must be a string", NO_MARKERS),
+    "Pydantic": (422, [{"type": "string_type", "loc": ["body", "messages", 0, "content"], "msg": "Input should be a valid string"}], NO_MARKERS),
+    "serde": (400, "Failed to deserialize the JSON body into the target type: messages[0]: invalid type: sequence, expected a string at line 1 column 100", NO_MARKERS),
+    "a result": (400, "messages[2].content must be a string", {"tool_content": "text"}),
+    "calls": (400, "messages[1].content must be a string", NO_NULL),
+}  # fmt: skip
+
+SILENT: dict[str, Row] = {  # answers to calls without a word
+    "OpenAI's own": (400, {"message": "Invalid value for 'content': expected a string, got null.", "param": "messages.[1].content"}, NO_NULL),
+    "Pydantic": (422, [{"type": "missing", "loc": ["body", "messages", 1, "content"], "msg": "Field required"}], NO_NULL),
+    "a type": (422, [{"type": "string_type", "loc": ["body", "messages", 1, "content"], "msg": "Input should be a valid string"}], NO_NULL),
+    "serde": (400, "messages[1]: invalid type: null, expected a string", NO_NULL),
 }  # fmt: skip

@@ -105,7 +105,7 @@ def test_hi_01_a_call_without_result_is_answered_before_the_user_goes_on():
 
 def test_hi_02_a_result_without_call_is_user_text():
     assert sent(user(result("t9", "42"), "go on")) == [
-        said_by_user([words(ORPHANED), words("42"), words("go on")]),
+        said_by_user(f"{ORPHANED}\n\n42\n\ngo on"),
     ]
 
 
@@ -415,8 +415,8 @@ def test_one_text_is_a_string():
     assert sent(user("hi")) == [said_by_user("hi")]
 
 
-def test_several_texts_are_parts():
-    assert sent(user("a", "b")) == [said_by_user([words("a"), words("b")])]
+def test_several_texts_are_one_string():
+    assert sent(user("a", "b")) == [said_by_user("a\n\nb")]
 
 
 @pytest.mark.parametrize("blind", [{"images": "no"}, {"vision": False}], ids=["backend", "model"])
@@ -716,7 +716,7 @@ def test_other_blocks_of_a_user():
     chat = sent(
         user({"type": "compaction", "content": "so far"}, {"type": "container_upload", "file_id": "f"}), notes=notes
     )
-    assert chat == [said_by_user([words("<summary>\nso far\n</summary>"), words("[file f: not available here]")])]
+    assert chat == [said_by_user("<summary>\nso far\n</summary>\n\n[file f: not available here]")]
     assert notes.codes() == ["file-unknown"]
 
 

@@ -38,6 +38,8 @@ FULL: dict[str, Any] = {
     "store": False,
 }
 IMAGE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}
+TEXTS = [{"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}]
+SILENT = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1"}]}
 TABLES: dict[str, tuple[dict[str, Row], dict[str, Any], dict[str, Any]]] = {
     # rows, what is different in the request, what is different in the dialect
     "overflow": (refusals.OVERFLOWS, {}, {}),
@@ -67,6 +69,12 @@ TABLES: dict[str, tuple[dict[str, Row], dict[str, Any], dict[str, Any]]] = {
         {"messages": [*FULL["messages"], {"role": "assistant", "tool_calls": []}, {"role": "tool", "content": ""}]},
         {},
     ),
+    "marked": (
+        refusals.MARKED,
+        {"messages": [{"role": "user", "content": TEXTS}, SILENT, {"role": "tool", "content": TEXTS}]},
+        {"cache_markers": "cache_control", "tool_content": "parts"},
+    ),
+    "silent": (refusals.SILENT, {"messages": [*FULL["messages"], SILENT, {"role": "tool", "content": "seen"}]}, {}),
     "strict": (
         refusals.STRICT,
         {"tools": [{**LOOK, "function": {**LOOK["function"], "strict": True}}]},

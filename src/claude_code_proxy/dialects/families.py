@@ -57,6 +57,11 @@ FAMILIES = (
         },
         "gemini.py",
     ),
+    Models(  # it thinks unless it is told not to, and this is how OpenAI's clients say so
+        "qwen-?3(?!-coder|[^/]*-(?:instruct|thinking))|qwen-(?:plus|turbo|flash|max)",
+        {"efforts": ("none", "low", "medium", "high"), "efforts_known": False},
+        "translation reference 3.15 and 4.5, 2026-11-22",
+    ),
     Models("gpt-oss", {"efforts": ("low", "medium", "high")}, "translation reference 4.5, 2026-11-22"),
     *(_learning(models) for models in GPT),
     *GROK,

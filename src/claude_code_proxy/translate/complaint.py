@@ -7,6 +7,7 @@ reference, section 6.2). Everything shown is short, has no keys, no stack traces
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -37,6 +38,7 @@ _TRACE = re.compile(r"Traceback \(most recent call last\)|\n[ \t]+at \S.*:\d+|Fi
 _PATH = re.compile(
     r"(?<![\w/.:-])(?:/(?:home|usr|opt|var|root|app|srv|tmp|mnt|Users|workspace|private|data)/|[A-Z]:\\)[^\s'\"),]+"
 )
+_WITHIN = re.compile(r"(?:\[\s*)?\{\s*\"")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\s]+")
 _KEYS = re.compile(
     r"\b(?:(?:sk|pk|rk|gsk|xai|hf|r8|nvapi|pplx|csk|fw|tgp|ghp|gho|sess)[-_]|AIza|AKIA|eyJ)[A-Za-z0-9_.*-]{8,}"
@@ -131,9 +133,25 @@ def _opened(value: object) -> object:
         return value
 
 
+def _within(words: str) -> tuple[int, object, int]:
+    """Find the JSON that a gateway put into its own sentence (LiteLLM, one-api): where it begins, itself, its end."""
+    found = _WITHIN.search(words)
+    if found is None:
+        return 0, None, 0
+    try:
+        value, end = _DECODER.raw_decode(words, found.start())
+    except (ValueError, RecursionError):
+        return 0, None, 0
+    return found.start(), value, end
+
+
+_DECODER = json.JSONDecoder()
+
+
 def _objects(value: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     """Yield the objects an error is wrapped in, from the outside in."""
     value = _opened(value)
+    value = _within(value)[1] if isinstance(value, str) else value
     if isinstance(value, list):
         for item in value[:10]:
             yield from _objects(item, depth + 1)
@@ -167,7 +185,7 @@ def _text(value: object, depth: int = 0) -> str:
     """Find the sentence for people. The provider's own words (`metadata.raw`) win over a gateway's around them."""
     value = _opened(value)
     if isinstance(value, str) or depth > _DEEP:
-        return text(value).strip()
+        return _unwrapped(text(value), depth).strip()
     if isinstance(value, list):
         return "; ".join(filter(None, (_text(item, depth + 1) for item in value[:5])))
     data = mapping(value)
@@ -175,6 +193,13 @@ def _text(value: object, depth: int = 0) -> str:
     found = next(filter(None, (_text(data[field], depth + 1) for field in candidates if field in data)), "")
     place = ".".join(str(step) for step in items(data.get("loc")))  # FastAPI's validation errors
     return f"{place}: {found}" if place and found else found
+
+
+def _unwrapped(words: str, depth: int) -> str:
+    """Return a sentence with what the error in it says, instead of its JSON; JSON that is no error stays."""
+    begin, value, end = _within(words) if depth <= _DEEP else (0, None, 0)
+    said = _text(value, depth + 1) if value is not None else ""
+    return f"{words[:begin]}{said}{words[end:]}" if said else words
 
 
 def _headline(page: str) -> str:

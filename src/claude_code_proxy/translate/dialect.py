@@ -52,6 +52,9 @@ class Dialect:
     tool_content: Literal["text", "parts"] = "text"
     """Tool messages carry a string (text) or may carry image parts (parts)."""
 
+    null_content: bool = True
+    """Beside calls without a word, `content` is null; else the empty string."""
+
     # -- content ------------------------------------------------------------------------------------------------
     images: Literal["yes", "data", "no"] = "yes"
     """Images: data and http URLs (yes), data URLs only (data), none (no)."""
@@ -130,6 +133,8 @@ class Dialect:
     """The strongest response_format understood."""
     format_whole: bool = False
     """A response_format is refused in streams: such an answer is asked for whole."""
+    whole_only: bool = False
+    """Streams are refused: the proxy asks for whole answers, and tells them as streams."""
     stream_options: bool = True
     """`stream_options.include_usage` is understood."""
     obfuscation_off: bool = False

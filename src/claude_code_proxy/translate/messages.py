@@ -92,7 +92,7 @@ class _Writer:
 
     def say(self, words: str) -> None:
         """Let the user say something."""
-        self._add("user", self._content([text_part(words)], strings=True))
+        self._add("user", self._content([text_part(words)]))
 
     @property
     def _parts_only(self) -> bool:
@@ -102,8 +102,8 @@ class _Writer:
         """
         return self._dialect.cache_markers != "none"
 
-    def _content(self, parts: Sequence[Part], *, strings: bool) -> str | list[Part]:
-        return list(parts) if self._parts_only else content_of(parts, strings=strings)
+    def _content(self, parts: Sequence[Part]) -> str | list[Part]:
+        return list(parts) if self._parts_only else content_of(parts)
 
     def prompt(self, blocks: Sequence[Block]) -> None:
         parts = []
@@ -118,7 +118,7 @@ class _Writer:
             role = self._dialect.system_role
             if role == "user":
                 self._context.notes.add("system-moved", "system")
-            self._add("system" if role == "user" else role, self._content(parts, strings=True))
+            self._add("system" if role == "user" else role, self._content(parts))
 
     def turn(self, turn: Mapping[str, Any], path: str) -> None:
         write = {"system": self._system, "assistant": self._assistant}.get(turn["role"], self._user)
@@ -131,7 +131,7 @@ class _Writer:
         parts = self._words(render_all(blocks, self._context, f"{path}.content"), path)
         if not parts:
             return
-        message = instruction(self._content(parts, strings=True), self._dialect)
+        message = instruction(self._content(parts), self._dialect)
         if message["role"] == "user":
             self._context.notes.add("system-inlined", path)
         self.messages.append(message)
@@ -161,7 +161,7 @@ class _Writer:
         if self._marker:
             parts[-1] = {**self._marker, **parts[-1]}
             self._marker = {}
-        self._add("user", self._content(parts, strings=not self._context.sees))
+        self._add("user", self._content(parts))
 
     def _result(self, block: Block, attached: list[Part], path: str) -> None:
         parts = render_all(block.get("content"), self._context, f"{path}.content")
@@ -212,9 +212,13 @@ class _Writer:
             return
         message = with_reasoning({"role": "assistant", "content": content or ""}, recalled, self._dialect)
         if calls:
-            message = {**message, "content": message["content"] or None, "tool_calls": list(calls.values())}
+            message = {**message, "content": message["content"] or self._nothing, "tool_calls": list(calls.values())}
         self.messages.append(message)
         self.replies.append((message, recalled, path))
+
+    @property
+    def _nothing(self) -> str | None:
+        return None if self._dialect.null_content else ""
 
     def _call(self, block: Block, path: str) -> dict[str, Any]:
         self._marker = marker_of(block, self._context) or self._marker

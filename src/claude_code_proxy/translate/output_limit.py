@@ -34,7 +34,7 @@ OTHER_LIMIT = re.compile(
 _INPUT = re.compile(r"context|prompt|\binput\b(?! should)|messages?\b|conversation|history|budget", re.IGNORECASE)
 _REFUSED = re.compile(
     r"exceed|too (?:large|big|high|many|great|long)|(?:great|larg|high)er|must|should|may not|at most|less than|up to"
-    r"|max(?:imum)?\b|range|limit|cannot|invalid|only|>|<|≤",
+    r"|max(?:imum)?\b|range|limit|cannot|invalid|only|>|<|≤|范围|不能|不超过|超出|最大",
     re.IGNORECASE,
 )
 

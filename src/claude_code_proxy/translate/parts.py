@@ -86,14 +86,12 @@ def glued(parts: Iterable[Part]) -> list[Part]:
     return joined
 
 
-def content_of(parts: Sequence[Part], *, strings: bool) -> str | list[Part]:
-    """Return a message's content: a string for one plain text, else the parts.
+def content_of(parts: Sequence[Part]) -> str | list[Part]:
+    """Return a message's content: a string where all is plain text, else the parts.
 
-    strings: the backend's model reads only text, so several texts become one string as well.
+    Every backend reads strings; lists of texts are refused by some and split into messages by others (PA-10).
     """
     plain = all(is_text(part) and not is_marked(part) for part in parts)
     if plain and len(parts) == 1:
         return str(parts[0]["text"])
-    if plain and strings:
-        return words_of(parts, "\n\n")
-    return list(parts)
+    return words_of(parts, "\n\n") if plain else list(parts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 UNKNOWN = re.compile(
     r"unsupported|not supported|unrecognized|unrecognised|unknown|unexpected|extra inputs|extra_forbidden"
@@ -26,15 +27,28 @@ _IN_A_SCHEMA = re.compile(
     r"schema for function|function_declarations|\btools[\[.]\d|\bproperties['\"]?[.,\[/]|\.parameters\b", re.IGNORECASE
 )
 """The places of a tool's schema: what is named there is the client's own property, or a keyword, and no field."""
+_CAMEL = re.compile(r"\b[a-z]+(?:[A-Z][a-z]*)+\b")
 _NAMED = re.compile(r"[`'\"]([A-Za-z_$][\w.$\[\]-]*)[`'\"]|\bbody\.([\w.]+)")
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A backend's 400 or 422. text: its words; param: the parameter it names, "" for none; body: what it was sent."""
+    """A backend's 400 or 422. text: its words; param: the parameter it names, "" for none; body: what it was sent.
+
+    Names in camelCase (xAI, Gemini) are read as those of the fields that were sent.
+    """
 
     text: str
     param: str
     body: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Read its words in the names of the body."""
+        structs.force_setattr(self, "text", _CAMEL.sub(self._as_sent, self.text))
+        structs.force_setattr(self, "param", _CAMEL.sub(self._as_sent, self.param))
+
+    def _as_sent(self, name: re.Match[str]) -> str:
+        snake = re.sub(r"(?=[A-Z])", "_", name[0]).lower()
+        return snake if snake in self.body else name[0]
 
     @property
     def field(self) -> str:
@@ -68,7 +82,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     def mentions(self, *names: str) -> bool:
         """Whether it speaks of any of these fields."""
         named = {self.field, *self.named}
-        return any(name in named or self.says(rf"\b{re.escape(name)}\b") for name in names)
+        return any(name in named or self.says(rf"(?a:\b{re.escape(name)}\b)") for name in names)
 
     def sent(self, *path: str) -> Any:
         """Return what the request had at a place, None for nothing."""

@@ -77,7 +77,10 @@ _SUBJECT = re.compile(
     r"(?:^|[:;,.] |schema |property |field |attribute |support |supported: |the )[`'\"]?([$a-z]\w*)[`'\"]?"
     r"(?= (?:keyword )?(?:is|are) (?:not|un)| keyword|$|\.$| in (?:tool|schema|the))"
 )
-_VALUED = re.compile(r"\b(format|pattern) [`'\"][^`'\"]{1,80}[`'\"] (?:is|are) (?:not|un)")
+_VALUED = re.compile(
+    r"\b(format|pattern) [`'\"][^`'\"]{1,80}[`'\"] (?:is|are) (?:not|un)"
+    r"|[`'\"] (?:is|are) not (?:a |an )?(?:valid|supported|known|allowed|permitted) (?P<kind>format|pattern)\b"
+)
 _PROPERTY = re.compile(r"\bproperties(?:['\"], ['\"]|[.\]\[/]+['\"]?)\w+")
 """The place of a property: its name is the client's, and may be that of a keyword."""
 
@@ -126,7 +129,8 @@ def _named(text: str) -> set[str]:
     plain = {word for word in _WORD.findall(text) if not word.islower()}
     quoted = {word for found in _QUOTED.findall(text) for word in found if word}
     listed = {word for names in _LISTS.findall(text) for word in _WORD.findall(names)}
-    return plain | quoted | listed | {*_SUBJECT.findall(text), *_VALUED.findall(text)}
+    valued = {before or behind for before, behind in _VALUED.findall(text)}
+    return plain | quoted | listed | valued | {*_SUBJECT.findall(text)}
 
 
 def _dropped(words: frozenset[str] | set[str], dialect: Dialect) -> Mapping[str, Any] | None:

@@ -3,7 +3,7 @@
 Pure. A repair replaces fields of the dialect (or a limit of the model) for this backend and model; it never drops what
 the client said. Texts: translation reference 3 and 12, cases PA-01..PA-11, TO-01, TO-02, HI-12, HI-15, recorded errors,
 and the real ones of tests/refusals.py. Numbers: `refused_values.py`; fields: `refused_fields.py`; messages:
-`refused_history.py`; their parts: `refused_parts.py`; schemas: `refused_schemas.py`.
+`refused_history.py`, `refused_content.py`; their parts: `refused_parts.py`; schemas: `refused_schemas.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import msgspec
 from ..wire.shapes import items, mapping
 from .dialect import EFFORTS, Dialect
 from .refusal import Refusal
+from .refused_content import refused_content
 from .refused_fields import FIELDS, refused_field, refused_fields
 from .refused_history import foreign_signature, missing_reasoning, refused_reasoning, roles
 from .refused_parts import image_address, image_in_a_result, refused_file
@@ -162,12 +163,23 @@ def _format(refusal: Refusal, dialect: Dialect) -> Facts | None:
 
 
 def _whole(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """A model that answers in streams only (DashScope)."""
-    if dialect.stream_only or refusal.body.get("stream"):
+    """A model that answers in streams only (DashScope), or never in streams (an account OpenAI has not verified)."""
+    if not refusal.body.get("stream"):
+        return {"stream_only": True} if not dialect.stream_only and refusal.says(_STREAMS) else None
+    if dialect.stream_only or not refusal.says(_NO_STREAMS):
         return None
-    return {"stream_only": True} if refusal.says(_STREAMS) else None
+    if refusal.mentions("response_format") and "response_format" in refusal.body:
+        return None
+    if refusal.says(r"\btools?\b|function call") and refusal.body.get("tools") and not dialect.with_tools:
+        return {"with_tools": {"whole_only": True}}
+    return {"whole_only": True}
 
 
+_NO_STREAMS = (
+    r"verified to stream|(?:does|do|did|is|are)(?: not|n't) (?:support|allow|accept)\w* streaming\b"
+    r"|\bstream(?:ing)?\W?(?: \w+){0,3} (?:is|are) (?:not (?:supported|available|enabled|allowed)|disabled|unsupported)"
+    r"|stream must be (?:set to )?\W?false|\bstream\W{1,3}does not support\W{1,3}true"
+)
 _STREAMS = (
     r"only supports? (?:the )?stream|must (?:be )?(?:set )?(?:to )?stream|stream must be|stream ?= ?false|non-?stream"
 )
@@ -207,6 +219,7 @@ _RULES: tuple[Rule, ...] = (
     refused_file,
     image_in_a_result,
     image_address,
+    refused_content,
     _images,
     both,
     sampling,

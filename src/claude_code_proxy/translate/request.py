@@ -177,8 +177,8 @@ def _chat(
 
 def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """Return the body with what every request to this backend has, and without what it refuses."""
-    whole = dialect.format_whole and "response_format" in body
-    if (request.get("stream") is True and not whole) or dialect.stream_only:
+    whole = dialect.whole_only or (dialect.format_whole and "response_format" in body)
+    if not dialect.whole_only and (dialect.stream_only or (request.get("stream") is True and not whole)):
         body["stream"] = True
         if dialect.stream_options:
             off = {"include_obfuscation": False} if dialect.obfuscation_off else {}
