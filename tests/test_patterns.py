@@ -74,14 +74,6 @@ PLAIN = Dialect(name="test", max_tokens_field="max_tokens")
 UNNOTICED = 0.001  # seconds of processor time
 PACKAGE = "claude_code_proxy."
 BOUNDED = {
-    **dict.fromkeys(
-        (
-            *("translate.text_call_forms._DEEPSEEK", "translate.text_call_forms._GLM_ARGUMENT"),
-            *("translate.text_call_forms._INVOKE", "translate.text_call_forms._INVOKE_PARAMETER"),
-            *("translate.text_call_forms._KIMI", "translate.text_call_forms._PARAMETER"),
-        ),
-        "the text ends with its last closing: `a call in the text` here",
-    ),
     "prompt.sections._REMINDER": "the text ends with its last closing: `a system prompt` here",
     "quoting._PARSED": "the words of a failure are cut",
 }

@@ -23,7 +23,8 @@ REPAIRED, BROKEN = "arguments-repaired", "arguments-broken"
 _LONGEST = 4_000_000  # characters that are repaired: beyond that a call is not a call
 _DEEPEST = 400  # nested brackets: a parser reads these wherever it is called from, so that the way makes no difference
 _MOST_OBJECTS = 64  # one behind the other
-_FENCE = re.compile(r"\s*+```[\w-]*+[ \t]*+\r?\n?(.*?)```\s*", re.DOTALL)
+_FENCE = "```"
+_FENCE_OPENS = re.compile(r"```[\w-]*+[ \t]*+\r?\n?")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -97,8 +98,7 @@ def _begins_with_object(text: str) -> bool:
 
 def _loose(text: str) -> Any:
     """Return the value in a fence, behind a few words, twice over, loosely written."""
-    fenced = _FENCE.fullmatch(text) if "```" in text else None
-    body = fenced.group(1).rstrip() if fenced else text
+    body = _unfenced(text)
     start = body.find("{")
     if start < 0 or body.lstrip()[:1] in {"[", '"', "'"}:
         value, end = read_value(body)
@@ -106,6 +106,14 @@ def _loose(text: str) -> Any:
             raise NoValueError
         return value
     return _last_of(_objects(body, start))
+
+
+def _unfenced(text: str) -> str:
+    body = text.strip()
+    opened = _FENCE_OPENS.match(body)
+    if opened is None or not body.endswith(_FENCE, opened.end()):
+        return text
+    return body[opened.end() :].removesuffix(_FENCE).rstrip()
 
 
 def _objects(text: str, start: int) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ _BARE = re.compile(r'(\\.)|"', re.DOTALL)
 _NEXT = re.compile(r'\s*,\s*"([^"\\]*)"\s*:')
 _ANEW = re.compile(r'\s*\{\s*"[^"\\]*"\s*:')  # an object begins: a text that goes on, or the arguments once more?
 _COMMA = re.compile(r"\s*,")
-_LAST = re.compile(r"\s*+(?:,\s*+)?\}\s*+\Z")
+_LAST = re.compile(r"\s*+,?\s*+\}\s*+\Z")
 _WHOLE = re.compile(r'(?:["}\]]|true|false|null|True|False|None)\s*\Z')  # ends of values that could not go on
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -34,43 +35,40 @@ class Form(NamedTuple):
 
 
 _JSON = json.JSONDecoder()
-_FUNCTION = re.compile(r"<function=([^>\s{]+)>?")
-_FUNCTION_END = "</function>"
-_PARAMETER = re.compile(r"<parameter=([^<>\s]++)>\n?(.*?)\n?</parameter>", re.DOTALL)
-_OPEN_PARAMETER = re.compile(r"<parameter=([^<>\s]++)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|$)", re.DOTALL)
-_GLM_ARGUMENT = re.compile(r"<arg_key>((?:(?!<arg_key>).)*?)</arg_key>\s*+<arg_value>(.*?)</arg_value>", re.DOTALL)
-_GLM_CLOSES = re.compile("</arg_value>")
-_PARAMETER_OPENS = re.compile(r"<(?:｜DSML｜|\w+:)?parameter(?:=| name=)")
-_PARAMETER_CLOSES = re.compile(r"</(?:｜DSML｜|\w+:)?parameter>")
-_INVOKE = re.compile(r"<(?:｜DSML｜|\w+:)?invoke name=\"([^\"]++)\"[^<>]*+>(.*?)</(?:｜DSML｜|\w+:)?invoke>", re.DOTALL)
-_INVOKE_CLOSES = re.compile(r"</(?:｜DSML｜|\w+:)?invoke>")
-_INVOKE_PARAMETER = re.compile(
-    r"<(?:｜DSML｜|\w+:)?parameter name=\"([^\"]++)\"[^<>]*+>(.*?)</(?:｜DSML｜|\w+:)?parameter>", re.DOTALL
-)
-_DEEPSEEK = re.compile(
-    r"<｜tool▁call▁begin｜>((?:(?!<｜tool▁call▁begin｜>).)*?)<｜tool▁sep｜>(.*?)<｜tool▁call▁end｜>", re.DOTALL
-)
-_DEEPSEEK_CLOSES = re.compile("<｜tool▁call▁end｜>")
-_FENCE_OPENS = re.compile(r"```(?:json)?\s*")
+_FUNCTION = re.compile(r"<function=([^>\s{]{1,256})>?")
+_PARAMETER = re.compile(r"<parameter=([^>\s]{1,256})>\n?")
+_PARAMETER_END = re.compile(r"</parameter>")
+_PARAMETER_OR_NEXT = re.compile(r"</parameter>|(?=<parameter=)|\Z")
+_GLM_KEY = re.compile(r"<arg_key>([^<]{1,256})</arg_key>\s*+<arg_value>")
+_GLM_END = re.compile(r"</arg_value>")
+_PARAMETER_MARKS = re.compile(r"<(/)?+(?:｜DSML｜|\w{1,64}:)?parameter(?(1)>|(?:=| name=))|(</function>)")
+_INVOKE = re.compile(r"<(?:｜DSML｜|\w{1,64}:)?invoke name=\"([^\"]{1,256})\"[^>]{0,256}>")
+_INVOKE_END = re.compile(r"</(?:｜DSML｜|\w{1,64}:)?invoke>")
+_INVOKE_PARAMETER = re.compile(r"<(?:｜DSML｜|\w{1,64}:)?parameter name=\"([^\"]{1,256})\"[^>]{0,256}>")
+_INVOKE_PARAMETER_END = re.compile(r"</(?:｜DSML｜|\w{1,64}:)?parameter>")
+_DEEPSEEK = re.compile(r"<｜tool▁call▁begin｜>([^<]{0,256})<｜tool▁sep｜>")
+_DEEPSEEK_END = re.compile(r"<｜tool▁call▁end｜>")
 _KIMI = re.compile(
-    r"<\|tool_call_begin\|>\s*+(?:functions\.)?([^\s<]+?)(?::\d+)?\s*+<\|tool_call_argument_begin\|>(.*?)<\|tool_call_end\|>",
-    re.DOTALL,
+    r"<\|tool_call_begin\|>\s*+(?:functions\.)?([^\s<]{1,256}?)(?::\d{1,9})?\s*+<\|tool_call_argument_begin\|>"
 )
-_KIMI_CLOSES = re.compile(r"<\|tool_call_end\|>")
-_MISTRAL = re.compile(r"\s*+(?:\[TOOL_CALLS\]\s*+)?([\w.:-]++)\s*+(?:\[CALL_ID\][\w-]*+\s*+)?(?:\[ARGS\]\s*+)?(?=\{)")
+_KIMI_END = re.compile(r"<\|tool_call_end\|>")
+_MISTRAL = re.compile(
+    r"\s*+(?:\[TOOL_CALLS\]\s*+)?([\w.:-]{1,256}+)\s*+(?:\[CALL_ID\][\w-]{0,256}+\s*+)?(?:\[ARGS\]\s*+)?(?=\{)"
+)
 _HARMONY = re.compile(
-    r"\s*+(?:<\|start\|>)?(?:assistant)?(?:<\|channel\|>)?(?:commentary)?\s*+to=(?:functions\.)?([\w.-]+?)"
+    r"\s*+(?:<\|start\|>)?(?:assistant)?(?:<\|channel\|>)?(?:commentary)?\s*+to=(?:functions\.)?([\w.-]{1,256}?)"
     r"(?:<\|channel\|>commentary)?\s*+(?:<\|constrain\|>\s*+)?(?:json\s*+)?(?:<\|message\|>\s*+)?(?=\{)"
 )
-_HARMONY_END = re.compile(r"\s*(?:<\|(?:call|end|return)\|>)?")
+_HARMONY_END = re.compile(r"\s*+(?:<\|(?:call|end|return)\|>)?")
 _BRACKETED = re.compile(
-    r"\s*+\[tool call:\s*+([\w.:-]++)\s*+(?:(\()|(?:\(id:[^)\]]*+\)\s*+)?\]\s*+(?:arguments:)?)\s*+(?=\{)",
+    r"\s*+\[tool call:\s*+([\w.:-]{1,256}+)\s*+(?:(\()|(?:\(id:[^)\]]{0,256}\)\s*+)?\]\s*+(?:arguments:)?)\s*+(?=\{)",
     re.IGNORECASE,
 )
-_BRACKETED_END = re.compile(r"\s*\)\s*\]")
+_BRACKETED_END = re.compile(r"\s*+\)\s*+\]")
 _END_TOKENS = re.compile(r"(?:<\|(?:eom_id|eot_id|im_end|end_of_text)\|>|</s>)\s*$")
-_BETWEEN = re.compile(r"(?:[\s;,]|</?tool_call>)*")
-_LEFT_OVER = re.compile(r"[\s}]*")
+_BETWEEN = re.compile(r"(?:[\s;,]|</?tool_call>)*+")
+_LEFT_OVER = re.compile(r"[\s}]*+")
+_MOST_CALLS = 128  # of one block: more are a model that repeats itself, and no call
 
 STRAYS = (
     *("</tool_call>", "</tool_calls>", "</function_calls>", "</minimax:tool_call>", "<|tool_calls_section_end|>"),
@@ -92,20 +90,7 @@ def is_unfinished(block: str) -> bool:
 
 def _is_open(block: str) -> bool:
     """Whether a parameter was opened that is not closed."""
-    return _opened(block) > 0
-
-
-def _opened(block: str) -> int:
-    """How many more parameters are opened than closed."""
-    return len(_PARAMETER_OPENS.findall(block)) - len(_PARAMETER_CLOSES.findall(block))
-
-
-def _closed(block: str, closing: re.Pattern[str]) -> str:
-    """The text up to the last closing: behind it every opening would be searched to the end in vain."""
-    end = 0
-    for found in closing.finditer(block):
-        end = found.end()
-    return block[:end]
+    return sum(-1 if mark[1] else 1 for mark in _PARAMETER_MARKS.finditer(block) if not mark[2]) > 0
 
 
 def _hermes(block: str) -> Calls:
@@ -116,8 +101,8 @@ def _hermes(block: str) -> Calls:
         return _json_calls(inner) or (_json_calls(inner + "}") if closed else [])
     if inner.startswith("<function="):
         return _functions(inner, closed=block.endswith("</tool_call>"))
-    name, pairs = inner.split("<arg_key>")[0].strip(), _GLM_ARGUMENT.findall(_closed(inner, _GLM_CLOSES))
-    return [(name, _encoded(dict(pairs)))] if name and re.fullmatch(r"[\w.:-]+", name) else []
+    name, pairs = inner.partition("<arg_key>")[0].strip(), dict(_between(inner, _GLM_KEY, _GLM_END))
+    return [(name, _encoded(pairs))] if name and re.fullmatch(r"[\w.:-]+", name) else []
 
 
 def _tagged(block: str) -> Calls:
@@ -136,68 +121,92 @@ def _piped(block: str) -> Calls:
     return _json_calls(_END_TOKENS.sub("", inner).removesuffix("<|/tool_call|>"))
 
 
+def _between(written: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """What the openings name, and what stands between each and the closing that is next."""
+    at = 0
+    while (head := opening.search(written, at)) and (end := closing.search(written, head.end())):
+        yield head[1], written[head.end() : end.start()]
+        at = end.end()
+
+
 def _functions(block: str, *, closed: bool = False) -> Calls:
     """`<function=name>` around JSON or parameters. closed: by a tag around it, if not by its own."""
     found: Calls = []
+    ends = _Ends(block)
     at = 0
     while head := _FUNCTION.search(block, at):
-        end = _end_of_function(block, head.end())
+        end = ends.behind(head.end())
         inner = block[head.end() : end if end >= 0 else len(block)]
         at = len(block) if end < 0 else end
         written = inner.strip()
-        if written.startswith("{"):
-            found.append((head[1], written))
-        elif (pairs := _pairs(inner)) is None or not (closed or end >= 0):
+        pairs = {} if written.startswith("{") else _pairs(inner)
+        if pairs is None or not (closed or end >= 0 or written.startswith("{")) or len(found) == _MOST_CALLS:
             return []
-        else:
-            found.append((head[1], _encoded(pairs)))
+        found.append((head[1], written if written.startswith("{") else _encoded(pairs)))
     return found
 
 
-def _end_of_function(block: str, start: int) -> int:
-    """Where the function's closing is that stands in none of its values; the first one where all do, -1 without one."""
-    first = end = block.find(_FUNCTION_END, start)
-    opened = 0
-    while end >= 0:
-        opened += _opened(block[start:end])
-        if opened <= 0:
-            return end
-        start, end = end, block.find(_FUNCTION_END, end + 1)
-    return first
+class _Ends:
+    """Where the functions of a block are closed: the marks are read once, however many functions there are."""
+
+    def __init__(self, block: str) -> None:
+        self._marks: list[int] = []  # of parameters, with how many are open behind each
+        self._opened = [0]
+        self._closings: list[tuple[int, int]] = []
+        for mark in _PARAMETER_MARKS.finditer(block):
+            if mark[2]:
+                self._closings.append((mark.start(), self._opened[-1]))
+            else:
+                self._marks.append(mark.start())
+                self._opened.append(self._opened[-1] + (-1 if mark[1] else 1))
+
+    def behind(self, start: int) -> int:
+        """Where the closing is that stands in none of a function's values; the first one where all do, -1 without."""
+        opened = self._opened[bisect(self._marks, start - 1)]
+        first = bisect(self._closings, (start, -len(self._marks) - 1))
+        coming = self._closings[first:]
+        return next((at for at, level in coming if level <= opened), coming[0][0] if coming else -1)
 
 
 def _pairs(inner: str) -> dict[str, str] | None:
     """The parameters of a function; None where words are left over. A missing closing is the next one's opening."""
-    closed = _closed(inner, _PARAMETER_CLOSES)
-    pairs = dict(_PARAMETER.findall(closed))
-    if _PARAMETER.sub("", closed).strip() or inner[len(closed) :].strip():
-        pairs = dict(_OPEN_PARAMETER.findall(inner))
+    pairs: dict[str, str] = {}
+    at, left = 0, []
+    while (head := _PARAMETER.search(inner, at)) and (end := _PARAMETER_END.search(inner, head.end())):
+        left.append(inner[at : head.start()])
+        pairs[head[1]] = _line(inner[head.end() : end.start()])
+        at = end.end()
+    if "".join((*left, inner[at:])).strip():
+        pairs = {name: _line(value) for name, value in _between(inner, _PARAMETER, _PARAMETER_OR_NEXT)}
     return pairs if pairs or not inner.strip() else None
 
 
+def _line(value: str) -> str:
+    """A value without the line end before its closing."""
+    return value.removesuffix("\n")
+
+
 def _invokes(block: str) -> Calls:
-    return [(name, _encoded(_named(inner))) for name, inner in _INVOKE.findall(_closed(block, _INVOKE_CLOSES))]
-
-
-def _named(inner: str) -> dict[str, str]:
-    return dict(_INVOKE_PARAMETER.findall(_closed(inner, _PARAMETER_CLOSES)))
+    return [
+        (name, _encoded(dict(_between(inner, _INVOKE_PARAMETER, _INVOKE_PARAMETER_END))))
+        for name, inner in _between(block, _INVOKE, _INVOKE_END)
+    ]
 
 
 def _deepseek(block: str) -> Calls:
     """V3 writes `function<sep>name` and a fenced object, V3.1 `name<sep>{...}`."""
     found = []
-    for head, rest in _DEEPSEEK.findall(_closed(block, _DEEPSEEK_CLOSES)):
+    for head, rest in _between(block, _DEEPSEEK, _DEEPSEEK_END):
         name, written = head.strip(), rest.strip()
         if name == "function":
             name, _, written = written.partition("\n")
-        written = written.strip().removesuffix("```").rstrip()
-        written = written[_past(_FENCE_OPENS, written, 0) :]
-        found.append((name.strip(), written))
+        written = written.strip().removeprefix("```").removesuffix("```").removeprefix("json")
+        found.append((name.strip(), written.strip()))
     return found
 
 
 def _kimi(block: str) -> Calls:
-    return [(name, arguments.strip()) for name, arguments in _KIMI.findall(_closed(block, _KIMI_CLOSES))]
+    return [(name, arguments.strip()) for name, arguments in _between(block, _KIMI, _KIMI_END)]
 
 
 def _mistral(block: str) -> Calls:
@@ -218,7 +227,7 @@ def _sequence(written: str, head: re.Pattern[str], tail: re.Pattern[str]) -> Cal
     while at < len(written):
         found = head.match(written, at)
         end = _end_of_object(written, found.end()) if found else 0
-        if found is None or not end:
+        if found is None or not end or len(calls) == _MOST_CALLS:
             return []
         calls.append((found[1], written[found.end() : end]))
         at = _past(tail, written, end)
@@ -233,7 +242,7 @@ def _bracketed(block: str) -> Calls:
         head = _BRACKETED.match(written, at)
         end = _end_of_object(written, head.end()) if head else 0
         closed = _BRACKETED_END.match(written, end) if head and head[2] else None
-        if head is None or not end or (head[2] and not closed):
+        if head is None or not end or (head[2] and not closed) or len(calls) == _MOST_CALLS:
             return []
         calls.append((head[1], written[head.end() : end]))
         at = closed.end() if closed else end
@@ -271,12 +280,15 @@ def _json_calls(written: str) -> Calls:
 def _values(written: str) -> Iterator[Any]:
     """The values that stand one behind the other; a bracket too many at the end changes none of them."""
     at = _past(_BETWEEN, written, 0)
-    while at < len(written):
+    for _ in range(_MOST_CALLS):
+        if at >= len(written):
+            return
         value, end = _value(written, at)
         yield value
         at = _past(_BETWEEN, written, end)
         if _LEFT_OVER.fullmatch(written, at):
             return
+    raise ValueError("no calls")
 
 
 def _past(what: re.Pattern[str], written: str, at: int) -> int:

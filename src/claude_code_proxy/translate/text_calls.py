@@ -17,7 +17,7 @@ from .deltas import Delta, Ended, Finish, Text, ToolFragment
 from .notes import Notes
 from .plan import Plan
 from .text_call_forms import BARE, FORMS, STRAYS, Form, is_unfinished
-from .text_filter import Past, TextFilter, overlap
+from .text_filter import Growing, Past, TextFilter, overlap
 
 _FENCE = "```"
 _MARKS = (_FENCE, *(form.open for form in FORMS))
@@ -27,6 +27,8 @@ _BARE_START = re.compile(
     r'\s*(?:\{\s*(?:"(?:n(?:a(?:m(?:e(?:".*)?)?)?)?|t(?:y(?:p(?:e(?:".*)?)?)?)?|f(?:u.*)?)?)?)?', re.DOTALL
 )
 _LONGEST = 1_000_000  # characters of one block; more is no call
+_LONGEST_START = 1000  # characters of white space before the JSON of a call
+_STEP = 4096  # characters looked at in one step, so that what is left is not copied for each block
 _MOST_CLOSINGS = 8  # of one form within one block's values
 
 
@@ -47,11 +49,13 @@ class TextCalls(TextFilter):
         self._notes = notes
         self._form: Form | None = None
         self._held = ""
+        self._ahead: list[str] = []  # text that came and was not looked at, the last of it first
+        self._inner = Growing()  # the rest of a block, which can't hold its closing
         self._from = self._closings = 0  # where the next closing of the block is looked for; those within its values
         self._fenced = self._ticks = False
         self._at_start = plan.json_shape is None
         self._behind = False  # nothing but white space came since a promoted block
-        self._gap = ""  # white space behind a promoted block
+        self._gap: list[str] = []  # white space behind a promoted block
         self._within = False  # words stand before, on the same line
         self._quoted = ""  # the last promoted block, while it may turn out to be a part of a sentence
         self._promoted: list[_Promoted] = []
@@ -79,31 +83,51 @@ class TextCalls(TextFilter):
         """Pass text on up to a possible call."""
         self._follow(self._past.latest)
         self._past.latest = ""
-        self._held += piece
+        return self._take(piece)
+
+    def _take(self, piece: str) -> list[Delta]:
+        """Look at `piece`, and at what was given back to be looked at once more."""
         out: list[Delta] = []
-        while self._held and self._step(out):
-            pass
+        self._push(piece)
+        while self._ahead:
+            piece = self._ahead.pop()
+            if self._form is not None and self._goes_on(self._form, piece):
+                continue
+            self._held += self._inner.take() or piece
+            while self._held and self._step(out):
+                pass
         return out
+
+    def _push(self, piece: str) -> None:
+        self._ahead += [piece[at : at + _STEP] for at in range(0, len(piece), _STEP)][::-1]
+
+    def _goes_on(self, form: Form, piece: str) -> bool:
+        """Whether the block surely goes on behind `piece`: its closing is not in there."""
+        near = (self._inner.tail or self._held)[-len(form.close) :] + piece if form.close else piece
+        self._inner.add(piece, near)
+        if len(self._held) + self._inner.length > _LONGEST:
+            return False
+        return not form.close or form.close not in near
 
     def release(self) -> list[Delta]:
         """Give back what is held, or promote it: the block has no end, or the answer ended before it came."""
         out: list[Delta] = []
         while self._form is not None:
-            form, held = self._form, self._held
+            form, held = self._form, self._held + self._inner.take()
             last = held.rfind(form.close) + len(form.close) if form.close and form.close in held else len(held)
             self._leave("")
             if self._promote(form, held[:last]):
-                out += self.text(held[last:])
+                out += self._take(held[last:])
             else:
-                out += self._given_up(form, held)
-                out += self.text("")
+                out += self._given_up(form, held) + self._take("")
         held, self._held = self._held, ""
         return out + self._pass(held)
 
     def _given_up(self, form: Form, held: str) -> list[Delta]:
         """Give back a block that is no call: what seemed to be within a value was its end, and others may follow."""
         first = held.find(form.close) + len(form.close) if form.close and form.close in held else len(held)
-        self._leave(held[first:])
+        self._leave("")
+        self._push(held[first:])
         return self._pass(held[:first])
 
     def _leave(self, held: str) -> None:
@@ -115,7 +139,7 @@ class TextCalls(TextFilter):
         """Take one step; False when more text is needed."""
         if self._form is not None:
             return self._inside(self._form, out)
-        if self._at_start and _BARE_START.fullmatch(self._held):
+        if self._at_start and len(self._held) < _LONGEST_START and _BARE_START.fullmatch(self._held):
             if self._held.lstrip().startswith("{") and len(self._held.lstrip()) > len('{"function"'):
                 self._form = BARE
             return self._form is not None
@@ -143,16 +167,17 @@ class TextCalls(TextFilter):
     def _outside(self, out: list[Delta]) -> bool:
         if self._behind and (stray := self._stray()):
             return stray == "all"
+        fenced, ticks, seen = self._fenced, self._ticks, 0
         for mark in _ANY.finditer(self._held):
+            ticks = _ticked(self._held[seen : mark.end()], ticks)
+            seen = mark.end()
             if mark[0] == _FENCE:
-                out += self._pass(self._held[: mark.end()])
-                self._held = self._held[mark.end() :]
-                return True
-            if not self._fenced and not self._ticked(self._held[: mark.start()]):
+                fenced = not fenced
+            elif not fenced and not ticks:
                 out += self._pass(self._held[: mark.start()])
                 self._held, self._form = self._held[mark.start() :], _BY_OPEN[mark[0]]
                 return True
-        keep = overlap(self._held, _MARKS)
+        keep = overlap(self._held[seen:], _MARKS)
         out += self._pass(self._held[: len(self._held) - keep])
         self._held = self._held[len(self._held) - keep :]
         return False
@@ -163,7 +188,7 @@ class TextCalls(TextFilter):
         for stray in STRAYS:
             if words.startswith(stray):
                 at = len(self._held) - len(words) + len(stray)
-                self._gap += self._held[:at]
+                self._widen(self._held[:at])
                 self._held = self._held[at:]
                 return "all"
         return "part" if words and any(stray.startswith(words) for stray in STRAYS) else ""
@@ -171,9 +196,7 @@ class TextCalls(TextFilter):
     def _pass(self, passed: str) -> list[Delta]:
         if self._behind:  # white space around calls belongs to neither
             words = passed.lstrip()
-            self._gap += passed[: len(passed) - len(words)]
-            if "\n" in self._gap:
-                self._quoted = ""
+            self._widen(passed[: len(passed) - len(words)])
             if not words:
                 return []
             passed = self._given_back() + words
@@ -181,9 +204,15 @@ class TextCalls(TextFilter):
             return []
         self._behind = False
         self._fenced ^= passed.count(_FENCE) % 2 == 1
-        self._ticks = self._ticked(passed)
+        self._ticks = _ticked(passed, self._ticks)
         self._follow(passed)
         return [Text(passed)]
+
+    def _widen(self, gap: str) -> None:
+        """Keep what stands behind a block, as long as words may follow it on its line."""
+        self._quoted = "" if "\n" in gap else self._quoted
+        if self._quoted:
+            self._gap.append(gap)
 
     def _follow(self, passed: str) -> None:
         _, newline, line = passed.rpartition("\n")
@@ -195,12 +224,7 @@ class TextCalls(TextFilter):
         if not quoted:
             return ""
         self._promoted = [promoted for promoted in self._promoted if promoted.block is not quoted]
-        return quoted + self._gap
-
-    def _ticked(self, passed: str) -> bool:
-        """Whether inline code is open after `passed`: an odd number of ticks on its last line."""
-        _, newline, line = passed.rpartition("\n")
-        return (line.count("`") + (not newline and self._ticks)) % 2 == 1
+        return "".join((quoted, *self._gap))
 
     def _promote(self, form: Form, block: str) -> bool:
         """Promote a block whose every call is one of a declared tool with readable arguments."""
@@ -214,7 +238,7 @@ class TextCalls(TextFilter):
         if not fragments:
             return False
         self._promoted += [_Promoted(fragment, block, self._within) for fragment in fragments]
-        self._behind, self._gap = True, ""
+        self._behind, self._gap = True, []
         self._quoted = block if self._within else ""
         return True
 
@@ -236,3 +260,9 @@ class TextCalls(TextFilter):
     def _input(self, name: str, arguments: str) -> object:
         facts = self._tools.get(name)
         return read_arguments(arguments, facts.schema if facts else {})[0]
+
+
+def _ticked(passed: str, before: bool) -> bool:
+    """Whether inline code is open after `passed`: an odd number of ticks on its last line. before: whether it was."""
+    _, newline, line = passed.rpartition("\n")
+    return (line.count("`") + (not newline and before)) % 2 == 1

@@ -15,6 +15,9 @@ class Past:
     latest = ""
 
 
+_TAIL = 64  # characters: no mark is longer
+
+
 class TextFilter:
     """A filter of text. Subclasses decide what a piece of text becomes; all else passes, after what is held back.
 
@@ -45,6 +48,27 @@ class TextFilter:
     def release(self) -> list[Delta]:
         """Return what was held back."""
         raise NotImplementedError
+
+
+class Growing:
+    """Text that grows by pieces and is joined once. tail: its last characters; length: in characters."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self.tail = ""
+        self.length = 0
+
+    def add(self, piece: str, near: str) -> None:
+        """Append a piece. near: text that ends with it, and begins before it."""
+        self._pieces.append(piece)
+        self.tail = near[-_TAIL:]
+        self.length += len(piece)
+
+    def take(self) -> str:
+        """Return all of it, and be empty."""
+        whole = "".join(self._pieces)
+        self._pieces, self.tail, self.length = [], "", 0
+        return whole
 
 
 def overlap(text: str, marks: tuple[str, ...]) -> int:

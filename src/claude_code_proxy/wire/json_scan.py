@@ -16,7 +16,9 @@ _LONGEST_LITERAL = 1024  # characters of a number
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one without end ends with the text
 _BRACKET = re.compile(rb"[\[\]{}]")
 _SPACE = re.compile(r"[ \t\r\n]*")
-_STRING = re.compile(r'[^"\\\x00-\x1f]*')
+_STRING = re.compile(r'[^"\\]*+(?:\\["\\/bfnrt][^"\\]*+)*+')
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_CONTROLS = {code: f"\\u{code:04x}" for code in range(32)}
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rf'\\["\\/bfnrt]|\\u(?:[0-9a-ceA-CEfF][0-9a-fA-F]{{3}}|[dD][0-7][0-9a-fA-F]{{2}})|{_HIGH}{_LOW}')
 _ESCAPE_BEGUN = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
@@ -87,21 +89,28 @@ class JsonScan:
     def _string(self, piece: str, at: int) -> int:
         if self._escape:
             return self._escaped(piece, at)
-        at = self._take(_STRING, piece, at)
+        at = self._characters(piece, at)
         if at == len(piece):
             return at
         if piece[at] == "\\":
             self._escape = "\\"
-            return at + 1
-        if piece[at] != '"':  # a raw control character has one reading only
-            self._pass(f"\\u{ord(piece[at]):04x}")
-            self.repaired = True
             return at + 1
         self._waits = True
         self._pass('"')
         self._in_string = False
         self._expect = "colon" if self._expect in _KEY else "comma or end"
         return at + 1
+
+    def _characters(self, piece: str, at: int) -> int:
+        """Pass on all up to a quote or a rare escape; a raw control character has one reading only."""
+        end = _end(_STRING, piece, at)
+        written = piece[at:end]
+        if _CONTROL.search(written):
+            written = written.translate(_CONTROLS)
+            self.repaired = True
+        if written:
+            self._pass(written)
+        return end
 
     def _escaped(self, piece: str, at: int) -> int:
         escape = self._escape + piece[at]
