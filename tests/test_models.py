@@ -176,6 +176,13 @@ async def test_a_page_lies_on_one_side_only(pages: App) -> None:
     assert "after_id" in refused[2]
 
 
+@pytest.mark.parametrize("side", ["after_id", "before_id"])
+async def test_an_id_the_list_does_not_have_begins_no_page(pages: App, side: str) -> None:
+    refused = envelope(await pages.get(f"/v1/models?{side}=claude-gone"))
+    assert refused[:2] == (400, "invalid_request_error")
+    assert side in refused[2]
+
+
 async def test_nothing_comes_after_the_last_or_before_the_first(pages: App) -> None:
     every = ids(await listed(pages, "?limit=1000"))
     for query in (f"?after_id={quote(every[-1])}", f"?before_id={quote(every[0])}"):

@@ -41,13 +41,16 @@ _FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not br
 def list_models(services: Services, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
     """Return one page. query: limit, after_id, before_id as the API has them; headers: who asks.
 
-    Raises ClientError for a limit that is none, and for both ids at once.
+    Raises ClientError for a limit that is none, for an id that is not in the list, and for both ids at once.
     """
     if query.get("after_id") and query.get("before_id"):
         raise ClientError("Only one of `before_id` and `after_id` can be given: leave one out.", path="before_id")
     listing = _Listing(services, headers)
     ids = list(listing.places)
     size = _size(query.get("limit", ""))
+    for name in ("after_id", "before_id"):
+        if query.get(name) and query[name] not in listing.places:
+            raise ClientError("No model of the list has this id: begin with the first page again.", path=name)
     if query.get("after_id") in listing.places:
         ids = ids[ids.index(query["after_id"]) + 1 :]
         page = ids[:size]

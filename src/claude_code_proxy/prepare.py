@@ -97,7 +97,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         resources=await gather_resources(wants, session=services.fetcher) if wants else {},
     )
     gauge = services.gauges.of(route.backend, route.model, aside=size >= LARGE)
-    translated = await aside.run(size, translate_request, request, target, notes, count=gauge)
+    translated = await aside.run(size, translate_request, request, target, notes, count=gauge, counting=ask is None)
     if not gauge.is_sure:
         exact = await services.exact.count(route.backend, identity, translated.body)
         gauge.settle(exact) if exact else None

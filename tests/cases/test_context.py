@@ -354,6 +354,21 @@ def test_cx_03_counting_never_fails(client: Client, odd: dict[str, Any]) -> None
     assert client.count(**odd) > 0
 
 
+@pytest.mark.parametrize(
+    "content", ["   ", "", None, [], [{"type": "text", "text": " "}], [{"type": "image"}], [{"type": "text"}]]
+)
+def test_cx_03_counting_counts_what_is_there(client: Client, content: Any) -> None:
+    """A request that could not be sent is counted all the same."""
+    asked = [{"role": "user", "content": content}]
+    assert client.count(messages=asked) >= 0
+    many = client.count(messages=asked, system="word " * 500)
+    assert many > 300
+    assert client.count(messages=[], system="word " * 500) > 300
+    wide = [{"role": "user", "content": [{"type": "document", "title": "word " * 500}]}]
+    assert client.count(messages=wide) > 300
+    assert client.ask(messages=asked).status == 400 or content == []
+
+
 def test_cx_03_counting_learns_from_what_a_model_reports(backend: Backend, client: Client) -> None:
     model = fresh("wordy")
     story = [user(LONG_TEXT), assistant(LONG_TEXT), user("weiter")]

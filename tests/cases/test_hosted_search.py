@@ -62,8 +62,9 @@ def test_to_09_openrouter_searches_with_its_own_tool(searching: Any, choice: Any
     heard = client.ask(tools=[WEB], tool_choice=choice, stream=stream, messages=[user(QUERY)])
     body = backend.chats[0].body
     assert body["tools"] == [{"type": "openrouter:web_search", "parameters": {"max_uses": 8}}]
-    assert "tool_choice" not in body
-    assert ("Search the web before you answer." in json.dumps(body)) == (choice is not None and "name" in choice)
+    forced = {"type": "openrouter:web_search"} if choice is not None and "name" in choice else None
+    assert body.get("tool_choice") == forced
+    assert "choice-unmet" not in heard.notes
     call, result = searched(heard)
     assert call["input"] == {"query": "Wetter in Žilina"}
     assert [(page["type"], page["url"], page["title"]) for page in result["content"]] == [
@@ -121,6 +122,37 @@ def test_to_09_an_answer_without_a_search_has_no_result(searching: Any, *, strea
     heard = client.ask(tools=[WEB, BASH], stream=stream)
     assert heard.kinds == ["text"]
     assert heard.usage["server_tool_use"]["web_search_requests"] == 0
+
+
+FORCED = {"type": "tool", "name": "web_search"}
+
+
+@both
+@pytest.mark.parametrize(
+    ("dialect", "model"), [("openrouter", "a/b"), ("openai", "gpt-5-search-api"), ("perplexity", "s")]
+)
+def test_to_09_a_demanded_search_that_was_none_is_noted(
+    house: Backend, speaking: Speaking, dialect: str, model: str, *, stream: bool
+) -> None:
+    client = speaking(dialect)
+    house.play(lambda _: answered({"content": "42"}, stream=stream))
+    heard = client.ask(model=model, tools=[WEB], tool_choice=FORCED, stream=stream)
+    assert "choice-unmet" in heard.notes
+    assert "choice-unmet" not in client.ask(model=model, tools=[WEB], stream=stream).notes
+
+
+def test_to_09_where_a_search_can_not_be_forced_it_is_asked_for_in_words(house: Backend, speaking: Speaking) -> None:
+    def play(received: Any) -> Any:
+        told = {"error": {"message": "Invalid value for tool_choice: unsupported", "param": "tool_choice"}}
+        chosen = "tool_choice" in received.body
+        return Reply(400, told) if chosen else answered({"annotations": ANNOTATIONS}, {"content": "ja"}, stream=False)
+
+    client = speaking("openrouter")
+    house.play(play)
+    heard = client.ask(model="a/c", tools=[WEB], tool_choice=FORCED)
+    assert heard.text == "ja"
+    assert "Search the web before you answer." in json.dumps(house.chats[-1].body["messages"])
+    assert "tool-choice" in heard.notes
 
 
 @both

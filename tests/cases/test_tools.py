@@ -206,6 +206,25 @@ def test_to_04_a_long_name_in_a_history_without_tools(backend: Backend, client: 
     assert LEGAL.fullmatch(backend.chats[0].calls()[0]["function"]["name"])
 
 
+@both
+@pytest.mark.parametrize("name", ["mcp__made_up__" + "x" * 70, "Read File!", "größe"])
+def test_to_04_an_invented_name_is_itself_again_when_it_is_called_again(
+    backend: Backend, client: Client, name: str, *, stream: bool
+) -> None:
+    def again(received: Any) -> Any:
+        alias = received.calls()[0]["function"]["name"]
+        frames = sse(called(entry("{}", alias, index=0, id="c")), chunk({}, "tool_calls"))
+        whole = completion({"content": None, "tool_calls": [entry("{}", alias, id="c")]}, "tool_calls")
+        return Reply(200, frames, {"content-type": "text/event-stream"}) if stream else whole
+
+    backend.play(again)
+    turns = [user("a"), assistant(use("t", name)), user(result("t", "no such tool"))]
+    for tools in ([BASH], None):
+        heard = client.ask(messages=turns, tools=tools, stream=stream)
+        assert heard.calls == [(name, {})]
+        assert "tool-renamed" in heard.notes
+
+
 @each_way
 @pytest.mark.parametrize("place", [0, 1])
 def test_to_05_two_names_equal_for_64_characters_stay_two_tools(

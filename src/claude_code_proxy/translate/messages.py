@@ -28,11 +28,12 @@ prefix cache outlives one (anthropics/claude-code#24168)."""
 class Chat(msgspec.Struct, frozen=True, kw_only=True):
     """The messages of a body.
 
-    prefill: text the answer goes on from; fields: what else the body then needs; thinking_off: the history lacks
-    reasoning the backend insists on, so it must not think in this request.
+    asks: there is a history to answer; prefill: text the answer goes on from; fields: what else the body then needs;
+    thinking_off: the history lacks reasoning the backend insists on, so it must not think in this request.
     """
 
     messages: list[Message]
+    asks: bool = True
     prefill: str = ""
     fields: Mapping[str, Any] = {}
     thinking_off: bool = False
@@ -70,7 +71,8 @@ def write_chat(
         mark_last(messages, marker_of(request, context))
     messages = settled(messages, dialect)
     limit_markers(messages)
-    return Chat(messages=messages, prefill=prefill, fields=fields, thinking_off=off)
+    asks = bool(history and messages)
+    return Chat(messages=messages, asks=asks, prefill=prefill, fields=fields, thinking_off=off)
 
 
 class _Writer:

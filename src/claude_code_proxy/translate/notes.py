@@ -171,7 +171,9 @@ CODES: Mapping[str, Meaning] = {
     ),
     # of a request, its tools
     "tool-renamed": Meaning(
-        "Tool names over the backend's limit or charset", "sent under an alias, restored in the answer", "nothing"
+        "Tool names over the backend's limit or charset, invented ones in the history too",
+        "sent under an alias, restored in the answer",
+        "nothing",
     ),
     "tool-deferred": Meaning("defer_loading tools", "left out until a tool_reference names them", "nothing"),
     "tool-search": Meaning(
@@ -293,7 +295,7 @@ CODES: Mapping[str, Meaning] = {
         "that call",
     ),
     "choice-unmet": Meaning(
-        "An answer without the call that tool_choice any or tool demands, or with others",
+        "An answer without the call that tool_choice any or tool demands, or with others; without the demanded search",
         "passed on as it is",
         "the guarantee",
     ),

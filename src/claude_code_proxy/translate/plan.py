@@ -34,8 +34,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How to write the answer to one request.
 
     model: echoed to the client; backend, upstream_model: written into the signature envelope; tools: by the name
-    the backend knows; stops: all stop sequences the client asked for; scan_stops: the ones the proxy must look for
-    itself; show_thinking: thinking text is visible (`display`), else only the signature goes out; hide_thinking:
+    the backend knows; invented: of the history alone, by the name the backend got; stops: all stop sequences the client
+    asked for; scan_stops: the ones the proxy must look for itself;
+    show_thinking: thinking text is visible (`display`), else only the signature goes out; hide_thinking:
     no thinking block at all (the client switched thinking off); one_tool: only the first call counts; choice: the
     type of tool_choice, chosen: the tool it names, as the backend knows it, or "";
     discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
@@ -46,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     them: a new call may not have one of these; applied_edits: what `context_management` did, None when it was not asked
     to do anything; original_estimate: tokens before that; window_stop: the client knows the stop reason
     `model_context_window_exceeded`; search_query: what the backend is asked to search the web for, None for no search;
+    search_demanded: by tool_choice;
     scale: what the prompt's tokens are multiplied with for the client; summary: of the
     conversation is asked for, in tags.
     """
@@ -54,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     backend: str = "default"
     upstream_model: str = ""
     tools: Mapping[str, ToolFacts] = {}
+    invented: Mapping[str, ToolFacts] = {}
     stops: tuple[str, ...] = ()
     scan_stops: tuple[str, ...] = ()
     show_thinking: bool = True
@@ -74,6 +77,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     lead_blocks: tuple[dict[str, Any], ...] = ()
     used_ids: frozenset[str] = frozenset()
     search_query: str | None = None
+    search_demanded: bool = False
     window_stop: bool = True
     scale: float = 1.0
     summary: bool = False

@@ -24,7 +24,7 @@ from .messages import Chat, write_chat
 from .notes import Notes
 from .parameters import Parameters, translate_parameters
 from .parts import Context, Resource, is_marked
-from .plan import Plan
+from .plan import Plan, ToolFacts
 from .response_format import translate_format
 from .server_tools import unserved
 from .thinking import Reader
@@ -68,10 +68,11 @@ class Translated(msgspec.Struct, frozen=True):
 
 
 def translate_request(
-    request: Mapping[str, Any], target: Target, notes: Notes, *, count: Count | None = None
+    request: Mapping[str, Any], target: Target, notes: Notes, *, count: Count | None = None, counting: bool = False
 ) -> Translated:
     """Translate a request that `check_request` passed. count: measures the prompt, so that the answer fits the window.
 
+    counting: it is only counted, so it may say nothing.
     Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
     """
     intent = read_intent(request)
@@ -88,6 +89,8 @@ def translate_request(
 
     def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
         chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=sentences)
+        if not (chat.asks or counting):
+            raise ClientError("at least one message must have content", path="messages")
         prompt = {"model": target.model, "messages": chat.messages}
         declared = [*tools.functions, *search.tools] if search.tools else tools.functions
         return chat, {**prompt, "tools": declared} if declared else prompt
@@ -99,6 +102,7 @@ def translate_request(
     if edited.applied:
         notes.add("context-edited", "context_management")
     chat, prompt = prompted(edited.request, notes)
+    calls = _calls(request)
     if chat.thinking_off:
         intent = Intent(on=False, visible=intent.visible)
     _note_unread(request, chat, notes)
@@ -111,6 +115,8 @@ def translate_request(
         request,
         target,
         tools=tools,
+        calls=calls,
+        invented=_invented(calls, tools, notes) if calls else {},
         intent=intent,
         parameters=parameters,
         chat=chat,
@@ -162,7 +168,7 @@ def _chat(
 ) -> Chat:
     history = heal_history(items(request.get("messages")), notes)
     sees = target.dialect.images != "no" and target.vision is not False
-    chat = write_chat(
+    return write_chat(
         request,
         history,
         Context(dialect=target.dialect, notes=notes, sees=sees, resources=target.resources, alias=tools.alias_of),
@@ -170,9 +176,6 @@ def _chat(
         thinking=thinking,
         sentences=[words for words in sentences if words],
     )
-    if not history or not chat.messages:
-        raise ClientError("at least one message must have content", path="messages")
-    return chat
 
 
 def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
@@ -193,6 +196,8 @@ def _plan(
     target: Target,
     *,
     tools: ToolSet,
+    calls: Sequence[Mapping[str, Any]],
+    invented: Mapping[str, ToolFacts],
     intent: Intent,
     parameters: Parameters,
     chat: Chat,
@@ -207,6 +212,7 @@ def _plan(
         backend=target.backend,
         upstream_model=target.model,
         tools=tools.facts,
+        invented=invented,
         stops=parameters.stops,
         scan_stops=parameters.scan_stops,
         show_thinking=intent.visible,
@@ -225,13 +231,24 @@ def _plan(
         server_tools=tools.server_tools,
         lead_blocks=lead,
         json_shape=parameters.json_shape,
-        used_ids=_used_ids(request),
+        used_ids=frozenset(filter(None, (text(call.get("id")) for call in calls))),
         search_query=search.query,
+        search_demanded=search.demanded,
     )
 
 
-def _used_ids(request: Mapping[str, Any]) -> frozenset[str]:
+def _calls(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     contents = (message.get("content") for message in items(request.get("messages")) if isinstance(message, dict))
     blocks = (block for content in contents if isinstance(content, list) for block in content)
-    calls = (block for block in blocks if isinstance(block, dict) and block.get("type") == "tool_use")
-    return frozenset(filter(None, (text(call.get("id")) for call in calls)))
+    return [block for block in blocks if isinstance(block, dict) and block.get("type") == "tool_use"]
+
+
+def _invented(calls: Sequence[Mapping[str, Any]], tools: ToolSet, notes: Notes) -> dict[str, ToolFacts]:
+    """Return the tools nobody declared whose names the backend got an alias for: it may call them by that again."""
+    found: dict[str, ToolFacts] = {}
+    for name, toolset in dict.fromkeys((text(call.get("name")), text(call.get("toolset_name"))) for call in calls):
+        alias = tools.alias_of(name, toolset)
+        if name and alias not in tools.facts and (alias != name or toolset):
+            found[alias] = ToolFacts(name=name, schema={}, toolset=toolset)
+            notes.add("tool-renamed", "messages", alias)
+    return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire.anthropic import CitationsDelta
 from .deltas import Citation, Usage
+from .ending import CUTTING
 from .grammar import State
 from .server_tools import failed_call
 
@@ -60,6 +61,9 @@ class SearchBlocks:
         searched = bool(self._pages) or bool(usage and usage.searches)
         if searched and not self._told:
             self._tell()
+        ending = self._writer.ending
+        if self._writer.plan.search_demanded and not searched and not (ending and ending.reason in CUTTING):
+            self._writer.notes.add("choice-unmet", "tool_choice", "nothing was searched")
         for given in () if searched or self._writer.plan.discard else self._calls:
             self._writer.open_server_blocks(*failed_call("web_search", given))
         if self._waiting and self._writer.plan.search_query is None:

@@ -184,7 +184,8 @@ class ToolBlocks:
             call.carried = True
 
     def _facts(self, call: Call) -> ToolFacts:
-        known = self._writer.plan.tools.get(call.name)
+        plan = self._writer.plan
+        known = plan.tools.get(call.name) or plan.invented.get(call.name)
         if known is not None:
             return known
         if len(call.name) > _LONGEST_NAME:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn
 
+import msgspec
+
 from ..errors import ClientError
 
 MAX_DEPTH = 128
@@ -116,7 +118,7 @@ _RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
 def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
     """Return the request with its null fields left out; raise ClientError with the field's path if it is malformed.
 
-    counting: the request of `count_tokens`, which has no `max_tokens`.
+    counting: the request of `count_tokens`, which has no `max_tokens`, and is counted with whatever is in its messages.
     """
     if not isinstance(body, dict):
         _refuse("body", "Input should be an object")
@@ -133,7 +135,11 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
     _check_formats(request)
     if not counting:
         _check_kind_of_answer(request)
+        if not request["messages"]:
+            _refuse("messages", "at least one message is required")
     _check_strings(request)
+    if counting:
+        request["messages"] = [_countable(message) for message in request["messages"]]
     _check_messages(request["messages"])
     if "system" in request:
         _check_content(request["system"], "system")
@@ -223,14 +229,38 @@ def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
 
 
 def _check_messages(messages: list[Any]) -> None:
-    if not messages:
-        _refuse("messages", "at least one message is required")
     left = MOST_BLOCKS
     for number, message in enumerate(messages):
         left -= _blocks_of(message)
         if left < 0:
             _refuse("messages", f"Input should have at most {MOST_BLOCKS} content blocks in all messages together")
         _check_message(message, f"messages.{number}")
+
+
+def _countable(message: object) -> object:
+    """Return a message to be counted: what no backend could be sent of it counts as the JSON it is."""
+    if not isinstance(message, dict):
+        return message
+    content = message.get("content")
+    if content is None:
+        return {**message, "content": []}
+    if not isinstance(content, list):
+        return message
+    return {**message, "content": [block if _is_sound(block) else _as_text(block) for block in content]}
+
+
+def _is_sound(block: object) -> bool:
+    try:
+        _check_block(block, "")
+    except ClientError:
+        return False
+    return True
+
+
+def _as_text(block: object) -> object:
+    if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+        return block  # of no kind at all: it is refused
+    return {"type": "text", "text": msgspec.json.encode(block).decode()}
 
 
 def _blocks_of(holder: object) -> int:
