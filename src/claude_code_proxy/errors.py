@@ -120,7 +120,8 @@ class Overflow(NamedTuple):
     """What did not fit the model, in tokens; 0 where nobody said.
 
     kind: the prompt alone, prompt and requested output together (total), or the requested output alone;
-    window: of the model; limit: the largest output it takes; excess: how far the prompt is over the window.
+    window: of the model; limit: the largest output it takes; excess: how far the prompt is over the window;
+    most: what the prompt may have, where `prompt` is only the least.
     """
 
     kind: Literal["prompt", "total", "output"]
@@ -129,11 +130,12 @@ class Overflow(NamedTuple):
     window: int = 0
     limit: int = 0
     excess: int = 0
+    most: int = 0
 
     @property
     def room(self) -> int:
         """The output limit that would fit, 0 when asking for less output can't help or the numbers are not known."""
-        spare = max(0, self.window - self.prompt - OUTPUT_MARGIN) if self.window and self.prompt else 0
+        spare = max(0, self.window - max(self.prompt, self.most) - OUTPUT_MARGIN) if self.window and self.prompt else 0
         if self.kind == "prompt":
             return 0
         return min(self.limit, spare) if self.limit and spare else self.limit or spare

@@ -48,6 +48,11 @@ class Prepared(msgspec.Struct, frozen=True):
     facts: ModelFacts
     gauge: Gauge
 
+    @property
+    def max_tokens(self) -> int:
+        """The output limit as it is sent, 0 for none."""
+        return count(self.translated.body.get(self.dialect.max_tokens_field))
+
 
 async def prepare(  # noqa: PLR0917 - in the order of what is always there
     services: Services,
@@ -115,8 +120,10 @@ def asked_of(prepared: Prepared) -> Asked:
     return Asked(
         model=prepared.route.model,
         counted=plan.input_estimate,
+        most=prepared.gauge.counted.most,
         window=plan.window,
-        max_tokens=plan.max_tokens,
+        max_tokens=prepared.max_tokens,
+        lowered=prepared.max_tokens < plan.max_tokens,
         now=time.time(),
         secrets=backend.secrets,
         **{field: name.format(backend.name) for field, name in named.items()},

@@ -42,6 +42,11 @@ class Counted(NamedTuple):
         """The tokens it surely has."""
         return self.tokens - self.bound
 
+    @property
+    def most(self) -> int:
+        """The tokens it has at most, for what must fit at once: a count is now and then off by more than its bound."""
+        return self.tokens + 2 * self.bound
+
 
 NOTHING = Counted(0, 0, Measure(0, 0, ()))
 

@@ -12,6 +12,12 @@ from .row import Models
 from .xai import GROK
 
 _REPLAYS = {"replay": "reasoning_content", "replay_fallback": "space"}
+_GEMINI = {
+    "call_signatures": True,
+    "drop_schema_keywords": REFUSED_KEYWORDS,
+    "inline_refs": True,
+    "empty_tool_content": " ",
+}
 
 
 def _learning(models: Models) -> Models:
@@ -46,17 +52,8 @@ FAMILIES = (
     ),
     Models("glm-5[.p][3-9]", {"efforts": ("low", "high", "max")}, "glm.py"),
     Models("minimax-m", {"efforts": (), "sampling": False}, "minimax.py"),
-    Models(
-        "gemini",
-        {
-            "call_signatures": True,
-            "drop_schema_keywords": REFUSED_KEYWORDS,
-            "inline_refs": True,
-            "empty_tool_content": " ",
-            "efforts": ("minimal", "low", "medium", "high"),
-        },
-        "gemini.py",
-    ),
+    Models("gemini-[3-9](?:\\.\\d)?-pro", {**_GEMINI, "efforts": ("low", "medium", "high")}, "gemini.py"),
+    Models("gemini", {**_GEMINI, "efforts": ("minimal", "low", "medium", "high")}, "gemini.py"),
     Models(  # it thinks unless it is told not to, and this is how OpenAI's clients say so
         "qwen-?3(?!-coder|[^/]*-(?:instruct|thinking))|qwen-(?:plus|turbo|flash|max)",
         {"efforts": ("none", "low", "medium", "high"), "efforts_known": False},

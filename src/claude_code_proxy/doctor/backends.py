@@ -13,6 +13,7 @@ from ..backend_tables import DEFAULT_NAME
 from ..backends.address import headers, models_url
 from ..backends.catalogue import ModelFacts
 from ..backends.local_windows import ONE_MODEL
+from ..backends.model_lists import informed
 from ..backends.shipped import READ_IN
 from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
@@ -279,8 +280,10 @@ def _dialect(proxy: Inside, model: Model, prepared: Prepared) -> str:
     identity = proxy.services.catalogue.identity(backend)
     spoken = recognise(backend, model.name, identity)
     family = "" if spoken == DIALECTS[spoken.name] else ", with the needs of this model's family"
-    taught = "" if prepared.dialect == spoken else ", changed by what was learned"
-    return f"dialect {spoken.name} ({_reason(backend, spoken.name, identity)}){family}{taught}"
+    told = informed(spoken, prepared.facts.reasoning)
+    said = "" if told == spoken else ", with what the server says of this model"
+    taught = "" if prepared.dialect == told else ", changed by what was learned"
+    return f"dialect {spoken.name} ({_reason(backend, spoken.name, identity)}){family}{said}{taught}"
 
 
 def _reason(backend: Backend, name: str, identity: str) -> str:

@@ -16,10 +16,11 @@ _NUMBER = re.compile(r"(?<![\w.-])(\d{1,3}(?:[,_]\d{3})+|\d+)(?![\w-]|\.\d)")
 _THOUSANDS = re.compile(r"(?<![\w.-])(\d{1,4})(\.\d)? ?[kK]\b(?!i?B)")
 _ASIDE = re.compile(
     r"\b(?:code|status|error|id|line|column|position|index)\W{0,3}\d+"
+    r"|\b\w[\w.]{0,60}-[\w.-]{0,60}:\d+"
     r"|\b[45]\d\d(?=:| (?:bad|client|server|unprocessable|payload|internal|request)\b)",
     re.IGNORECASE,
 )
-"""Numbers that gateways put around a sentence: statuses, codes, places."""
+"""Numbers that gateways put around a sentence: statuses, codes, places, tags of models."""
 
 
 class Bounds(NamedTuple):

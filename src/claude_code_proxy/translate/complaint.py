@@ -51,7 +51,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     """What was said.
 
     codes: every code, type and reason, in lower case; status: an HTTP status named in the body; page: it is a web
-    page, so something else than an API answered; data: the object that holds the message.
+    page, so something else than an API answered; data: the object that holds the message; sizes: the one that
+    holds llama.cpp's counts.
     """
 
     text: str = ""
@@ -59,6 +60,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     page: bool = False
     data: Mapping[str, Any] = {}
+    sizes: Mapping[str, Any] = {}
 
 
 def read_complaint(body: bytes, secrets: Iterable[str] = ()) -> Complaint:
@@ -79,6 +81,7 @@ def complaint_of(value: object, secrets: Iterable[str] = ()) -> Complaint:
         codes=tuple(dict.fromkeys(code for data in objects for code in _codes(data))),
         status=next((status for data in objects for status in _statuses(data)), None),
         data=next((data for data in objects if text(data.get("message"))), objects[0] if objects else {}),
+        sizes=next((data for data in objects if "n_ctx" in data), {}),
     )
 
 

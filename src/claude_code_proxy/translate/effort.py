@@ -167,7 +167,7 @@ def _off_fields(dialect: Dialect, notes: Notes) -> dict[str, Any]:
     Of a model that may or may not think, only `minimal` says what is meant: any other effort asks for a thought, and
     some backends answer 400 to one beside a request not to think (case HI-13).
     """
-    fields = merge({}, dialect.thinking_off)
+    fields = {} if dialect.thinks == "always" else merge({}, dialect.thinking_off)
     words = [word for word in dialect.efforts if word != "none" and dialect.efforts_known]
     if "none" in dialect.efforts and dialect.thinks != "always":
         return merge(fields, _at(dialect.effort_path, "none"))

@@ -16,20 +16,24 @@ from ..wire.shapes import count, text
 from .complaint import Complaint, complaint_of, read_complaint, without_secrets
 from .failure_kinds import Kind, is_filtered, kind_of
 from .overflow import overflow_error, read_overflow
+from .overflow_sums import Own
 from .retry_after import read_retry_after
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the request that failed. All of it is optional and makes the error exact.
 
-    counted: the prompt in tokens by the proxy's count; window: the model's, as known; max_tokens: as sent; now:
-    seconds since 1970; key_name, url_name: the settings a person would change; secrets: masked in every message.
+    counted: the prompt in tokens by the proxy's count, most: what it may have at most; window: the model's, as known;
+    max_tokens: as sent, lowered: it is less than the client may have; now: seconds since 1970;
+    key_name, url_name: the settings a person would change; secrets: masked in every message.
     """
 
     model: str = ""
     counted: int = 0
+    most: int = 0
     window: int = 0
     max_tokens: int = 0
+    lowered: bool = False
     now: float = 0.0
     key_name: str = "OPENAI_API_KEY"
     url_name: str = "OPENAI_BASE_URL"
@@ -157,13 +161,14 @@ def _error(said: Complaint, status: int | None, headers: Mapping[str, str], aske
 
 
 def _overflow(said: Complaint, status: int | None, asked: Asked) -> UpstreamError | None:
-    found = read_overflow(said.text, status=status, codes=said.codes, asked=asked.max_tokens)
+    own = Own(asked.counted, asked.most, asked.lowered)
+    found = read_overflow(said.text, status=status, codes=said.codes, asked=asked.max_tokens, own=own)
     nearly_full = asked.window and asked.counted >= asked.window * 0.9
     if found is None and nearly_full and not said.text and status in (400, 413):  # Cerebras says nothing at all
         found = read_overflow("context_length_exceeded")
     if found is None:
         return None
-    prompt, window = count(said.data.get("n_prompt_tokens")), count(said.data.get("n_ctx"))  # llama.cpp
+    prompt, window = count(said.sizes.get("n_prompt_tokens")), count(said.sizes.get("n_ctx"))  # llama.cpp
     found = found._replace(prompt=found.prompt or prompt, window=found.window or window)
     return overflow_error(found, counted=asked.counted, window=asked.window, asked=asked.max_tokens, status=status)
 

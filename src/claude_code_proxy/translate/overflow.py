@@ -13,6 +13,7 @@ from typing import Literal
 from ..errors import ContextOverflowError, Overflow, UpstreamError
 from .bounds import numbers
 from .output_limit import OTHER_LIMIT, OUTPUT, read_output_limit
+from .overflow_sums import UNCOUNTED, Own, of_either, of_least, of_sum
 
 Kind = Literal["prompt", "total", "output"]
 
@@ -32,7 +33,8 @@ _NEVER = re.compile(
 
 _MODEL_SAYS = r"maximum context length is (?P<m>\d+) tokens[.,] however,? "
 
-# Groups: n prompt, p a further part of it, o requested output, m window, c output cap, x tokens over the window.
+# Groups: n prompt, p a further part of it, o requested output, m window, c output cap, x tokens over the window;
+# least: of n; sum: n and o; either: n, or the sum.
 # The first match wins, so a sentence with more numbers stands before a shorter one that it contains.
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     # Anthropic
@@ -44,13 +46,14 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (
         "total",
         _MODEL_SAYS + r"you requested (?:about )?\d+ tokens"
-        r" \((?P<n>\d+) (?:in the messages|in your prompt|of text input)(?:, (?P<p>\d+) of tool input)?"
-        r"(?:[,;] (?P<o>\d+) (?:in|for) the (?:completion|output))?",
+        r" \((?P<n>\d+) (?:in the messages|in your prompt|of text input)"
+        r"(?:, (?P<p>\d+) (?:of tool input|in the functions))?"
+        r"(?:[,;] (?:and )?(?P<o>\d+) (?:in|for) the (?:completion|output))?",
     ),
     (
         "total",
         _MODEL_SAYS + r"you requested (?P<o>\d+) output tokens"
-        r" and your prompt contains (?:at least )?(?P<n>\d+) input tokens",
+        r" and your prompt contains (?:at least (?P<least>\d+)|(?P<n>\d+)) input tokens",
     ),
     (
         "total",
@@ -86,12 +89,25 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
             r" should not exceed max_num_tokens \((?P<m>\d+)\)"
         ),
     ),
+    (
+        "prompt",
+        (
+            r"prompt length \((?P<n>\d+)(?:\.\d+)?\)(?:, query length \(\d+\))?"
+            r" (?:should not exceed max_num_tokens|exceeds maximum sequence length) \((?P<m>\d+)\)"
+        ),
+    ),
     ("prompt", r"input \((?P<n>\d+) tokens\) is longer than the model's context length \((?P<m>\d+) tokens\)"),
     ("prompt", r"input length \((?P<n>\d+) tokens\) exceeds the maximum allowed length \((?P<m>\d+) tokens\)"),
     ("prompt", r"request (?:\((?P<n>\d+) tokens\) )?exceeds the available context size \((?P<m>\d+) tokens\)"),
     ("prompt", r"input \((?P<n>\d+) tokens\) is larger than the max context size \((?P<m>\d+) tokens\)"),
     ("prompt", r"keep the first (?P<n>\d+) tokens when context.{0,80}? context length of only (?P<m>\d+) tokens"),
+    ("prompt", r"n_keep\W{1,3}(?P<n>\d+)\W{1,6}n_ctx\W{1,3}(?P<m>\d+)"),
     ("prompt", r"exceed(?:s|ed)? (?:the )?(?:max(?:imum)? )?context (?:length|window|size) by (?P<x>\d+) tokens"),
+    (
+        "prompt",
+        r"size limit exceeded by (?P<x>\d+) tokens(?:.{0,200}?the limit for this model is (?P<m>\d+) tokens)?",
+    ),
+    ("prompt", r"length of prompt_tokens \((?P<n>\d+)\) must be less than max_seq_len \((?P<m>\d+)\)"),
     ("prompt", r"prompt too long; exceeded (?:max )?context length"),
     (
         "total",
@@ -112,7 +128,9 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
         ),
     ),
     ("prompt", r"maximum prompt length is (?P<m>\d+) but the request contains (?P<n>\d+) tokens"),
-    ("prompt", r"current length is (?P<n>\d+) while limit is (?P<m>\d+)"),
+    ("prompt", r"current length is (?P<either>\d+) while limit is (?P<m>\d+)"),
+    ("prompt", r"requested tokens exceed the maximum context length: (?P<either>\d+) > (?P<m>\d+)"),
+    ("total", r"max_total_tokens \((?P<sum>\d+)\) must be less than or equal to max_seq_len \((?P<m>\d+)\)"),
     ("prompt", r"prompt contains (?P<n>\d+) tokens.{0,80}?too large for model with (?P<m>\d+) maximum context"),
     ("prompt", r"exceeded model token limit: (?P<m>\d+)(?: \(requested: (?P<n>\d+)\))?"),
     ("prompt", r"range of input length should be \[1, (?P<m>\d+)\]"),
@@ -186,17 +204,17 @@ _TOLD = re.compile(
 
 
 def read_overflow(
-    text: str, *, status: int | None = None, codes: Iterable[str] = (), asked: int = 0
+    text: str, *, status: int | None = None, codes: Iterable[str] = (), asked: int = 0, own: Own = UNCOUNTED
 ) -> Overflow | None:
     """Return what did not fit, when a backend's error says that something did not.
 
     text: the message; status: the HTTP status, None inside a stream; codes: `code`, `type` and the like; asked: the
-    output limit that was sent, 0 unknown.
+    output limit that was sent, 0 unknown; own: what the proxy knows of the prompt.
     """
     text = text[:_LONGEST]
     if _NEVER.search(text):
         return None
-    known = next((found for found in (_read(kind, pattern, text) for kind, pattern in _COMPILED) if found), None)
+    known = next((found for row in _COMPILED if (found := _read(row, text, asked, own))), None)
     if known is not None and known != _SILENT:
         return known
     if limit := read_output_limit(text, asked):
@@ -208,9 +226,10 @@ def read_overflow(
 _SILENT = Overflow("prompt")
 
 
-def _read(kind: Kind, pattern: re.Pattern[str], text: str) -> Overflow | None:
+def _read(row: tuple[Kind, re.Pattern[str]], text: str, asked: int, own: Own) -> Overflow | None:
+    kind, pattern = row
     found = pattern.search(text)
-    return _settled(_numbers(kind, found)) if found else None
+    return _settled(_numbers(kind, found, asked, own)) if found else None
 
 
 def _is_unheard(text: str, status: int | None, codes: Iterable[str]) -> bool:
@@ -222,8 +241,14 @@ def _is_unheard(text: str, status: int | None, codes: Iterable[str]) -> bool:
     return bool(coded or (_ABOUT.search(told) and _TOO_MUCH.search(told)))
 
 
-def _numbers(kind: Kind, found: re.Match[str]) -> Overflow:
+def _numbers(kind: Kind, found: re.Match[str], asked: int, own: Own) -> Overflow:
     said = {name: int(value.replace(",", "")) for name, value in found.groupdict().items() if value}
+    if "least" in said:
+        return of_least(said["least"], said["o"], said["m"], own)
+    if "sum" in said:
+        return of_sum(said["sum"], said["m"], asked)
+    if "either" in said:
+        return of_either(said["either"], said["m"], asked, own)
     prompt = said.get("n", 0) + said.get("p", 0)
     return Overflow(kind, prompt, said.get("o", 0), said.get("m", 0), said.get("c", 0), said.get("x", 0))
 

@@ -88,9 +88,11 @@ _NESTED = ("with_tools", "with_forced_tool")  # fields that hold fields
 def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """An effort word, or effort at all."""
     sent = refusal.sent(*dialect.effort_path)
+    listed = _listed(refusal.words, sent)
+    if len(listed) > 1 and refusal.says(_ALWAYS) and (dialect.thinks != "always" or sent is not None):
+        return {"efforts": listed, "efforts_known": True, "thinks": "always"}
     if sent is None or not dialect.efforts:
         return None
-    listed = _listed(refusal.words, sent)
     named = refusal.mentions(*_EFFORT_NAMES, dialect.effort_path[0]) or refusal.says(_NO_THOUGHT)
     if not named and not (len(listed) > 1 and refusal.says(rf"[`'\"]{re.escape(str(sent))}[`'\"]")):
         return None
@@ -105,10 +107,9 @@ def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
 def _listed(words: str, sent: object) -> list[str]:
     """Return the efforts that a sentence offers: those in quotes, else those behind what announces a list."""
     quoted: list[str] = [effort for effort in EFFORTS if re.search(rf"[`'\"]{effort}[`'\"]", words) and effort != sent]
-    offer = _OFFER.search(words)
-    if quoted or offer is None:
+    if quoted:
         return quoted
-    offered = words[offer.end() :].lower()
+    offered = " ".join(_OFFER.findall(words)).lower()
     return [effort for effort in EFFORTS if re.search(rf"\b{effort}\b", offered) and effort != sent]
 
 
@@ -117,10 +118,12 @@ _NO_THOUGHT = (
     r"not support (?:reasoning|thinking)\b|\b(?:reasoning|thinking) (?:is|are) not (?:supported|available|enabled)"
 )
 _OFFER = re.compile(
-    r"(?:supported|valid|allowed|accepted|available|possible|permitted)[\w ]{0,20}(?:are|is|values?|levels?|options?)\b"
-    r"|one of|must be|should be|expected|\b(?:use|try)\b",
+    r"(?:(?:supported|valid|allowed|accepted|available|possible|permitted)[\w ]{0,20}\b(?:are|is|values?|levels?"
+    r"|options?)\b|one of|must be|should be|expected|\b(?:use|try)\b)((?:(?!\.\s).)*)",
     re.IGNORECASE,
 )
+"""What announces a list, and the rest of its sentence: a gateway's remarks come behind it."""
+_ALWAYS = r"always (?:\w+ in )?think|think\w*[^.]{0,40} cannot be (?:disabled|turned off|switched off)"
 
 
 def _tool_choice(refusal: Refusal, dialect: Dialect) -> Facts | None:

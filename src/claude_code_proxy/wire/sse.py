@@ -14,7 +14,7 @@ from ..errors import UpstreamError
 
 MAX_EVENT = 32 * 1024 * 1024  # bytes of one event; more is a broken or hostile backend
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_FIRST_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
+_FIRST_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry|error)?:")
 
 
 class Decoder:
@@ -94,6 +94,9 @@ def _payload(block: bytes) -> bytes:
         elif bare or line.startswith((b"{", b"[")):
             bare = True  # a server that forgot `data:`; no field name starts like this
             data.append(line)
+        elif line.startswith(b"error:"):  # llama.cpp until 2026
+            data.append(line[6:])
+            failed = True
         elif line.startswith(b"event:"):
             failed = line[6:].strip() == b"error"
     payload = b"\n".join(data)
