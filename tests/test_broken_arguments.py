@@ -172,3 +172,12 @@ def test_any_damage_reads_the_same_streamed_and_whole(value: dict[str, Any], sch
     for pieces in (list(damaged), [damaged], [damaged[:at], damaged[at:]]):
         heard = streamed(pieces, schema)
         assert (heard.failure, heard.calls) == (None, expected.calls)
+
+
+@pytest.mark.parametrize("written", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_is_none_is_null_and_left_out_where_there_is_no_null(written: str) -> None:
+    text = f'{{"command": "ls", "timeout": {written}}}'
+    for schema, value in ((SCHEMA, {"command": "ls"}), ({}, {"command": "ls", "timeout": None})):
+        heard = heard_alike(text, schema)
+        assert heard.calls == [("Bash", value)]
+        assert _judged(heard) == ["arguments-repaired"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -370,8 +371,17 @@ FENCES: list[tuple[str, str, list[tuple[str, str]]]] = [
     ("a fence inside a string", '{"a":"```json\\n```"}', [("Text", '{"a":"```json\\n```"}')]),
     ("a fence inside a string inside a fence", '```json\n{"a":"```"}\n```', [("Text", '{"a":"```"}')]),
     ("a fence that never ends", '```json\n{"a":1}', [("Text", '{"a":1}')]),
-    ("words before the fence", 'Here:\n```json\n{"a":1}\n```', [("Text", 'Here:\n```json\n{"a":1}\n```')]),
-    ("words behind the fence", '```json\n{"a":1}\n```\nDone.', [("Text", '{"a":1}\n```\nDone.')]),
+    ("words before the fence", 'Here:\n```json\n{"a":1}\n```', [("Text", '{"a":1}')]),
+    ("words behind the fence", '```json\n{"a":1}\n```\nDone.', [("Text", '{"a":1}')]),
+    ("words on both sides", 'Here:\n```json\n{"a":1}\n```\nDone.', [("Text", '{"a":1}')]),
+    ("words before", 'Sure! {"a":"}"}', [("Text", '{"a":"}"}')]),
+    ("words behind", '{"a":"\\"}"}\n\nDone.', [("Text", '{"a":"\\"}"}')]),
+    ("a list in words", "The list: [1]. Done", [("Text", "[1]")]),
+    ("two values", '{"a":1} or {"b":2}', [("Text", '{"a":1} or {"b":2}')]),
+    ("two values in words", 'Is it {"a":1} or {"b":2}', [("Text", 'Is it {"a":1} or {"b":2}')]),
+    ("words without a value", "No {value} here", [("Text", "No {value} here")]),
+    ("a word in a fence", "```json\ntrue\n```", [("Text", "true")]),
+    ("a word of JSON", "true", [("Text", "true")]),
     ("another language", '```python\n{"a":1}\n```', [("Text", '```python\n{"a":1}\n```')]),
     ("something that looks like a fence", "``x", [("Text", "``x")]),
     ("a list", "```json\n[1]\n```", [("Text", "[1]")]),
@@ -384,7 +394,7 @@ FENCES: list[tuple[str, str, list[tuple[str, str]]]] = [
 )
 def test_pa_15_fences_around_json_split_anywhere(text: str, expected: list[tuple[str, str]]) -> None:
     for pieces in every_cut(text):
-        assert through(JsonFences, pieces) == expected, pieces
+        assert through(partial(JsonFences, Notes()), pieces) == expected, pieces
 
 
 # -- all of them -----------------------------------------------------------------------------------------------------

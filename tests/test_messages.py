@@ -9,6 +9,7 @@ from claude_code_proxy.translate.history import INTERRUPTED, ORPHANED
 from claude_code_proxy.translate.messages import arguments_of
 from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.request import Target, translate_request
+from claude_code_proxy.translate.tool_ids import to_client
 from claude_code_proxy.translate.validate import check_request
 from strict_openai import problems
 
@@ -856,3 +857,27 @@ def test_of_too_many_markers_the_first_and_the_last_stay():
     blocks = [words(str(number), **MARK) for number in range(6)]
     (message,) = sent(user(*blocks), **OPENROUTER)
     assert [part["text"] for part in message["content"] if "cache_control" in part] == ["0", "1", "4", "5"]
+
+
+def test_hi_03_ids_that_came_twice_go_back_in_the_form_a_template_reads():
+    shown = to_client("functions.Read:0")
+    messages = sent(
+        user(words("hi")),
+        assistant(call(shown)),
+        user(result(shown, "first")),
+        assistant(call(f"{shown}_2")),
+        user(result(f"{shown}_2", "second")),
+        assistant(call(to_client("functions.Read:1"))),
+        user(result(to_client("functions.Read:1"), "third")),
+    )
+    names = [one["id"] for message in messages for one in message.get("tool_calls", [])]
+    assert names == ["functions.Read:0", "functions.Read:1", "functions.Read:2"]
+    assert [one["tool_call_id"] for one in messages if one["role"] == "tool"] == names
+
+
+def test_hi_12_state_that_names_its_call_is_renamed_with_it():
+    state = [{"type": "reasoning.encrypted", "data": "S", "id": "tool_0", "index": 0}]
+    turns = [(assistant(own("", details=state), call(name)), user(result(name))) for name in ("tool_0", "tool_0_2")]
+    messages = sent(user(words("hi")), *turns[0], *turns[1], legal=False, replay="reasoning_details")
+    said = [(one["reasoning_details"][0]["id"], one["tool_calls"][0]["id"]) for one in messages if "tool_calls" in one]
+    assert said == [("tool_0", "tool_0"), ("tool_0_2", "tool_0_2")]

@@ -402,12 +402,24 @@ def test_a_failure_is_the_first_one() -> None:
     assert str(write(Failed(UpstreamError("first")), Failed(UpstreamError("second"))).failure) == "first"
 
 
+def test_an_answer_that_is_nothing_but_reasoning_nobody_wanted_is_told_as_text() -> None:
+    heard = write(Thinking("It is "), Thinking("42."), STOP, plan=plan_of(hide_thinking=True))
+    assert heard.message["content"] == [{"type": "text", "text": "It is 42."}]
+    assert heard.message["stop_reason"] == "end_turn"
+    assert "thinking-as-text" in heard.notes
+
+
+def test_reasoning_nobody_wanted_stays_hidden_beside_an_answer() -> None:
+    heard = write(Thinking("hm"), Text("42."), STOP, plan=plan_of(hide_thinking=True))
+    assert heard.message["content"] == [{"type": "text", "text": "42."}]
+
+
 NOT_EMPTY: list[tuple[str, list[Delta], dict[str, Any]]] = [
     ("a limit of one token", [LENGTH], {}),
     ("a stop sequence at once", [Finish("stop_sequence", "END", "END")], {"stops": ("END",)}),
     ("a turn ended at once, and paid for", [Usage(5, 1), STOP], {}),
     ("no output wanted", [STOP], {"discard": True}),
-    ("a thought the client forbade", [Thinking("hm"), STOP], {"hide_thinking": True}),
+    ("a thought the client forbade, cut off", [Thinking("hm"), LENGTH], {"hide_thinking": True}),
 ]
 
 

@@ -31,7 +31,7 @@ class Filters:
         if dialect.text_tools and plan.tools and plan.choice != "none":
             self._filters.append(TextCalls(plan, notes, self.past))
         if plan.json_shape is not None:
-            self._filters.append(JsonFences())
+            self._filters.append(JsonFences(notes))
             if plan.json_shape.wrapped or plan.json_shape.schema is not None:
                 self._filters.append(JsonAnswer(plan.json_shape))
         if plan.summary:

@@ -15,8 +15,8 @@ from .content import marker_of, render, render_all
 from .dialect import Dialect
 from .history import WORDLESS, is_result
 from .parts import Block, Context, Part, content_of, is_text, text_part, words_of
-from .thinking import THOUGHTS, Reader, Recalled, filled, signed, with_reasoning
-from .tool_ids import for_backend
+from .thinking import THOUGHTS, Reader, Recalled, filled, renamed, signed, with_reasoning
+from .tool_ids import PREFIX, another, for_backend, original, to_backend, to_client
 
 Message = dict[str, Any]
 
@@ -207,6 +207,8 @@ class _Writer:
         said = [block for block in blocks if block.get("type") not in {*THOUGHTS, "tool_use"}]
         calls = {text(block.get("id")): self._call(block, path) for block in blocks if block.get("type") == "tool_use"}
         signed(calls, recalled, self._dialect, self._context.notes, path)
+        sent = {name: call["id"] for name, call in calls.items()}
+        recalled = msgspec.structs.replace(recalled, details=renamed(recalled.details, sent))
         content = self._reply(said, path)
         if not content and not calls:
             if recalled.text or recalled.details:
@@ -253,16 +255,22 @@ class _Ids:
 
     def of(self, client_id: str) -> str:
         if client_id not in self._of:
-            name, copy = self._fitting(client_id), 1
+            given, copy = self._given(client_id), 1
+            name = self._fitting(given)
             while name in self._taken:
                 copy += 1
-                name = self._fitting(f"{client_id}_{copy}")
+                name = self._fitting(another(given, copy))
             self._taken.add(name)
             self._of[client_id] = name
         return self._of[client_id]
 
-    def _fitting(self, client_id: str) -> str:
-        name = for_backend(client_id, self._dialect.id_style) or "call"
+    def _given(self, client_id: str) -> str:
+        """The backend's own id; of a copy too, where the client could not be shown it as it is."""
+        given = to_backend(client_id)
+        return original(client_id) if given == client_id and client_id.startswith(PREFIX) else given
+
+    def _fitting(self, given: str) -> str:
+        name = for_backend(to_client(given), self._dialect.id_style) or "call"
         if 0 < self._dialect.id_length < len(name):
             return f"call_{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
         return name

@@ -248,6 +248,7 @@ CODES: Mapping[str, Meaning] = {
     "format-weakened": Meaning(
         "output_config.format", "json_object, or an instruction, where schemas are not understood", "the guarantee"
     ),
+    "format-cut": Meaning("Words around the JSON that output_config.format asks for", "left out", "those words"),
     "user-id": Meaning("metadata.user_id", "left out where the backend has no field for a hash of it", "who asked"),
     "parameter-ignored": Meaning(
         "Parameters and fields without a counterpart (context_management's compaction, container, speed, "
@@ -302,6 +303,11 @@ CODES: Mapping[str, Meaning] = {
     "call-clipped": Meaning("Tool names no tool can have", "clipped to a legal name", "the rest of the name"),
     "call-late": Meaning("Fragments of a tool call that is already complete", "left out", "that fragment"),
     "thinking-hidden": Meaning("Reasoning although thinking is disabled", "left out", "that reasoning"),
+    "thinking-as-text": Meaning(
+        "An answer that is nothing but reasoning although thinking is disabled",
+        "given as text",
+        "what it was marked as",
+    ),
     "think-unopened": Meaning(
         "Text with a `</think>` that no `<think>` began, of a model whose prompt may open it",
         "stays text; of models known for it (docs/dialects.md) text waits for the tag, and all before it is thinking",

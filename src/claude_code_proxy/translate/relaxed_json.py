@@ -1,7 +1,8 @@
 r"""JSON as models write it, where only one reading fits.
 
 Beyond JSON it takes single-quoted strings, bare keys, True/False/None, a comma before a closing bracket, raw line
-ends in strings, and unknown escapes (`\d` is a backslash and a d; beside a `\n` nobody knows, `C:\dir\\new`). It
+ends in strings, NaN and Infinity (which JavaScript writes as null), and unknown escapes (`\d` is a backslash and a d;
+beside a `\n` nobody knows, `C:\dir\\new`). It
 never closes what is open and never guesses where a string ends: text with two readings, or cut off, is no value. One
 pass, linear.
 """
@@ -16,6 +17,7 @@ from .halves import whole
 _DEPTH = 100
 _SPACE = re.compile(r"[ \t\r\n\ufeff\xa0]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?(?![\w.+-])")
+_NOT_FINITE = re.compile(r"-?(?:NaN|Infinity)(?![\w$-])")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")
 _PLAIN = {'"': re.compile(r'[^"\\]*'), "'": re.compile(r"[^'\\]*")}
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
@@ -62,6 +64,9 @@ class _Reader:
             if value in (float("inf"), float("-inf")):
                 raise NoValueError
             return value, number.end()
+        infinite = _NOT_FINITE.match(self._text, at)
+        if infinite:
+            return None, infinite.end()
         word = _WORD.match(self._text, at)
         if word is None or word.group() not in _WORDS:
             raise NoValueError

@@ -7,12 +7,13 @@ a history without reasoning. No signature, however odd, fails a request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ..wire.shapes import text
+from . import tool_ids
 from .arrange import as_parts
 from .dialect import Dialect
 from .envelope import Envelope, digest, unseal
@@ -116,6 +117,24 @@ def signed(calls: dict[str, dict[str, Any]], recalled: Recalled, dialect: Dialec
         found[next(iter(calls))] = BYPASS  # only the first call of a step carries one
     for name, signature in found.items():
         calls[name]["extra_content"] = {"google": {"thought_signature": signature}}
+
+
+def renamed(details: list[dict[str, Any]], ids: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the details with the ids their calls are sent with: Gemini behind OpenRouter finds its signatures by them.
+
+    ids: as they are sent, by the client's. Of several calls that were given one id, each detail names the next.
+    """
+    sent: dict[str, list[str]] = {}
+    for client_id, backend_id in ids.items():
+        for given in dict.fromkeys((tool_ids.to_backend(client_id), tool_ids.original(client_id))):
+            sent.setdefault(given, []).append(backend_id)
+    return [_with_id(detail, sent.get(text(detail.get("id")), [])) for detail in details]
+
+
+def _with_id(detail: dict[str, Any], sent: list[str]) -> dict[str, Any]:
+    if not sent:
+        return detail
+    return {**detail, "id": sent.pop(0) if len(sent) > 1 else sent[0]}
 
 
 def filled(messages: list[tuple[dict[str, Any], Recalled, str]], dialect: Dialect, notes: Notes) -> bool:

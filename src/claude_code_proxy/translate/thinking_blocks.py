@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class ThinkingBlocks:
-    """The writer's part for reasoning. hidden: there was some, and the client did not want any."""
+    """The writer's part for reasoning. hidden: there was some, and the client did not want any; unsaid: its text."""
 
     def __init__(self, writer: Writer) -> None:
         self.hidden = False
+        self.unsaid: list[str] = []
         self._writer = writer
         self._field = "reasoning_content"
         self._text: list[str] = []
@@ -36,7 +37,10 @@ class ThinkingBlocks:
         """Add visible reasoning; a client that forbade thinking is not shown any."""
         writer = self._writer
         writer.characters += len(delta.text)
-        if self._hidden() or not delta.text:
+        if self._hidden():
+            self.unsaid.append(delta.text)
+            return
+        if not delta.text:
             return
         fresh = delta.text
         if delta.field == _TAG:

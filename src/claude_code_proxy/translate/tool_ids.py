@@ -21,6 +21,7 @@ PREFIX = "tu64_"
 SERVER_PREFIX = "srvtoolu_"
 _LEGAL = re.compile(r"[A-Za-z0-9_-]+")
 _SHORT = re.compile(r"[A-Za-z0-9]{9}")
+_COPY = re.compile(r"_[1-9][0-9]{0,8}\Z")
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -38,6 +39,19 @@ def to_backend(client_id: str) -> str:
     original = _decode(client_id[len(PREFIX) :])
     # Only what to_client writes is unwrapped: two client ids never become one.
     return original if original is not None and to_client(original) == client_id else client_id
+
+
+def original(client_id: str) -> str:
+    """Return the id a backend gave a call that was told apart by a number (`id_2`) because other calls had its id."""
+    return to_backend(_COPY.sub("", client_id))
+
+
+def another(backend_id: str, copy: int) -> str:
+    """Return the `copy`th id for calls that share one. Kimi counts on: its template reads the number."""
+    stem, colon, number = backend_id.rpartition(":")
+    if colon and number.isdecimal():
+        return f"{stem}:{int(number) + copy - 1}"
+    return f"{backend_id}_{copy}"
 
 
 def short_id(tool_id: str) -> str:

@@ -232,6 +232,7 @@ class Writer:
             self._release()
         self.tools.judge()
         self.thinking.flush()
+        self._say_what_was_hidden()
         silent = self.state is State.BEFORE and not self.thinking.hidden
         fault = ending.emptiness(self.ending, self.plan, self.usage, forbidden=self.tools.forbidden) if silent else ""
         if fault:
@@ -241,6 +242,17 @@ class Writer:
         self.close()
         self.emit(self._message_delta())
         self.emit(MessageStop())
+
+    def _say_what_was_hidden(self) -> None:
+        """An answer that is nothing but reasoning, although none was wanted: a server's parser took it for that.
+
+        So vLLM does where a template has thinking off and its parser expects it. Nobody gets nothing for an answer.
+        """
+        told = self.ending.reason if self.ending else ""
+        said = "".join(self.thinking.unsaid)
+        if self.state is State.BEFORE and said.strip() and told not in ending.CUTTING:
+            self.notes.add("thinking-as-text", "content")
+            self._text(Text(said))
 
     def _message_delta(self) -> MessageDelta:
         usage = self.usage
