@@ -179,6 +179,13 @@ def test_without_declared_tools_everything_is_text(text: str, _calls: object) ->
     assert _read(_stream(text, 4), Plan(model="m")) == (text, [], "end_turn")
 
 
+@pytest.mark.parametrize("size", [1, 999, 1001, 5_000, 100_000])
+def test_a_long_call_that_is_all_of_the_answer_is_a_call(size: int) -> None:
+    command = "echo " * 2_000
+    text = json.dumps({"name": "Bash", "parameters": {"command": command}})
+    assert _read(_stream(text, size)) == ("", [("Bash", {"command": command})], "tool_use")
+
+
 def test_a_copy_of_a_parsed_call_is_dropped() -> None:
     parsed = {
         "tool_calls": [{"index": 0, "id": "c1", "function": {"name": "Bash", "arguments": '{"command": "ls -la"}'}}]

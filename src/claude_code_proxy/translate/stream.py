@@ -149,7 +149,7 @@ class StreamTranslator:
         if tokens.kind is Thinking:
             self.writer.thinking.remember(text)
         else:
-            self._filters.past.latest = text
+            self._filters.past.add(text)
 
     def _end(self) -> list[Event]:
         if self.done:

@@ -13,16 +13,17 @@ from typing import NamedTuple
 
 from .arguments import read_arguments
 from .calls import Calls
+from .code_spans import CodeSpans
 from .deltas import Delta, Ended, Finish, Text, ToolFragment
 from .notes import Notes
 from .plan import Plan
 from .text_call_forms import BARE, FORMS, STRAYS, Form, is_unfinished
 from .text_filter import Growing, Past, TextFilter, overlap
 
-_FENCE = "```"
-_MARKS = (_FENCE, *(form.open for form in FORMS))
+_MARKS = tuple(form.open for form in FORMS)
 _ANY = re.compile("|".join(re.escape(mark) for mark in _MARKS))
 _BY_OPEN = {form.open: form for form in FORMS}
+_TOKENS = ("<|", "<\uff5c", "[TOOL_CALLS]")  # marks that are one token: some models end no line before them
 _BARE_START = re.compile(
     r'\s*(?:\{\s*(?:"(?:n(?:a(?:m(?:e(?:".*)?)?)?)?|t(?:y(?:p(?:e(?:".*)?)?)?)?|f(?:u.*)?)?)?)?', re.DOTALL
 )
@@ -45,6 +46,7 @@ class TextCalls(TextFilter):
 
     def __init__(self, plan: Plan, notes: Notes, past: Past) -> None:
         self._past = past
+        past.keep()
         self._tools = plan.tools
         self._notes = notes
         self._form: Form | None = None
@@ -52,11 +54,10 @@ class TextCalls(TextFilter):
         self._ahead: list[str] = []  # text that came and was not looked at, the last of it first
         self._inner = Growing()  # the rest of a block, which can't hold its closing
         self._from = self._closings = 0  # where the next closing of the block is looked for; those within its values
-        self._fenced = self._ticks = False
+        self._code = CodeSpans()
         self._at_start = plan.json_shape is None
         self._behind = False  # nothing but white space came since a promoted block
         self._gap: list[str] = []  # white space behind a promoted block
-        self._within = False  # words stand before, on the same line
         self._quoted = ""  # the last promoted block, while it may turn out to be a part of a sentence
         self._promoted: list[_Promoted] = []
         self._parsed = Calls(plan.tools)
@@ -81,8 +82,7 @@ class TextCalls(TextFilter):
 
     def text(self, piece: str) -> list[Delta]:
         """Pass text on up to a possible call."""
-        self._follow(self._past.latest)
-        self._past.latest = ""
+        self._code.feed(self._past.take())
         return self._take(piece)
 
     def _take(self, piece: str) -> list[Delta]:
@@ -121,6 +121,7 @@ class TextCalls(TextFilter):
             else:
                 out += self._given_up(form, held) + self._take("")
         held, self._held = self._held, ""
+        self._code.feed(held)
         return out + self._pass(held)
 
     def _given_up(self, form: Form, held: str) -> list[Delta]:
@@ -128,6 +129,7 @@ class TextCalls(TextFilter):
         first = held.find(form.close) + len(form.close) if form.close and form.close in held else len(held)
         self._leave("")
         self._push(held[first:])
+        self._code.feed(held[:first])
         return self._pass(held[:first])
 
     def _leave(self, held: str) -> None:
@@ -139,9 +141,13 @@ class TextCalls(TextFilter):
         """Take one step; False when more text is needed."""
         if self._form is not None:
             return self._inside(self._form, out)
-        if self._at_start and len(self._held) < _LONGEST_START and _BARE_START.fullmatch(self._held):
-            if self._held.lstrip().startswith("{") and len(self._held.lstrip()) > len('{"function"'):
+        if self._at_start and _BARE_START.fullmatch(self._held):
+            begun = self._held.lstrip()
+            if begun.startswith("{") and len(begun) > len('{"function"'):
                 self._form = BARE
+            if len(self._held) - len(begun) > _LONGEST_START:
+                self._form, self._at_start = None, False
+                return True
             return self._form is not None
         self._at_start = False
         return self._outside(out)
@@ -167,20 +173,22 @@ class TextCalls(TextFilter):
     def _outside(self, out: list[Delta]) -> bool:
         if self._behind and (stray := self._stray()):
             return stray == "all"
-        fenced, ticks, seen = self._fenced, self._ticks, 0
+        seen = 0
         for mark in _ANY.finditer(self._held):
-            ticks = _ticked(self._held[seen : mark.end()], ticks)
-            seen = mark.end()
-            if mark[0] == _FENCE:
-                fenced = not fenced
-            elif not fenced and not ticks:
-                out += self._pass(self._held[: mark.start()])
-                self._held, self._form = self._held[mark.start() :], _BY_OPEN[mark[0]]
+            self._code.feed(self._held[seen : mark.start()])
+            seen = mark.start()
+            if self._may_begin(mark[0]):
+                out += self._pass(self._held[:seen])
+                self._held, self._form = self._held[seen:], _BY_OPEN[mark[0]]
                 return True
         keep = overlap(self._held[seen:], _MARKS)
+        self._code.feed(self._held[seen : len(self._held) - keep])
         out += self._pass(self._held[: len(self._held) - keep])
         self._held = self._held[len(self._held) - keep :]
         return False
+
+    def _may_begin(self, mark: str) -> bool:
+        return not self._code.is_code or (mark.startswith(_TOKENS) and self._code.is_behind_fence)
 
     def _stray(self) -> str:
         """Drop a stray mark behind a call: "all" when one was there, "part" when it may be one, else ""."""
@@ -189,6 +197,7 @@ class TextCalls(TextFilter):
             if words.startswith(stray):
                 at = len(self._held) - len(words) + len(stray)
                 self._widen(self._held[:at])
+                self._code.feed(self._held[: at - len(stray)])
                 self._held = self._held[at:]
                 return "all"
         return "part" if words and any(stray.startswith(words) for stray in STRAYS) else ""
@@ -203,9 +212,6 @@ class TextCalls(TextFilter):
         if not passed:
             return []
         self._behind = False
-        self._fenced ^= passed.count(_FENCE) % 2 == 1
-        self._ticks = _ticked(passed, self._ticks)
-        self._follow(passed)
         return [Text(passed)]
 
     def _widen(self, gap: str) -> None:
@@ -213,10 +219,6 @@ class TextCalls(TextFilter):
         self._quoted = "" if "\n" in gap else self._quoted
         if self._quoted:
             self._gap.append(gap)
-
-    def _follow(self, passed: str) -> None:
-        _, newline, line = passed.rpartition("\n")
-        self._within = bool(line.strip()) or (self._within and not newline)
 
     def _given_back(self) -> str:
         """Return the last block with what followed it, if words go on behind it in its own line."""
@@ -237,9 +239,9 @@ class TextCalls(TextFilter):
             fragments.append(ToolFragment(index=10_000 + place, id=None, name=name, arguments=arguments, whole=True))
         if not fragments:
             return False
-        self._promoted += [_Promoted(fragment, block, self._within) for fragment in fragments]
+        self._promoted += [_Promoted(fragment, block, self._code.words) for fragment in fragments]
         self._behind, self._gap = True, []
-        self._quoted = block if self._within else ""
+        self._quoted = block if self._code.words else ""
         return True
 
     def _promotions(self) -> list[Delta]:
@@ -260,9 +262,3 @@ class TextCalls(TextFilter):
     def _input(self, name: str, arguments: str) -> object:
         facts = self._tools.get(name)
         return read_arguments(arguments, facts.schema if facts else {})[0]
-
-
-def _ticked(passed: str, before: bool) -> bool:
-    """Whether inline code is open after `passed`: an odd number of ticks on its last line. before: whether it was."""
-    _, newline, line = passed.rpartition("\n")
-    return (line.count("`") + (not newline and before)) % 2 == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from .deltas import Delta, Ignored, Text, ThinkingState, Usage
@@ -10,9 +11,21 @@ _BESIDE = (Usage, ThinkingState, Ignored)  # what has no place in the order of c
 
 
 class Past:
-    """What went past the filters, because it has none of their characters. latest: the last such text, once read ""."""
+    """What went past the filters, as it has none of the characters they watch. `add` a piece; kept if asked for."""
 
-    latest = ""
+    def __init__(self) -> None:
+        self.keep(0)
+
+    def keep(self, most: int | None = None) -> None:
+        """Remember so many pieces; None: all."""
+        self._pieces: deque[str] = deque(maxlen=most)
+        self.add = self._pieces.append
+
+    def take(self) -> str:
+        """Return all that went past since this was asked last."""
+        pieces = "".join(self._pieces)
+        self._pieces.clear()
+        return pieces
 
 
 _TAIL = 64  # characters: no mark is longer
