@@ -77,9 +77,9 @@ async def raw_backend(
         tasks.append(asyncio.current_task())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = await reader.readexactly(_length(head))
-                if MODEL_LIST in head.split(b"\r\n")[0]:
+                received = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.readexactly(_length(received))
+                if MODEL_LIST in received.split(b"\r\n")[0]:
                     if models is None:
                         writer.write(head(404, content_length="0", connection="close"))
                         return
@@ -89,7 +89,7 @@ async def raw_backend(
                 if not again:
                     backend.connections += 1
                     connection = backend.connections
-                asked = Asked(len(backend.asked) + 1, connection, again, head, json.loads(body or b"null"), writer)
+                asked = Asked(len(backend.asked) + 1, connection, again, received, json.loads(body or b"null"), writer)
                 again += 1
                 backend.asked.append(asked)
                 await answer(asked)

@@ -270,7 +270,8 @@ def test_a_trace_has_the_server_and_the_chat_in_the_words_of_the_conventions() -
     assert chat.name == "chat gpt-5.4"
     told = dict(chat.attributes)
     assert told["gen_ai.operation.name"] == "chat"
-    assert told["gen_ai.request.model"] == "claude-opus-5"
+    assert told["gen_ai.request.model"] == told["gen_ai.response.model"]
+    assert told["claude_code_proxy.asked_model"] == "claude-opus-5"
     assert told["gen_ai.response.model"] == "gpt-5.4"
     assert told["gen_ai.response.id"] == "chatcmpl-1"
     assert told["gen_ai.usage.input_tokens"] == 1000

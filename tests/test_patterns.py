@@ -26,7 +26,7 @@ from claude_code_proxy.translate.summary_tags import with_tags
 from claude_code_proxy.translate.text_call_forms import FORMS
 from pattern_texts import Found, every_pattern, hostile_texts
 
-LENGTH = 100_000
+LENGTH = 70_000
 UNITS = (
     *("a", " ", "\n", "0", "0,", "<", "{", "[", '"', "\\", "-", "=", ".", "a ", "a\n", " \n", "0 ", "/a", "aA0_", "é", "a.a@", "?key", "at a:"),
     *("<system-reminder>", "<title", "-----BEGIN ", "\n at ", "maximum ", "limit 1 used ", "between 0 ", "Bearer ", "eyJaaaaaaaa.", "://a:", "http://"),
@@ -142,18 +142,30 @@ def test_a_pattern_s_work_grows_as_its_text_does(found: Found) -> None:
 WORDS = [found for found in PATTERNS if found.place.removeprefix(PACKAGE).startswith(READING)]
 
 
+READ = 2_500  # characters of a refusal; what is beyond two thousand is cut
+
+
+def of_each() -> dict[Found, list[str]]:
+    """Return the texts of each pattern; one that an earlier pattern has too is read once."""
+    met: set[str] = set()
+    texts = {}
+    for found in WORDS:
+        every = 4 if found.place.endswith(SLOWEST) else 20
+        texts[found] = [text for text in hostile_texts(found.pattern, READ)[::every] if text not in met]
+        met |= set(texts[found])
+    return texts
+
+
+REFUSED = of_each()
+
+
 @pytest.mark.parametrize(
     "found", WORDS, ids=lambda found: f"{found.place.removeprefix(PACKAGE)}-{str(found.pattern.pattern)[:20]}"
 )
 def test_a_refusal_of_any_words_is_read_in_no_time(found: Found) -> None:
     body = {"model": "m", "temperature": 1, "max_tokens": 5, "messages": []}
     asked = Asked(model="m", counted=10, window=100, max_tokens=5, now=0.0)
-    texts = {
-        text
-        for place, text in enumerate(hostile_texts(found.pattern, LENGTH))
-        if place % 7 == 0 or found.place.endswith(SLOWEST)
-    }
-    for text in texts:
+    for text in REFUSED[found]:
         begun = time.process_time()
         failure = read_failure(400, msgspec.json.encode({"error": {"message": text}}), {}, asked)
         read_repair(Refusal(text=failure.words, param="", body=body), PLAIN)

@@ -220,3 +220,59 @@ def test_another_shell_is_named_with_the_known_ones(home: Path) -> None:
     done = command(home, "completion", "tcsh")
     assert done.returncode == 2
     assert "bash, zsh or fish" in done.stderr
+
+
+NO_BUS = f"""#!{sys.executable}
+import sys
+print("Failed to connect to bus: No medium found", file=sys.stderr)
+sys.exit(1)
+"""
+ENV_FILE = ".config/claude-code-proxy/service.env"
+
+
+def test_what_requests_go_by_in_the_shell_goes_along(home: Path) -> None:
+    there = {
+        "HTTPS_PROXY": "http://somebody:pass-word@proxy.example:3128",
+        "https_proxy": "http://other.example:3128",
+        "NO_PROXY": "localhost",
+        "SSL_CERT_FILE": "ca.pem",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-team=pass-word",
+    }
+    assert command(home, "service", "install", "--kind", "systemd", **SETTINGS, **there).returncode == 0
+    kept = (home / ENV_FILE).read_text()
+    assert (home / ENV_FILE).stat().st_mode & 0o777 == 0o600
+    for name, value in {**there, "SSL_CERT_FILE": str(home / "ca.pem")}.items():
+        assert f'{name}="{value}"\n' in kept
+    shown = command(home, "service", "install", "--print", "--kind", "systemd", **SETTINGS, **there).stdout
+    assert "pass-word" not in shown
+    assert 'https_proxy="http://other.example:3128"' in shown
+    assert 'OTEL_EXPORTER_OTLP_ENDPOINT="http://collector.example:4318"' in shown
+
+
+def test_without_a_manager_for_the_user_the_remedy_is_said_and_what_is_left_can_be_removed(home: Path) -> None:
+    (home / "bin/systemctl").write_text(NO_BUS)
+    done = command(home, "service", "install", "--kind", "systemd", **SETTINGS)
+    assert done.returncode == 1
+    for words in (
+        "Failed to connect to bus",
+        "enable-linger",
+        "claude-code-proxy serve",
+        "docker",
+        str(home / SYSTEMD),
+    ):
+        assert words in done.stderr
+    removed = command(home, "service", "remove", "--kind", "systemd")
+    assert removed.returncode == 0, removed.stderr
+    assert f"Deleted: {home / SYSTEMD}" in removed.stdout
+    assert "Failed to connect to bus" in removed.stderr
+    assert not (home / SYSTEMD).exists()
+    assert not (home / ENV_FILE).exists()
+
+
+def test_a_service_that_can_t_be_stopped_is_deleted_and_said_so(home: Path) -> None:
+    command(home, "service", "install", "--kind", "systemd", **SETTINGS)
+    done = command(home, "service", "remove", "--kind", "systemd", MANAGER_FAILS="3")
+    assert done.returncode == 1
+    assert "deleted all the same" in done.stderr
+    assert not (home / SYSTEMD).exists()

@@ -353,3 +353,9 @@ def test_other_programs_variables_are_nobody_s_business(place):
 
 def test_a_lower_case_variable_is_not_read(place):
     assert place.load({**KEY, "port": "9000", "host": "x"}).port == 8082
+
+
+def test_a_profile_without_any_file_names_no_file_that_is_not_there(place):
+    (problem,) = place.problems({**KEY, "CONFIG_PROFILE": "nope"})
+    assert "there is no claude-code-proxy.toml here" in problem
+    assert "has none" not in problem

@@ -174,6 +174,17 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, backend: Backend, moment: 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("command", [(), ("run", "--claude", "/bin/true")], ids=["bare", "run"])
+def test_ctrl_c_in_the_first_questions_ends_with_130_whatever_was_started(
+    tmp_path: Path, backend: Backend, command: tuple[str, ...]
+) -> None:
+    with Terminal(*command, cwd=tmp_path, env=environment(tmp_path, backend)) as terminal:
+        terminal.expect("> ")
+        terminal.press("\x03")
+        terminal.expect("Nothing was written.")
+        assert terminal.end() == 130
+
+
 def test_the_end_of_input_is_an_answer_too(tmp_path: Path, backend: Backend) -> None:
     with Terminal("setup", cwd=tmp_path, env=environment(tmp_path, backend)) as terminal:
         terminal.expect("> ")

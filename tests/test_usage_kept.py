@@ -311,3 +311,23 @@ def test_a_broken_file_is_a_sentence(home: Path) -> None:
     assert done.returncode == 1
     assert "can't be read" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_failed_has_no_cost_and_no_first_byte_to_show(tmp_path: Path) -> None:
+    nothing = {"input_tokens": 0, "cache_read": 0, "output_tokens": 0, "cost": None, "first_byte": -1.0}
+    written(
+        usage_path(tmp_path / ".local/state/claude-code-proxy"),
+        record(outcome="failed", status=429, session="=cmd()", **nothing),
+    )
+    assert "?" not in run(tmp_path, "usage").stdout
+    each = run(tmp_path, "usage", "--requests").stdout
+    assert "status=429" in each
+    assert "first_byte" not in each
+    rows = list(csv.DictReader(run(tmp_path, "usage", "--requests", "--csv").stdout.splitlines()))
+    assert rows[0]["session"] == "'=cmd()"
+
+
+def test_csv_and_json_at_once_are_refused(tmp_path: Path) -> None:
+    done = run(tmp_path, "usage", "--csv", "--json")
+    assert done.returncode == 2
+    assert "not both" in done.stderr

@@ -117,7 +117,9 @@ def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) 
     layers.append(_file_layer(source, table))
     variables = {**dotenv, **{name: value for name, value in environ.items() if value.strip()}}
     gathered = Layers(
-        layers=tuple(_with_profile(layers, profiles, variables, problems)),
+        layers=tuple(
+            _with_profile(layers, profiles, variables, problems, there=source != TOML_HERE or _is_file(cwd / source))
+        ),
         backends=backends,
         profiles=profiles,
         variables=variables,
@@ -129,7 +131,12 @@ def gather(environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, str]) 
 
 
 def _with_profile(
-    layers: list[Layer], profiles: Mapping[str, object], variables: Mapping[str, str], problems: list[str]
+    layers: list[Layer],
+    profiles: Mapping[str, object],
+    variables: Mapping[str, str],
+    problems: list[str],
+    *,
+    there: bool,
 ) -> list[Layer]:
     """The layers with the chosen profile, if any, behind the command line.
 
@@ -142,7 +149,12 @@ def _with_profile(
     table = profiles.get(str(chosen))
     if not isinstance(table, Mapping):
         close = near(str(chosen), profiles)
-        takes = f"one of {', '.join(profiles)}" if profiles else f"a profile, and {layers[-1].source} has none"
+        none = (
+            f"{layers[-1].source} has none"
+            if there
+            else f"there is no {TOML_HERE} here, nor a file of yours, to have one"
+        )
+        takes = f"one of {', '.join(profiles)}" if profiles else f"a profile, and {none}"
         hint = f" (did you mean {close}?)" if close else ""
         problems.append(f"CONFIG_PROFILE: got {quoted(str(chosen))}, takes {takes}{hint}")
         return layers

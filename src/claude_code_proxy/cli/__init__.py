@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -120,4 +121,15 @@ def main() -> None:
     """Run the command line; a shell that completes a line asks by a variable (`completion` prints how)."""
     if COMPLETION_VARIABLE in os.environ:
         completion_init()
-    app(prog_name=PROGRAM)
+    try:
+        app(prog_name=PROGRAM)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write what waits; where nobody reads any more, it goes nowhere, and the exit code stays."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -22,14 +22,14 @@ def is_unconfigured() -> bool:
     return not (layers.problems or layers.backends or any(layers.find(name) for name in _BACKEND))
 
 
-def set_up_first(*, yes: bool = False) -> bool | None:
+def set_up_first(*, yes: bool = False) -> int | None:
     """Set up when nothing is configured and somebody is there to ask, or `yes` says not to.
 
-    Returns None when there was no need, else whether a configuration was written.
+    Returns None when there was no need, 0 when a configuration was written, else the exit code.
     """
     if not ((yes or on_terminal()) and is_unconfigured()):
         return None
     from .setup import setup  # noqa: PLC0415 - once in a program's life
 
     sys.stderr.write("Nothing is configured yet.\n")
-    return setup(yes=yes, file="") == 0
+    return setup(yes=yes, file="")

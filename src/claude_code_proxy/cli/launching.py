@@ -44,8 +44,8 @@ def run_command(
     from .first_time import set_up_first  # noqa: PLC0415 - a serving process needs none of it
     from .run import run  # noqa: PLC0415 - as above
 
-    if set_up_first() is False:
-        raise typer.Exit(1)
+    if code := set_up_first():
+        raise typer.Exit(code)
     raise typer.Exit(run(context.args, profile=profile, program=claude, quiet=quiet))
 
 
@@ -104,10 +104,10 @@ def serve_or_set_up(*, yes: bool) -> None:
     """What the program does without a command: serve, after a person has said on which backend."""
     from .first_time import set_up_first  # noqa: PLC0415 - as above
 
-    done = set_up_first(yes=yes)
-    if done is False:
-        raise typer.Exit(1)
-    if done and not yes:
+    code = set_up_first(yes=yes)
+    if code:
+        raise typer.Exit(code)
+    if code == 0 and not yes:
         from .setup import what_next  # noqa: PLC0415 - as above
 
         begin(what_next() or "none")

@@ -37,7 +37,7 @@ def logs(*, follow: bool, last: int, session: str, failed: bool, as_data: bool) 
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # a pipe that is gone is no fault worth a word
+        return 0  # a pipe that is gone is no fault worth a word
     return 0
 
 

@@ -95,6 +95,8 @@ def _usage(
 
     A cost with "+ ?" leaves out requests whose price is not known; it is the backend's own figure where it gives one.
     """
+    if as_csv and as_json:
+        raise typer.BadParameter("it takes --csv or --json, not both", param_hint="--csv")
     from .usage import usage
 
     raise typer.Exit(usage(by=by, days=days, session=session, as_csv=as_csv, as_json=as_json, every=every))

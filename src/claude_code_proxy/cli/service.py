@@ -14,9 +14,26 @@ import typer
 from ..config import load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
-from ..launch.service import Files, Manager, files_for, install, manager_named, missing, remove, run
+from ..launch.service import (
+    Files,
+    Manager,
+    files_for,
+    install,
+    manager_named,
+    missing,
+    remove,
+    run,
+    stop,
+    without_manager,
+)
 
 _FAILED, _WRONG_SETTINGS = 1, 2  # exit codes
+
+_BY_HAND = (
+    "No service manager runs for this user, as is usual for root, in WSL and in containers. Either log in as a person, "
+    "`loginctl enable-linger` and install again; or start it by hand: `claude-code-proxy serve`; "
+    "or with Docker: `docker compose up -d`."
+)
 
 Result = TypeVar("Result")
 
@@ -33,7 +50,11 @@ def install_service(kind: str, profile: str, *, only_print: bool) -> None:
         _show(manager, files)
         return
     _demand(manager)
-    _or_exit(lambda: install(files, manager))
+    try:
+        _or_exit(lambda: install(files, manager))
+    except typer.Exit:
+        _say_left(files)
+        raise
     for path in files.texts:
         print(f"Written: {path}")
     print("The service runs. `claude-code-proxy service status` looks at it, `service remove` takes it away.")
@@ -67,13 +88,22 @@ def remove_service(kind: str) -> None:
     """Stop the service and delete its files."""
     manager, files = _installed(kind)
     _demand_installed(files)
-    _demand(manager)
-    there: list[Path] = []
-    _or_exit(lambda: there.extend(remove(files, manager)))
-    for path in there:
+    trouble = stop(manager)
+    for path in _or_exit(lambda: remove(files, manager)):
         print(f"Deleted: {path}")
-    if manager.name == "systemd":
+    if trouble:
+        _complain(trouble, "The files are deleted all the same. If the service still runs, end it by hand.")
+        if not without_manager(trouble):
+            raise typer.Exit(_FAILED)
+    elif manager.name == "systemd":
         _or_exit(lambda: run(("systemctl", "--user", "daemon-reload")))
+
+
+def _say_left(files: Files) -> None:
+    """Say what an installation that failed leaves."""
+    left = [str(path) for path in files.texts if path.exists()]
+    if left:
+        _complain(f"Left here: {', '.join(left)}. `claude-code-proxy service remove` deletes what is left.")
 
 
 def _installed(kind: str) -> tuple[Manager, Files]:
@@ -114,6 +144,8 @@ def _or_exit(act: Callable[[], Result], code: int = _FAILED) -> Result:
         return act()
     except ConfigError as error:
         _complain(*error.problems)
+        if without_manager(" ".join(error.problems)):
+            _complain(_BY_HAND)
         raise typer.Exit(code) from None
     except OSError as error:
         _complain(f"{error.filename or 'A file'} can't be written: {error.strerror}.")

@@ -23,6 +23,8 @@ from ..state import state_dir
 
 _DAY = 86_400
 _NONE_YET = "No usage is kept yet. It is kept while USAGE_DB is on."
+_NOTHING = ("", None, 0, -1)  # -1: no first byte came
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HEADS = ("", "requests", "failed", "input", "cached", "output", "cost", "first", "tok/s")
 
 
@@ -110,7 +112,7 @@ def _named(by: str, one: Sum) -> dict[str, Any]:
 
 
 def _cells(one: Sum) -> tuple[str, ...]:
-    cost = "?" if one.cost is None else f"${one.cost:.4f}{' + ?' if one.unpriced else ''}"
+    cost = _cost(one)
     return (
         visible(one.key),
         f"{one.requests}",
@@ -124,15 +126,27 @@ def _cells(one: Sum) -> tuple[str, ...]:
     )
 
 
+def _cost(one: Sum) -> str:
+    """What is known of the cost; nothing where no request used a token."""
+    if one.cost is None:
+        return "?" if one.unpriced else ""
+    return f"${one.cost:.4f}{' + ?' if one.unpriced else ''}"
+
+
 def _as_csv(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> None:
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def _cell(value: object) -> object:
+    """A value that no spreadsheet takes for a formula: names of sessions and models come from clients."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _say_each(rows: Iterable[Mapping[str, Any]]) -> None:
     for row in rows:
-        told = (f"{name}={readable(name, value)}" for name, value in row.items() if value not in ("", None, 0))
+        told = (f"{name}={readable(name, value)}" for name, value in row.items() if value not in _NOTHING)
         print("  ".join(told))
 
 

@@ -44,7 +44,8 @@ def _files(environ: Mapping[str, str], cwd: Path) -> Iterator[Line]:
     *_, dotenv, toml = (layers := gather(environ, cwd, {})).layers
     there = f"{len(dotenv.values)} settings read" if (cwd / ".env").is_file() else "none in this folder"
     yield _group.ok("environment.dotenv", f".env: {there}")
-    said = f"{len(toml.values)} settings and {len(layers.backends)} backends read"
+    counts = {"setting": len(toml.values), "backend": len(layers.backends)}
+    said = " and ".join(f"{n} {what}{'s' * (n != 1)}" for what, n in counts.items()) + " read"
     yield _group.ok("environment.toml", f"{toml.source}: {said}" if toml.values or layers.backends else "no TOML file")
 
 

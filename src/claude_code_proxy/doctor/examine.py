@@ -74,7 +74,9 @@ def _memory(learned: Learned, path: Path | None) -> Line:
         return group.warning(name, words, "Update this version, or delete the file")
     if not _is_writable(path) or any(kept.get(key) != facts for key, facts in learned.all().items()):
         return group.warning(name, f"what was learned can't be kept in {path}", "Make it writable")
-    return group.ok(name, f"what is learned is kept in {path} ({len(kept)} models); delete it to forget")
+    return group.ok(
+        name, f"what is learned is kept in {path} ({len(kept)} model{'s' * (len(kept) != 1)}); delete it to forget"
+    )
 
 
 def _is_writable(path: Path) -> bool:

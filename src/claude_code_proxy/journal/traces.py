@@ -97,7 +97,7 @@ def _of_server(record: Record) -> Iterator[tuple[str, Any]]:
 def _of_chat(record: Record) -> Iterator[tuple[str, Any]]:
     yield "gen_ai.operation.name", "chat"
     yield "gen_ai.provider.name", record.backend
-    yield "gen_ai.request.model", record.model
+    yield "gen_ai.request.model", record.upstream_model
     yield "gen_ai.response.model", record.upstream_model
     yield "gen_ai.usage.input_tokens", record.prompt_tokens
     yield "gen_ai.usage.output_tokens", record.output_tokens
@@ -109,6 +109,7 @@ def _of_chat(record: Record) -> Iterator[tuple[str, Any]]:
         "gen_ai.conversation.id": record.session,
         "gen_ai.agent.id": record.agent,
         "claude_code_proxy.tier": record.tier,
+        "claude_code_proxy.asked_model": record.model,
     }
     yield from ((name, value) for name, value in optional.items() if value)
     if record.stop:

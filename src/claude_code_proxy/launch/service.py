@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,18 @@ from ..settings import BY_NAME, quoted, show
 from .units import LABEL, environment_file, launchd_plist, systemd_unit
 
 _OWN = frozenset({"CONFIG_FILE"})
+_PROXIES = tuple(
+    name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for name in (upper, upper.lower())
+)
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_OTEL = "OTEL_"
+_CREDENTIAL = re.compile(r"@|[?&]\w+=|HEADERS|TOKEN|KEY|PASSWORD|SECRET", re.IGNORECASE)
 _HIDDEN = "..."
+_NO_MANAGER = (
+    *("connect to bus", "connect to user scope bus", "no medium found", "not been booted"),
+    *("dbus_session", "xdg_runtime_dir", "domain does not support", "there is no systemctl", "there is no launchctl"),
+)
+"""What managers say where this user has none."""
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -98,6 +110,7 @@ def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
         if layer.source in (ENVIRONMENT, DOTENV):
             kept |= {name: str(value) for name, value in layer.values.items() if str(value).strip()}
     kept = {name: value for name, value in kept.items() if name not in _OWN}
+    kept |= _of_libraries(environ, cwd)
     kept |= {name: layers.variables[name] for name in sorted(layers.borrowed()) if name in layers.variables}
     if layers.file == TOML_HERE and (cwd / TOML_HERE).is_file():
         kept["CONFIG_FILE"] = str((cwd / TOML_HERE).resolve())
@@ -106,8 +119,18 @@ def settings_to_keep(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
     return kept
 
 
+def _of_libraries(environ: Mapping[str, str], cwd: Path) -> dict[str, str]:
+    """Variables that are no settings, and that requests and traces go by all the same; paths from here, made whole."""
+    there = {name: value for name, value in environ.items() if value.strip()}
+    kept = {name: there[name] for name in _PROXIES if name in there}
+    kept |= {name: os.path.abspath(cwd / there[name]) for name in _CERTIFICATES if name in there}  # noqa: PTH100 - links stay
+    return kept | {name: value for name, value in sorted(there.items()) if name.startswith(_OTEL)}
+
+
 def _is_public(name: str, value: str) -> bool:
     """Whether a listing of settings would show the value as it stands; a borrowed key is no setting."""
+    if name in (*_PROXIES, *_CERTIFICATES) or name.startswith(_OTEL):
+        return not _CREDENTIAL.search(f"{name}={value}")
     return name in BY_NAME and show(BY_NAME[name], value) == quoted(value) == f'"{value}"'
 
 
@@ -123,12 +146,27 @@ def install(files: Files, manager: Manager) -> None:
         run(command)
 
 
-def remove(files: Files, manager: Manager) -> list[Path]:
-    """Stop the service and delete its files; returns which there were."""
-    if files.unit.exists():
+def stop(manager: Manager) -> str:
+    """Stop the service; returns why it can't be told to, "" when it was."""
+    try:
         for command in manager.stop:
             run(command)
-    there = [path for path in files.texts if path.exists()]
+    except ConfigError as error:
+        return " ".join(error.problems)
+    except FileNotFoundError:
+        return f"There is no {manager.program} here."
+    return ""
+
+
+def without_manager(words: str) -> bool:
+    """Tell whether a manager's command failed because this user has none: as root, in WSL, in a container."""
+    return any(part in words.lower() for part in _NO_MANAGER)
+
+
+def remove(files: Files, manager: Manager) -> list[Path]:
+    """Delete the service's files; returns which there were."""
+    wanted = files.unit.parent / "default.target.wants" / files.unit.name  # what `enable` made
+    there = [path for path in (*files.texts, *([wanted] if manager.name == "systemd" else [])) if os.path.lexists(path)]
     for path in there:
         path.unlink()
     return there

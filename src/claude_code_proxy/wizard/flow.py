@@ -134,7 +134,7 @@ def _listing(source: Source, environ: Mapping[str, str]) -> Listing | None:
 def _models(listing: Listing) -> Choice:
     models = chat_models(listing.models)
     suggested = suggest(listing.models, listing.source.provider)
-    say("", f"{listing.source.title} has {len(models)} models.")
+    say("", f"{listing.source.title} has {len(models)} model{'s' * (len(models) != 1)}.")
     chosen: list[str] = []
     for tier, title in _TIERS:
         default = str(getattr(suggested, tier)) if suggested else chosen[-1] if chosen else ""

@@ -100,6 +100,6 @@ def _local(servers: list[LocalServer]) -> Iterator[Source]:
         plain = "".join(c for c in server.name.lower() if c.isalnum()) if " on port " not in server.name else "local"
         name = plain if plain not in taken else f"{plain}-{port}"
         taken.add(name)
-        many = f"{len(server.models)}{'+' * (len(server.models) >= 5)} models"  # noqa: PLR2004 - no more are counted
+        many = f"{len(server.models)}{'+' * (len(server.models) >= 5)} model{'s' * (len(server.models) != 1)}"  # noqa: PLR2004 - no more are counted
         title = server.name if plain != "local" else "A local server"
         yield Source(name, title, server.base_url, "", "local", f"{server.base_url}, {many}")
