@@ -27,6 +27,7 @@ def test_a_wrong_key_is_named_with_its_variable(backend: Backend) -> None:
     assert reply.status_code == 503
     assert "OPENAI_API_KEY" in reply.text
     assert "sk-wrong-and-secret" not in reply.text
+    assert reply.json()["remedy"] == "Check OPENAI_API_KEY: the backend's key, not the client's."
 
 
 def test_a_missing_model_is_named_with_its_variable() -> None:

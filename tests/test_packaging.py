@@ -166,6 +166,22 @@ def test_compose_publishes_on_this_computer_only_and_checks_health() -> None:
     compile(service["healthcheck"]["test"][3], "healthcheck", "exec")
 
 
+def test_compose_keeps_log_and_usage_in_a_volume_of_the_image_s_user() -> None:
+    compose: dict[str, Any] = yaml.safe_load(read("docker-compose.yml"))
+    (mount,) = compose["services"]["proxy"]["volumes"]
+    name, _, folder = mount.partition(":")
+    assert name in compose["volumes"]
+    env = {key: value for rest in image()["ENV"] for key, value in pairs(rest).items()}
+    assert env["XDG_STATE_HOME"] == folder
+    user = image()["USER"][-1]
+    assert any(f"mkdir -p {folder} && chown {user} {folder}" in rest for rest in image()["RUN"])
+
+
+def test_the_image_s_extra_is_the_package_s() -> None:
+    (extra,) = [rest for rest in image()["RUN"] if "EXTRAS" in rest]
+    assert all(f'"{wanted}"' in extra for wanted in PROJECT["project"]["optional-dependencies"]["otel"])
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that other users may enter, as they may enter an image's."""

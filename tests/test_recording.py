@@ -22,6 +22,7 @@ from claude_code_proxy.recording.recorder import Recorder
 from claude_code_proxy.recording.replay import accept, differences, replay
 from claude_code_proxy.recording.report import write_report
 from claude_code_proxy.redaction import Redaction
+from claude_code_proxy.translate.notes import Note
 
 import case_folders  # isort: skip - as the recordings' own tests find it
 
@@ -112,6 +113,47 @@ async def test_a_report_has_nothing_private_and_still_replays(tmp_path: Path, ki
         assert private.encode() not in everything
     case = read_case(tmp_path / "got" / "recordings" / folder.name)
     assert differences(case, replay(case)) == []
+
+
+async def test_a_report_covers_every_kind_of_value_and_names_nobody_declared(tmp_path: Path) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "pattern": {"type": "string", "enum": ["zebra-one"], "default": "zebra-two", "pattern": "zebra[0-9]+"},
+            "n": {"const": 7413, "enum": [7413], "examples": [7413]},
+        },
+    }
+    call = {
+        "type": "tool_use",
+        "id": "toolu_1",
+        "name": "Grep",
+        "input": {"pattern": "zebra", "zebrakey": 7413, "n": 74.13},
+    }
+    talk = {
+        **ASKED,
+        "tools": [{"name": "Grep", "input_schema": schema}],
+        "messages": [
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "ok"}]},
+        ],
+    }
+    with Backend([say("fine")]) as backend:
+        async with running(backend, RECORD_DIR=str(tmp_path / "rec"), RECORD="all") as app:
+            await app.post(talk)
+    (folder,) = folders(tmp_path / "rec")
+    bundle = tmp_path / "report.zip"
+    told = Record(id="r1", notes=[Note("schema-simplified", "tools.0.zebrafield", "zebra")])
+    write_report(bundle, [folder], records=[told], settings=[], redaction=Redaction([]), prompts=False)
+    with zipfile.ZipFile(bundle) as file:
+        everything = b"".join(file.read(name) for name in file.namelist()).decode()
+        request = json.loads(file.read(f"recordings/{folder.name}/request.json"))
+    assert "zebra" not in everything
+    assert "74.13" not in everything
+    properties = request["tools"][0]["input_schema"]["properties"]
+    assert properties["pattern"]["type"] == "string"
+    assert properties["n"] == {"const": 1111, "enum": [1111], "examples": [1111]}
+    assert request["messages"][1]["content"][0]["input"] == {"pattern": "xxxxx", "xxxxxxxx": 1111, "n": 11.11}
 
 
 async def test_a_report_with_prompts_hides_keys_even_where_a_stream_cuts_them(tmp_path: Path) -> None:

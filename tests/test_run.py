@@ -155,6 +155,22 @@ def test_a_small_window_leaves_room_for_the_answer(home: Path) -> None:
     assert (env["CLAUDE_CODE_MAX_CONTEXT_TOKENS"], env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]) == ("16384", "4096")
 
 
+@pytest.mark.parametrize(
+    ("window", "compression", "warned"),
+    [(16_384, "none", True), (16_384, "compact", False), (8192, "compact", True), (65_536, "none", False)],
+)
+def test_a_window_without_room_for_claude_code_is_told_before_it_starts(
+    home: Path, window: int, compression: str, warned: bool
+) -> None:
+    with Backend(models={"local": window}) as backend:
+        models = {"BIG_MODEL": "local", "MIDDLE_MODEL": "local", "SMALL_MODEL": "local"}
+        done = run(home, environment(home, backend, PROMPT_COMPRESSION=compression, **models), "--", "tell")
+    assert "claude-code-proxy" in done.stderr
+    assert ("Too small for Claude Code" in done.stderr) is warned
+    assert ("PROMPT_COMPRESSION=compact" in done.stderr) is (warned and compression == "none")
+    assert ("num_ctx" in done.stderr) is warned
+
+
 def test_a_model_whose_name_means_a_tier_is_still_that_model(home: Path) -> None:
     with Backend(lambda received: say(received.model), models={"my-haiku-tune": 0, "big": 0}) as backend:
         env = environment(home, backend, BIG_MODEL="my-haiku-tune", MIDDLE_MODEL="big", SMALL_MODEL="big")

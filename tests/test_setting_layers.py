@@ -305,6 +305,9 @@ def test_a_home_folder_that_is_closed_to_us_is_no_reason_to_stop(place, monkeypa
         ("OPENAI_API_BASE", "OPENAI_BASE_URL"),
         ("MEDIUM_MODEL", "MIDDLE_MODEL"),
         ("CUSTOM_HEADERS_X", "CUSTOM_HEADER_*"),
+        ("BIG_MODLE", "BIG_MODEL"),
+        ("PORTT", "PORT"),
+        ("HSOT", "HOST"),
     ],
 )
 def test_a_misspelt_variable_is_a_warning(place, name, meant):

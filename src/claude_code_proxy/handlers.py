@@ -138,13 +138,19 @@ async def test_connection(call: Call) -> None:
             await unless_gone(call, exchange.run(asked))
     except ProxyError as error:
         names = {"key": key_setting(route.backend), "url": url_setting(route.backend), "model": "SMALL_MODEL"}
-        what = {"error_type": error.type, "message": error.message, "remedy": remedy(error.type, error.status, **names)}
+        what = {"error_type": error.type, "message": error.message, "remedy": _what_to_do(error, names)}
         failed = {"status": "failed", **what, **told}
         await call.channel.json(503, failed)
         return
     took = round(time.monotonic() - begun, 3)
     succeeded = {"status": "success", "message": "The backend answered.", **told, "seconds": took}
     await call.channel.json(200, succeeded)
+
+
+def _what_to_do(error: ProxyError, names: Mapping[str, str]) -> str:
+    """The remedy the message ends with, else the one for its type."""
+    _, said, what = error.message.rpartition(" Check ")
+    return f"Check {what}" if said else remedy(error.type, error.status, **names)
 
 
 def _query(call: Call) -> Mapping[str, str]:

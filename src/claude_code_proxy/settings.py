@@ -289,8 +289,18 @@ def resembles(name: str) -> str:
         return HEADER_FAMILY
     # Short names such as PORT have too many honest neighbours (PORTS, POST) to guess at.
     candidates = [other for other in _SQUEEZED if len(other) >= _GUESSED and abs(len(other) - len(squeezed)) < 3]  # noqa: PLR2004
+    short = (other for other in _SQUEEZED if len(other) < _GUESSED and is_slip(squeezed, other))
+    if slipped := next(short, ""):
+        return _SQUEEZED[slipped]
     close = difflib.get_close_matches(squeezed, candidates, n=1, cutoff=0.87)
     return _SQUEEZED[close[0]] if close else ""
+
+
+def is_slip(typed: str, meant: str) -> bool:
+    """Tell whether a word is another one with a letter typed twice, or with two neighbours in each other's place."""
+    doubled = any(typed == meant[: n + 1] + meant[n:] for n in range(len(meant)))
+    swapped = any(typed == meant[:n] + meant[n + 1] + meant[n] + meant[n + 2 :] for n in range(len(meant) - 1))
+    return doubled or (swapped and typed != meant)
 
 
 def near(word: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from ..config import Config
 from ..doctor.backends import Model, models_status, tier_models
 from ..doctor.faults import told
 from ..doctor.inside import Inside, inside
+from ..doctor.windows import is_narrow, narrow_window
 from ..models import near_names
 from ..prepare import window_of
 from ..routing import tier_names, tier_routes
@@ -43,7 +44,15 @@ async def look_ahead(config: Config, learned: Learned) -> Outlook:
             else:
                 await _call(proxy, own[-1], problems, warnings)
         tiers = () if problems else await _tiers(proxy, config)
+    warnings += _narrow(tiers, config)
     return Outlook(tiers, tuple(problems), tuple(warnings))
+
+
+def _narrow(tiers: Sequence[Tier], config: Config) -> list[str]:
+    """A sentence where a model's window has no room for Claude Code to work."""
+    compressed = config.prompt_compression != "none"
+    small = {tier.shown: tier.window for tier in tiers if is_narrow(tier.window, compressed=compressed)}
+    return [narrow_window(small, compressed=compressed)] if small else []
 
 
 async def _call(proxy: Inside, model: Model, problems: list[str], warnings: list[str]) -> None:

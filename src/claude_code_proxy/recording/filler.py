@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Cover = Callable[[str], str]
@@ -24,7 +24,20 @@ _KEPT_KEYS = frozenset(
     | {"verbosity", "status", "detail", "strict"}
 )
 _SCHEMAS = frozenset({"input_schema", "parameters", "schema"})
-_SCHEMA_WORDS = frozenset({"description", "title", "examples", "default", "$comment"})
+_SCHEMA_WORDS = frozenset(
+    {"description", "title", "examples", "example", "default", "enum", "const", "pattern", "$comment"}
+)
+_NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions"})  # what is in them has names, no words
+
+_FIELDS = (
+    "messages system tools content text thinking source data input input_schema parameters properties items required "
+    "additionalProperties anyOf oneOf allOf not ref defs max_tokens max_completion_tokens temperature top_p top_k "
+    "stop_sequences stop stream tool_choice metadata user_id output_config output_format response_format "
+    "context_management container mcp_servers reasoning budget_tokens cache_control betas body tokens from to of the "
+    "user assistant image document tool_use tool_result"
+)
+PROTOCOL = _KEPT_KEYS | _SCHEMAS | _SCHEMA_WORDS | _NAMED | frozenset(_FIELDS.split())
+"""Words of a note's place that are nobody's names."""
 _ENVELOPE = frozenset({"b", "m", "k", "backend", "model", "field", "digest"})  # of a signature of ours
 _ERRORS = frozenset({"message"})
 _TAG = re.compile(
@@ -41,24 +54,77 @@ def filler(text: str) -> str:
     return "".join(part if kept else _blank(part) for part, kept in _split(text, _TAG))
 
 
-def json_filler(text: str) -> str:
+class Filler:
+    """A filler that knows which names of fields the request's tools declare: all others are covered too."""
+
+    def __init__(self, declared: Iterable[str]) -> None:
+        self._declared = frozenset(declared)
+
+    def __call__(self, text: str) -> str:
+        """Return as much of nothing."""
+        return filler(text)
+
+    def key(self, key: str) -> str:
+        """Return a key of a tool's arguments: as it is where it is declared."""
+        return key if key in self._declared else filler(key)
+
+
+def declared_in(value: Any) -> Iterator[str]:
+    """Yield the names that the schemas of a request give to fields."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name in _NAMED and isinstance(inner, dict):
+                yield from inner
+            yield from declared_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from declared_in(inner)
+
+
+def _number(value: float) -> Any:
+    """A number of as many digits, all of them 1; a truth is true."""
+    return json.loads(re.sub(r"[0-9]", "1", json.dumps(value).replace("false", "true")))
+
+
+def _is_said(path: Path) -> bool:
+    """Whether a value that is no text is content: in a tool's arguments, or a choice that a schema gives."""
+    return "input" in path or "arguments" in path or (_schema_at(path) is not None and not is_structure(path))
+
+
+def _schema_at(path: Path) -> int | None:
+    return next((n for n, key in enumerate(path) if key in _SCHEMAS), None)
+
+
+def json_filler(text: str, keys: Cover = str) -> str:
     """Return JSON text, whole or cut, with its keys and words as they are and its texts and numbers filled."""
     made, at = [], 0
     for found in _STRING.finditer(text):
-        made.append(re.sub(r"[0-9]", "1", text[at : found.start()]))
+        made.append(_bare(text[at : found.start()]))
         is_key = found[3] is not None
-        made.append(found[0] if is_key else f'"{_escaped(found[1])}{found[2]}')
+        made.append(f'"{keys(found[1])}{found[2]}{found[3]}' if is_key else f'"{_escaped(found[1])}{found[2]}')
         at = found.end()
-    return "".join(made) + re.sub(r"[0-9]", "1", text[at:])
+    return "".join(made) + _bare(text[at:])
+
+
+def _bare(text: str) -> str:
+    """Numbers and truths between the texts of JSON."""
+    return re.sub(r"[0-9]", "1", text).replace("false", "true ")
 
 
 def cover_value(value: Any, cover: Cover, path: Path = ()) -> Any:
     """Return a JSON value with its texts covered, as far as they are not part of the protocol."""
     if isinstance(value, dict):
-        return {key: cover_value(inner, cover, (*path, key)) for key, inner in value.items()}
+        name = cover.key if isinstance(cover, Filler) and "input" in path else str
+        return {name(key): cover_value(inner, cover, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list):
         return [cover_value(inner, cover, (*path, n)) for n, inner in enumerate(value)]
-    return _of(path, cover)(value) if isinstance(value, str) and not is_structure(path) else value
+    if isinstance(value, (int, float)):
+        return _number(value) if isinstance(cover, Filler) and _is_said(path) else value
+    if not isinstance(value, str) or is_structure(path):
+        return value
+    if isinstance(cover, Filler) and path[-1:] == ("pattern",) and _schema_at(path) is not None:
+        return ".*"  # letters of a pattern can't be others at will
+    return _of(path, cover)(value)
 
 
 def cover_stream(data: bytes, cover: Cover) -> bytes:
@@ -126,9 +192,10 @@ def is_structure(path: Path) -> bool:
         return False
     if "signature" in path[:-1] and path[-1] in _ENVELOPE:
         return True
-    schema = next((n for n, key in enumerate(path) if key in _SCHEMAS), None)
+    schema = _schema_at(path)
     if schema is not None:
-        return not _SCHEMA_WORDS.intersection(path[schema:])
+        inner = enumerate(path[schema:], schema)
+        return not any(key in _SCHEMA_WORDS and path[n - 1] not in _NAMED for n, key in inner)
     return bool(path) and (path[-1] in _KEPT_KEYS or (path[-1] in _ERRORS and "error" in path))
 
 
@@ -180,8 +247,11 @@ def _put(value: Any, path: Path, text: str) -> None:
 
 def _of(path: Path, cover: Cover) -> Cover:
     """Arguments are JSON inside of a text: their keys are the tool's, and must stay."""
-    if cover is filler and path and path[-1] in ("arguments", "partial_json"):
-        return json_filler
+    if path and path[-1] in ("arguments", "partial_json"):
+        if isinstance(cover, Filler):
+            return lambda text: json_filler(text, cover.key)
+        if cover is filler:
+            return json_filler
     return cover
 
 

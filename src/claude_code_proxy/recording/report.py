@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 import zipfile
@@ -20,7 +21,7 @@ from ..quoting import Quotes, said
 from ..record import Record, facts
 from ..redaction import Redaction
 from .case import read_case, toml
-from .filler import Cover, cover_complaints, cover_stream, cover_value, filler, said_in
+from .filler import PROTOCOL, Cover, Filler, cover_complaints, cover_stream, cover_value, declared_in, filler, said_in
 from .replay import Replayed, differences, replay
 
 _PACKAGES = ("aiohttp", "msgspec", "pypdfium2", "starlette", "structlog", "uvicorn", "uvloop")
@@ -71,15 +72,29 @@ def write_report(
 def _told(record: Record, *, prompts: bool) -> dict[str, Any]:
     """The facts of a request; a backend's complaint may quote what it was sent."""
     known = facts(record)
-    return known if prompts or not known.get("error") else {**known, "error": filler(known["error"])}
+    if prompts:
+        return known
+    covered: dict[str, Any] = {"error": filler(known["error"])} if known.get("error") else {}
+    notes = [
+        {**note, **{part: _place(str(note[part])) for part in ("path", "detail") if part in note}}
+        for note in known.get("notes", ())
+    ]
+    return {**known, **covered, **({"notes": notes} if notes else {})}
+
+
+def _place(text: str) -> str:
+    """A note's place or detail with the names in it covered that are not the protocol's."""
+    return re.sub(
+        r"\w+", lambda found: found[0] if found[0] in PROTOCOL or found[0].isdigit() else filler(found[0]), text
+    )
 
 
 def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[str, bytes]:
     """The files of a recording with what must be covered covered, and the request's body as it then is."""
-    cover: Cover = redaction.all if prompts else filler
     hide = redaction.all
     case = read_case(folder)
     asked = json.loads(case.text("request.json"))
+    cover: Cover = hide if prompts else Filler(declared_in(asked.get("tools")))
     quotes = Quotes([] if prompts else [*said(asked), *said_in(case.answer)])
     about: dict[str, Any] = json.loads(hide(json.dumps(_unquoted(case.about, quotes))))
     files = {"about.toml": toml(about).encode()}

@@ -173,8 +173,26 @@ const drawBackends = () => {
   $("tiers").replaceChildren(...Object.entries(state.tiers).flatMap(([tier, model]) => [el("dt", "", tier), el("dd", "", model)]));
 };
 
+// Every hour or day of the time shown, those without requests too: keys are local time, "2026-11-22" or "2026-11-22 23:00".
+const NONE = { requests: 0, input_tokens: 0, cache_read: 0, output_tokens: 0, cost: 0 };
+const two = (number) => String(number).padStart(2, "0");
+const everyTime = (rows) => {
+  if (!rows.length) return rows;
+  const known = new Map(rows.map((one) => [one.key, one]));
+  const hourly = rows[0].key.length > 10;
+  const now = new Date();
+  const times = [];
+  for (let n = hourly ? days * 24 : days; n >= 0; n -= 1) {
+    const at = hourly ? new Date(now.getTime() - n * 3600000) : new Date(now.getFullYear(), now.getMonth(), now.getDate() - n);
+    const key = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}${hourly ? ` ${two(at.getHours())}:00` : ""}`;
+    if (!times.includes(key)) times.push(key); // an hour that comes twice in autumn is one
+  }
+  const others = rows.map((one) => one.key).filter((key) => !times.includes(key)); // the proxy's clock may be another zone's
+  return [...times, ...others].sort().map((key) => known.get(key) || { ...NONE, key });
+};
+
 const drawUsage = () => {
-  const rows = usageRows || [];
+  const rows = everyTime(usageRows || []);
   const label = (key) => (days <= 2 ? key.slice(11, 16) : key.slice(5));
   const shape = (of) => rows.map((one) => ({ label: label(one.key), title: `${one.key}: ${plural(one.requests, "request")}, ${tokens(one.input_tokens)} read, ${tokens(one.cache_read)} cached, ${tokens(one.output_tokens)} written, ${dollars(one.cost) || "no price"}`, values: of(one) }));
   for (const figure of document.querySelectorAll("#usage figure")) figure.hidden = !rows.length; // axes of nothing say nothing

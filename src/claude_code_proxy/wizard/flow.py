@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..backends.catalogue import ModelFacts
+from ..doctor.windows import is_narrow, narrow_window
 from ..endpoint import read_base_url
 from ..local_servers import find_servers
 from ..settings import quoted
@@ -70,6 +71,9 @@ def interview(environ: Mapping[str, str]) -> Plan:
 
 def _plan(listing: Listing, choice: Choice, sources: Sequence[Source]) -> Plan:
     facts = {model.id: model for model in listing.models if model.id in choice}
+    windows = {name: model.window for name, model in facts.items() if is_narrow(model.window, compressed=False)}
+    if windows:
+        say(f"  ! {narrow_window(windows, compressed=False)}")
     others = [source for source in sources if source.name != listing.source.name]
     return Plan(source=listing.source, choice=choice, facts=facts, others=others)
 
