@@ -372,6 +372,7 @@ HISTORY: dict[str, Row] = {
     "Gemini, a signature of another model": (400, "thought_signature mismatch", RESENT),
     "Gemini, no base64": (400, "Base64 decoding failed for thought_signature", RESENT),
     "Claude's signature": (400, "messages.1.content.0: Invalid `signature` in `thinking` block", RESENT),
+    "OpenAI behind a gateway, its thoughts": (400, "The encrypted content gAAA... could not be verified. Reason: Encrypted content could not be decrypted or parsed.", RESENT),
     "Mistral, order": (400, "Expected last role User or Tool but got... Unexpected role 'user' after role 'tool'", {"assistant_after_tool": True}),
     "templates": (500, "Jinja Exception: Conversation roles must alternate user/assistant/user/assistant/...", {"merges_user_turns": True}),
     "Qwen on llama.cpp": (500, "While executing CallExpression at line 85: {{- raise_exception('System message must be at the beginning.') }} Error: Jinja Exception: System message must be at the beginning.", {"system_in_place": False}),

@@ -51,6 +51,7 @@ _FOREIGN = (
     r"|(?:thought[_ ]?signature|\bsignature\b[^.]{0,40}\bthinking)\W{1,3}[^.]{0,40}"
     r"(?:not valid|invalid|corrupt|malformed|mismatch|could not be (?:verified|validated|decoded))"
     r"|\b(?:decod|verif|validat)\w*[^.]{0,30}\bthought[_ ]?signature|\bthinking signature (?:is )?(?:not valid|invalid)"
+    r"|\bencrypted[_ ]content\b.{0,80}\b(?:could not|cannot|can't) be (?:verified|decrypted|parsed)"
 )
 
 
