@@ -81,6 +81,10 @@ BOUNDED = {
 MATCHED = {
     "translate.text_call_forms._MISTRAL",
     "translate.text_call_forms._HARMONY",
+    "translate.text_call_tags._SECTION",
+    "translate.text_call_tags._DEEPSEEK_SECTION",
+    "translate.text_call_tags._KIMI_SECTION",
+    "translate.text_calls._NEVER",
     "translate.failure_kinds._CODE_KINDS",
 }
 """Patterns that a function takes as an argument, or that stand in a table, and that are matched from one place on."""
@@ -175,7 +179,7 @@ def test_a_refusal_of_any_words_is_read_in_no_time(found: Found) -> None:
 # -- what a model writes -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.open)
 def test_a_call_in_the_text_is_read_or_given_up_in_no_time(form: Any) -> None:
-    own = [found for found in PATTERNS if found.place.startswith(PACKAGE + "translate.text_call_forms")]
+    own = [found for found in PATTERNS if found.place.startswith(PACKAGE + "translate.text_call_")]
     texts = {text for found in own for text in hostile_texts(found.pattern, 4_000)}
     worst = max(least(lambda text=text: form.read(form.open + text + form.close)) for text in texts)
     assert worst < 0.5, "a pattern that goes back takes seconds"

@@ -7,9 +7,10 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_text_calls import LS, _read, _stream
+from tests.test_text_calls import LS, PLAN, _read, _stream
 
 from claude_code_proxy.translate.code_spans import CodeSpans
+from claude_code_proxy.translate.plan import Plan
 
 T = '<tool_call>{"name":"Bash","arguments":{"command":"ls -la"}}</tool_call>'
 
@@ -64,8 +65,8 @@ def tokens(text: str) -> list[str]:
     return re.findall(r" ?\w+|\s+|[<`~{]+|.", text)
 
 
-def read_pieces(pieces: list[str]) -> tuple[str, list[tuple[str, object]], str]:
-    return _read([frame for piece in pieces for frame in _stream(piece, 10_000)[:-2]] + _stream("", 1))
+def read_pieces(pieces: list[str], plan: Plan = PLAN) -> tuple[str, list[tuple[str, object]], str]:
+    return _read([frame for piece in pieces for frame in _stream(piece, 10_000)[:-2]] + _stream("", 1), plan)
 
 
 def cuts(text: str) -> list[list[str]]:

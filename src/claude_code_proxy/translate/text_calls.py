@@ -9,20 +9,25 @@ Promoted calls wait for the end of the answer, because some servers send the par
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from ..wire.shapes import items, mapping
 from .arguments import read_arguments
 from .calls import Calls
 from .code_spans import CodeSpans
 from .deltas import Delta, Ended, Finish, Text, ToolFragment
 from .notes import Notes
 from .plan import Plan
-from .text_call_forms import BARE, FORMS, STRAYS, Form, is_unfinished
+from .text_call_forms import BARE, FORMS, NOTHING_TAKEN, STRAYS, Form, is_unfinished
+from .text_call_starts import LOOKED_AT, is_other_json, never
+from .text_call_tags import NONE_GIVEN
 from .text_filter import Growing, Past, TextFilter, overlap
 
 _MARKS = tuple(form.open for form in FORMS)
 _ANY = re.compile("|".join(re.escape(mark) for mark in _MARKS))
 _BY_OPEN = {form.open: form for form in FORMS}
+_NEVER = {form.open: never(form.open) for form in FORMS}
 _TOKENS = ("<|", "<\uff5c", "[TOOL_CALLS]")  # marks that are one token: some models end no line before them
 _BARE_START = re.compile(
     r'\s*(?:\{\s*(?:"(?:n(?:a(?:m(?:e(?:".*)?)?)?)?|t(?:y(?:p(?:e(?:".*)?)?)?)?|f(?:u.*)?)?)?)?', re.DOTALL
@@ -107,6 +112,8 @@ class TextCalls(TextFilter):
         self._inner.add(piece, near)
         if len(self._held) + self._inner.length > _LONGEST:
             return False
+        if len(self._held) + self._inner.length < LOOKED_AT:
+            return False
         return not form.close or form.close not in near
 
     def release(self) -> list[Delta]:
@@ -153,6 +160,15 @@ class TextCalls(TextFilter):
         return self._outside(out)
 
     def _inside(self, form: Form, out: list[Delta]) -> bool:
+        if self._is_mention(form):
+            rest = self._held[self._held.index(form.open) + len(form.open) :]
+            mention = self._held[: len(self._held) - len(rest)]
+            self._leave("")
+            self._at_start = False
+            self._push(rest)
+            self._code.feed(mention)
+            out += self._pass(mention)
+            return False
         if len(self._held) > _LONGEST:
             out += self.release()
             return False
@@ -169,6 +185,13 @@ class TextCalls(TextFilter):
         else:
             out += self._given_up(form, self._held)
         return True
+
+    def _is_mention(self, form: Form) -> bool:
+        """Whether what follows the opening can't be a call any more."""
+        at = self._held.index(form.open) + len(form.open)
+        if form is BARE:
+            return is_other_json(self._held[at : at + LOOKED_AT], self._tools)
+        return _NEVER[form.open].match(self._held, at, at + LOOKED_AT) is not None
 
     def _outside(self, out: list[Delta]) -> bool:
         if self._behind and (stray := self._stray()):
@@ -232,8 +255,7 @@ class TextCalls(TextFilter):
         """Promote a block whose every call is one of a declared tool with readable arguments."""
         fragments: list[ToolFragment] = []
         for name, arguments in form.read(block):
-            facts = self._tools.get(name)
-            if facts is None or read_arguments(arguments, facts.schema)[1] == "arguments-broken":
+            if not self._can_be_called(name, arguments):
                 return False
             place = len(self._promoted) + len(fragments)
             fragments.append(ToolFragment(index=10_000 + place, id=None, name=name, arguments=arguments, whole=True))
@@ -243,6 +265,12 @@ class TextCalls(TextFilter):
         self._behind, self._gap = True, []
         self._quoted = block if self._code.words else ""
         return True
+
+    def _can_be_called(self, name: str, arguments: str) -> bool:
+        facts = self._tools.get(name)
+        if facts is None or _lacks(arguments, facts.schema):
+            return False
+        return read_arguments(arguments, facts.schema)[1] != "arguments-broken"
 
     def _promotions(self) -> list[Delta]:
         """The promoted calls that the server did not send as calls too; beside those, a sentence has none."""
@@ -262,3 +290,10 @@ class TextCalls(TextFilter):
     def _input(self, name: str, arguments: str) -> object:
         facts = self._tools.get(name)
         return read_arguments(arguments, facts.schema if facts else {})[0]
+
+
+def _lacks(arguments: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a call that has no arguments is none for want of them."""
+    if arguments == NOTHING_TAKEN:
+        return bool(mapping(schema.get("properties")))
+    return arguments == NONE_GIVEN and bool(items(schema.get("required")))
