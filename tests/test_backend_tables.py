@@ -260,7 +260,7 @@ def test_key_problems(problems, fields, problem):
             'base_url="http://x"\nzzz=1',
             (
                 f"backends.x.zzz {IN_FILE} is not a field of a backend; it has base_url, key, azure_api_version, dialect, "
-                "key_env, keys, models, headers, timeouts, proxy, ca_file"
+                "key_env, keys, models, headers, timeouts, proxy, ca_file, text_tool_calls, think_tags"
             ),
         ),
         (

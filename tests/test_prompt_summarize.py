@@ -137,11 +137,17 @@ async def test_what_is_no_summary_is_compacted_and_said(fault: str) -> None:
     assert said in told
 
 
-async def test_what_failed_is_asked_again() -> None:
-    model, summaries = Model(UpstreamError("busy"), SUMMARY), Summaries()
-    assert (await text_of(summaries, system(), model))[1] == "busy"
-    assert (await text_of(summaries, system(), model))[1] == ""
-    assert len(model.asked) == 2
+async def test_a_session_that_began_compacted_stays_so_and_what_failed_is_asked_again_after_a_pause() -> None:
+    """One failure in the middle of nothing must not change the prompt, and with it the prefix cache, from turn to turn."""
+    time = [0.0]
+    model, summaries = Model(UpstreamError("busy"), SUMMARY), Summaries(lambda: time[0])
+    for _ in range(5):
+        assert await text_of(summaries, system(), model) == (COMPACT, "busy")
+        time[0] += 300
+    assert len(model.asked) == 1
+    time[0] += 1000
+    text, fault = await text_of(summaries, system(), model)
+    assert (SUMMARY.strip() in text, fault, len(model.asked)) == (True, "", 2)
 
 
 async def test_a_bug_is_not_kept_either() -> None:

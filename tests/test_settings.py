@@ -62,6 +62,8 @@ CONTRACT = {
     "DIALECT": "",
     "SIGNATURE_KEY": "",
     "COMPACTION_REMINDER": "on",
+    "TEXT_TOOL_CALLS": "auto",
+    "THINK_TAGS": "auto",
     "MAX_BODY_MB": 64,
     "CONFIG_FILE": "",
     "REQUEST_LOG": "on",

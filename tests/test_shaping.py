@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests import prompts
 from tests.asgi import App, running
-from tests.backend import Backend, Gate, Received, Step, Text, answer, error, say, text_in
+from tests.backend import Backend, Gate, Received, Reply, Step, Text, answer, error, say, text_in
 from tests.messages_api import HELLO, events
 from tests.prompts import blocks, long_prompt
 
@@ -218,3 +218,27 @@ async def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind(backend
         gate.open()
         assert (await app.post(coding())).status_code == 200
     assert [is_order(asked) for asked in backend.chats] == [True, False]
+
+
+async def test_a_summary_that_was_cut_is_none(backend: Backend) -> None:
+    backend.play(condensing(say(SUMMARY, finish="length")))
+    async with running(backend, **SUMMARIZE) as app:
+        await app.post(coding())
+        assert [line for line in app.lines() if "summarize failed" in line and "cut" in line]
+    main = next(asked for asked in backend.chats if not is_order(asked))
+    assert SUMMARY.strip() not in system_of(main)
+    assert "All text you output outside of tool use is displayed." in system_of(main)
+
+
+async def test_a_failure_in_the_middle_changes_no_prompt_of_a_session(backend: Backend) -> None:
+    faults = iter([Reply(500, {"error": {"message": "boom"}})])
+
+    def step(asked: Received) -> Step:
+        return next(faults, say(SUMMARY)) if is_order(asked) else say("hello")
+
+    backend.play(step)
+    async with running(backend, MAX_RETRIES="0", **SUMMARIZE) as app:
+        for _ in range(3):
+            await app.post(coding())
+    prompts_sent = {system_of(asked) for asked in backend.chats if not is_order(asked)}
+    assert len(prompts_sent) == 1

@@ -53,6 +53,26 @@ async def test_main_goes_before_subagents_before_background() -> None:
     assert log == ["first", "MAIN", "SUBAGENT", "SUBAGENT", "BACKGROUND"]
 
 
+async def test_background_work_gets_its_turn_behind_ever_new_main_turns() -> None:
+    slots, log = Slots(1, 10), []
+
+    async def turn(left: int) -> None:
+        async with slots.hold(Priority.MAIN):
+            log.append("main")
+            if left and "background" not in log:
+                tasks.append(asyncio.create_task(turn(left - 1)))
+                await asyncio.sleep(0)
+
+    async def background() -> None:
+        async with slots.hold(Priority.BACKGROUND):
+            log.append("background")
+
+    tasks = [asyncio.create_task(turn(100)), asyncio.create_task(background())]
+    await tasks[1]
+    await asyncio.gather(*tasks)
+    assert 0 < log.index("background") < 10
+
+
 async def test_who_leaves_the_queue_takes_no_slot() -> None:
     slots, log, hold = Slots(1, 10), [], asyncio.Event()
     first = asyncio.create_task(_work(slots, Priority.MAIN, "first", log, hold))

@@ -30,7 +30,8 @@ _SETTING_OF = {
     "dialect": "DIALECT",
 }
 _TIMEOUTS = {"connect": "CONNECT_TIMEOUT", "first_byte": "FIRST_BYTE_TIMEOUT", "idle": "REQUEST_TIMEOUT"}
-_FIELDS = (*_SETTING_OF, "key_env", "keys", "models", "headers", "timeouts", "proxy", "ca_file")
+_SWITCHES = {"text_tool_calls": "TEXT_TOOL_CALLS", "think_tags": "THINK_TAGS"}
+_FIELDS = (*_SETTING_OF, "key_env", "keys", "models", "headers", "timeouts", "proxy", "ca_file", *_SWITCHES)
 
 
 def read_backends(reading: Reading, find_servers: Callable[[], Sequence[LocalServer]]) -> dict[str, Backend]:
@@ -141,6 +142,7 @@ class _Part:
             azure_api_version=self._text("azure_api_version"),
             proxy=self._proxy(base_url),
             ca_file=self._ca_file(),
+            **{field: self._switch(field) for field in _SWITCHES},
         )
 
     def _at(self, field: str) -> str:
@@ -207,6 +209,13 @@ class _Part:
             self._problem('takes the URL of an HTTP proxy, or "" for none', "proxy")
             return ""
         return given
+
+    def _switch(self, field: str) -> Any:
+        """A table's own word, else the setting's, which speaks of every backend."""
+        name = _SWITCHES[field]
+        if field not in self.table:
+            return self.reading.value(name)
+        return self.reading.checked(BY_NAME[name], self.table[field], self._at(field)) or BY_NAME[name].default
 
     def _ca_file(self) -> str:
         given = self.table.get("ca_file", "")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
@@ -33,6 +34,9 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as a target it is this machine
 
 
+Switch = Literal["auto", "on", "off"]
+
+
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds a backend may take: to connect, to begin its answer, and between two reads of it."""
 
@@ -47,7 +51,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     base_url: without a slash at its end; key: its API key; spare_keys: the others of its pool; dialect: a dialect's
     name, "" to recognise it; models: names that always go here; headers: sent with every request, attribution headers
     included; azure_api_version: not empty means Azure mode; proxy: the URL of the HTTP proxy on the way to it, "" for
-    none; ca_file: certificates trusted beside the usual ones.
+    none; ca_file: certificates trusted beside the usual ones; text_tool_calls, think_tags: what is found in
+    the text of an answer, auto as the dialect has it.
     """
 
     name: str
@@ -61,6 +66,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     azure_api_version: str = ""
     proxy: str = ""
     ca_file: str = ""
+    text_tool_calls: Switch = "auto"
+    think_tags: Switch = "auto"
 
     @property
     def pool(self) -> tuple[str, ...]:

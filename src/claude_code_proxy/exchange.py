@@ -159,7 +159,7 @@ class Exchange:
             record = Record(id=channel.request_id, model=model, session=self.record.session, own=True)
             with self._services.journal.following_own(record):
                 await Exchange(self._services, channel, record).run({**own, "model": model})
-            return "".join(text(block.get("text")) for block in items(mapping(channel.answer).get("content")))
+            return _whole(mapping(channel.answer))
 
         return ask
 
@@ -370,6 +370,13 @@ class Exchange:
         if self._half:
             model = f"{self.record.backend}/{self.record.upstream_model}"
             structlog.get_logger().warning(f"{model} cut a prompt of {self._half}, in silence. {_LARGER}")
+
+
+def _whole(answer: Mapping[str, Any]) -> str:
+    """Return the text of an answer to the proxy itself. Raises ProxyError for one that was cut."""
+    if answer.get("stop_reason") == "max_tokens":
+        raise ProxyError("the answer was cut at its output limit", status=502)
+    return "".join(text(block.get("text")) for block in items(answer.get("content")))
 
 
 def _silent(route: Route, seconds: float) -> UpstreamError:

@@ -15,6 +15,7 @@ from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
 from .documents_io import gather_resources
+from .endpoint import Backend
 from .prompt.summarize import Ask
 from .prompt.summary_reminder import is_compaction
 from .routing import Route, resolve
@@ -83,8 +84,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     request = await services.shaper.shape(request, notes, ask, window)
     dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
-    if compacts:  # a call that a summary quotes is part of it
-        dialect = replace(dialect, text_tools=False)
+    dialect = switched(dialect, route.backend, compacts=compacts)
     aside = services.aside
     needs = await aside.run(size, wanted, request, dialect, facts.vision)
     wants = [want for want in needs if ask is not None or not want.url]
@@ -128,6 +128,22 @@ def asked_of(prepared: Prepared) -> Asked:
         secrets=backend.secrets,
         **{field: name.format(backend.name) for field, name in named.items()},
     )
+
+
+def switched(dialect: Dialect, backend: Backend, *, compacts: bool = False) -> Dialect:
+    """Return a dialect that looks in an answer's text for what the settings say.
+
+    compacts: it is a summary of the conversation; a call that one quotes is part of it.
+    """
+    calls = not compacts and _is_on(backend.text_tool_calls, dialect.text_tools)
+    thoughts = _is_on(backend.think_tags, dialect.think_tags)
+    if (calls, thoughts) == (dialect.text_tools, dialect.think_tags):
+        return dialect
+    return replace(dialect, text_tools=calls, think_tags=thoughts)
+
+
+def _is_on(switch: str, usual: bool) -> bool:
+    return usual if switch == "auto" else switch == "on"
 
 
 def _most_output(facts: ModelFacts, learned: Mapping[str, Any], ceiling: int) -> int:

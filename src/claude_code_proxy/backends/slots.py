@@ -1,7 +1,8 @@
 """How many requests a backend works on at once: a fair queue for servers with few slots.
 
-The main turn of a session goes before its subagents, those before background work, each in order of arrival; a request
-waits here with pings, holding nothing, and leaves the queue when its client leaves.
+The main turn of a session goes before its subagents, those before background work, each in order of arrival; but every
+eighth slot goes to whoever waits longest, so that nobody waits for ever behind ever new main turns. A request waits
+here with pings, holding nothing, and leaves the queue when its client leaves.
 
 A backend that says 429 while it works on others of ours has fewer slots than it was asked for (case CO-04): from then
 on it gets one request less than it had, and one more after as many good answers, or after a while. A burst becomes a
@@ -20,6 +21,7 @@ from ..errors import ProxyError, RetryableError
 _COME_BACK = 5  # seconds a client is told to wait when the queue is full
 _TOO_MANY = 429
 _ONE_MORE = 2.0  # seconds without a refusal after which a backend gets one request more
+_IN_TURN = 8  # one slot in so many goes by age alone
 _BELIEVED = 60.0  # seconds what a refusal taught is believed
 
 
@@ -52,6 +54,7 @@ class Slots:
         self._later: asyncio.TimerHandle | None = None
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
+        self._admitted = 0
 
     @property
     def waiting(self) -> int:
@@ -104,10 +107,20 @@ class Slots:
     def _admit(self) -> None:
         """Let in who is next, as long as there is room."""
         while self._waiting and self._has_room:
-            _, _, turn = heapq.heappop(self._waiting)
+            turn = self._next()
             if not turn.done():
                 self._busy += 1
+                self._admitted += 1
                 turn.set_result(None)
+
+    def _next(self) -> asyncio.Future[None]:
+        """Take who is next out of the queue: the first of the highest rank, or the oldest where it is its turn."""
+        if self._admitted % _IN_TURN < _IN_TURN - 1:
+            return heapq.heappop(self._waiting)[-1]
+        oldest = min(self._waiting, key=lambda one: one[1])
+        self._waiting.remove(oldest)
+        heapq.heapify(self._waiting)
+        return oldest[-1]
 
     @property
     def _has_room(self) -> bool:

@@ -1,13 +1,16 @@
 """PROMPT_COMPRESSION=summarize: the backend's model condenses what compact leaves of Claude Code's own text.
 
 A summary is made once for a content, however many requests wait for it, and kept, so that the same prompt stays the
-same bytes. What may never be touched is never sent to be summarized.
+same bytes. Where none could be made the prompt is compacted as long as it is in use, and the model is asked again after
+a pause: a session that began so goes on so, and keeps its prefix cache. What is kept ends with the process. What may
+never be touched is never sent to be summarized.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -19,6 +22,7 @@ from .sections import is_claude_codes, split, texts_of
 
 _KEPT = 64  # summaries
 _SHORTEST = 20  # a summary of less than a twentieth is none
+_PAUSE = 600.0  # seconds without use after which a content that failed is asked for again
 _LEAST = 200  # tokens: a shorter text is not worth a call
 _ORDER = (
     "Condense the following instructions of a coding assistant to at most {budget} tokens. Keep every rule, name, "
@@ -32,8 +36,10 @@ Ask = Callable[[dict[str, Any]], Coroutine[Any, Any, str]]
 class Summaries:
     """Condensed prompts by content."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._made: OrderedDict[str, asyncio.Task[str]] = OrderedDict()
+        self._failed: dict[str, tuple[float, ProxyError]] = {}
 
     async def summarize(self, system: object, budget: int, count: CountText, ask: Ask | None) -> tuple[Compacted, str]:
         """Return the compressed prompt, and why it could not be condensed (then it is compacted), or an empty string.
@@ -61,13 +67,27 @@ class Summaries:
 
     async def _once(self, spare: str, budget: int, ask: Ask | None) -> str:
         key = hashlib.sha256(f"{budget}\n{spare}".encode("utf-8", "replace")).hexdigest()
+        self._recall(key)
         task = self._made.get(key)
         if ask is None and (task is None or not task.done()):
             raise _UnknownError
         if task is None and ask is not None:
             task = self._begin(key, ask(_order(spare, budget)))
         assert task is not None
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except ProxyError as error:
+            self._failed[key] = self._now(), error
+            if len(self._failed) > _KEPT:
+                self._failed.pop(next(iter(self._failed)))
+            raise
+
+    def _recall(self, key: str) -> None:
+        """Raise what went wrong with a content, for as long as it is in use."""
+        used, error = self._failed.pop(key, (0.0, None))
+        if error is not None and self._now() - used < _PAUSE:
+            self._failed[key] = self._now(), error
+            raise error
 
     def _begin(self, key: str, answer: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
         """Ask, for everybody who waits; what failed is forgotten, and asked again by the next request."""
