@@ -269,7 +269,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], Callable[[Any], b
     "thinking-hidden": ([chunk({"reasoning_content": "hm"}), HI, STOP], {"hide_thinking": True}, lambda heard: b"hm" not in heard.frames),
     "think-unopened": ([chunk({"content": "hm</th"}), chunk({"content": "ink>hi"}), STOP], {}, lambda heard: heard.message["content"] == [text("hm</think>hi")]),
     "finish-missing": ([HI], {}, lambda heard: heard.stop["stop_reason"] == "end_turn"),
-    "prompt-cut": ([HI, chunk({}, "stop", usage={"prompt_tokens": 4090, "completion_tokens": 6})], {"input_estimate": 20_000}, lambda heard: heard.usage["input_tokens"] == 4090),
+    "prompt-cut": ([HI, chunk({}, "stop", usage={"prompt_tokens": 4090, "completion_tokens": 6})], {"input_estimate": 20_000}, lambda heard: heard.usage["input_tokens"] == 20_000),
     "usage-estimated": ([HI, STOP], {}, lambda heard: heard.usage["output_tokens"] > 0),
     "stop-unknown": ([HI, chunk({}, "tired")], {}, lambda heard: heard.stop["stop_reason"] == "end_turn"),
     "text-tool-call": ([chunk({"content": '<tool_call>{"name": "Bash", "arguments": {"a": 1}}</tool_call>'}), STOP], {}, lambda heard: heard.calls == [("Bash", {"a": 1})]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from tests.asgi import App, running
 from tests.messages_api import HELLO
 from tests.raw_backend import Asked, completion, raw_backend, whole
 
+from claude_code_proxy.backends import cuts
+
 LISTS: dict[str, dict[str, Any]] = {
     "told": {"data": [{"id": "m", "owned_by": "library", "context_length": 8192}]},
     "unknown": {"data": [{"id": "m", "owned_by": "library"}]},
 }
 
+SENTENCE = re.compile(r"prompt is too long: (\d+) tokens > (\d+) maximum")
 ROUTER = {"data": [{"id": "m", "context_length": 8192}]}
 
 
@@ -72,15 +76,68 @@ async def test_the_count_is_the_one_that_reports_have_corrected(ratio: float, fi
         assert abs(int(message.split()[4]) - too_long * ratio) < 0.03 * too_long * ratio, "the model's tokens, not ours"
 
 
-async def test_reports_of_prompts_that_were_cut_teach_the_count_nothing() -> None:
-    """Else a cut would look right after a few requests, and no longer be seen."""
+@pytest.mark.parametrize("dialect", ["ollama", "", "glm"])
+async def test_after_a_cut_that_was_seen_what_is_beyond_it_is_refused_by_a_count_that_has_learned_nothing(
+    dialect: str,
+) -> None:
     async with (
         raw_backend(reader(4096, 1.0), models=LISTS["unknown"]) as backend,
-        running(backend, DIALECT="ollama") as app,
+        running(backend, DIALECT=dialect) as app,
     ):
+        status, notes = await told(app, 9000)
+        assert (status, "prompt-cut" in notes) == (200, True)
         for words in (9000, 9050, 9100, 9150, 9200, 9250, 9300):
-            status, notes = await told(app, words)
-            assert (status, "prompt-cut" in notes) == (200, True), words
+            status, message = await told(app, words)
+            found = SENTENCE.fullmatch(message)
+            assert found is not None, message
+            assert abs(int(found[1]) - words * 0.9) < words * 0.02
+            assert int(found[2]) == 4096
+        assert chats(backend) == 1
+        assert (await told(app, 3000))[0] == 200
+        assert (await app.get("/v1/models/m")).json()["max_input_tokens"] == 4096
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_client_is_told_the_size_of_the_prompt_it_has_not_of_what_was_left_of_it(*, stream: bool) -> None:
+    async with raw_backend(reader(4096, 1.0), models=LISTS["unknown"]) as backend, running(backend) as app:
+        talk = [{"role": "user", "content": " ".join(["word"] * 9000)}]
+        reply = await app.post({**HELLO, "model": "m", "max_tokens": 16, "messages": talk, "stream": stream})
+        counts = [int(count) for count in re.findall(r'"input_tokens": ?(\d+)', reply.text)]
+    assert counts
+    assert all(8000 < count < 8200 for count in counts)
+
+
+async def test_a_cut_is_forgotten_when_a_server_reads_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody says when it was started anew, so that a prompt beyond the window is tried again after a while."""
+    monkeypatch.setattr(cuts, "_HOLDS", 0.0)
+    window = [4096]
+
+    async def answer(asked: Asked) -> None:
+        await reader(window[0], 1.0)(asked)
+
+    async with (
+        raw_backend(answer, models=LISTS["unknown"]) as backend,
+        running(backend, learned=tmp_path / "learned.json") as app,
+    ):
+        assert "prompt-cut" in (await told(app, 9000))[1]
+        assert "prompt-cut" in (await told(app, 9000))[1]
+        assert (await app.get("/v1/models/m")).json()["max_input_tokens"] == 4096
+        window[0] = 16_384
+        assert await told(app, 9000) == (200, "")
+        assert "max_input_tokens" not in (await app.get("/v1/models/m")).json()
+
+
+async def test_a_server_that_once_read_more_is_believed_at_the_second_cut() -> None:
+    """One that leaves out what was cached meets a window's edge by chance, now and then."""
+    window = [16_384]
+
+    async def answer(asked: Asked) -> None:
+        await reader(window[0], 1.0)(asked)
+
+    async with raw_backend(answer, models=LISTS["unknown"]) as backend, running(backend) as app:
+        assert (await told(app, 9000))[0] == 200
+        window[0] = 4096
+        assert [(await told(app, 9100))[0] for _ in range(3)] == [200, 200, 400]
 
 
 async def test_a_window_known_from_a_refusal_alone_refuses_nothing_itself() -> None:

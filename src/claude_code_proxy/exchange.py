@@ -27,7 +27,7 @@ from .prepare import Prepared, asked_of, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
-from .room import as_shown, check_room, learn_size, learn_window, lower_output
+from .room import as_shown, check_room, learn_cut, learn_size, learn_window, lower_output
 from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
@@ -147,7 +147,7 @@ class Exchange:
         taught = self._mending.facts
         prepared = await prepare(self._services, request, self.notes, ask, taught, route, size=self._size)
         self._know(prepared)
-        check_room(prepared, self._services.config.model_window)
+        check_room(prepared, self._services.config.model_window, self._services.cuts)
         lower_output(prepared, self._mending.rooms)
         return prepared
 
@@ -219,7 +219,8 @@ class Exchange:
             self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
             raise
         read, written = self.record.prompt_tokens, self.record.output_tokens
-        learn_size(self._services.learned, prepared, read, written, cut=bool(self._half))
+        learn = learn_cut if self._half else learn_size
+        learn(self._services.learned, self._services.cuts, prepared, read, written)
         self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:

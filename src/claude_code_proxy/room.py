@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .backends.cuts import Cuts
 from .backends.learned import Learned
 from .config import Config
 from .context_scale import factor
@@ -15,17 +16,22 @@ _SURELY_CUT = 1.03  # of the window, by the proxy's own count
 _LEAST_WINDOW = 512  # tokens: a smaller number in an error is no window
 
 
-def check_room(prepared: Prepared, declared: int) -> None:
-    """Refuse what can't fit. declared: MODEL_WINDOW.
+def check_room(prepared: Prepared, declared: int, cuts: Cuts) -> None:
+    """Refuse what can't fit. declared: MODEL_WINDOW; cuts: what was seen of prompts that were cut in silence.
 
-    A backend that refuses by itself is asked: it knows better. One that would cut the prompt in silence is not, and
-    where a person has said how large the window is, what is over it beyond the error of the count is refused too. A
-    window that is known from a refusal only is no reason: that backend does refuse, and may run with a larger one now.
+    A backend that refuses by itself is asked: it knows better. One that would cut the prompt in silence, or was seen
+    to, is not, and where a person has said how large the window is, what is over it beyond the error of the count is
+    refused too. A window that is known from a refusal only is no reason: that backend does refuse, and may run with a
+    larger one now.
     """
-    counted, window = prepared.gauge.counted, declared or prepared.facts.window
+    facts, route = prepared.facts, prepared.route
+    seen = 0 if declared else cuts.window(route.backend, route.model)
+    if facts.loaded and facts.window > seen:  # as the server says, it runs with a larger one now
+        seen = 0
+    counted, window = prepared.gauge.counted, declared or seen or facts.window
     if not window:
         return
-    cut = prepared.dialect.cuts and counted.tokens > window * _SURELY_CUT
+    cut = (seen or prepared.dialect.cuts) and counted.tokens > window * _SURELY_CUT
     if cut or (declared and counted.least > window):
         raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=window))
 
@@ -46,18 +52,30 @@ def learn_window(learned: Learned, prepared: Prepared, error: UpstreamError) -> 
         learned.add(route.backend, route.model, {"window": window})
 
 
-def learn_size(learned: Learned, prepared: Prepared, prompt: int, output: int, *, cut: bool) -> None:
-    """Let the count learn from what the backend read of the prompt, unless it cut it: then that is no measure of it.
+def learn_cut(learned: Learned, cuts: Cuts, prepared: Prepared, prompt: int, output: int) -> None:
+    """Remember the window a backend cut a prompt to in silence. prompt, output: as it counted them."""
+    route, window = prepared.route, edge_of(prompt, output)
+    if not cuts.saw(route.backend, route.model, window, prepared.gauge.largest):
+        return
+    if window != prepared.learned.get("window"):
+        learned.add(route.backend, route.model, {"window": window})
 
-    cut: much less was read than was sent. Where prompts are cut in silence, one that ends at a window's edge was, too.
-    A learned window that a prompt and its answer were larger than is forgotten: the server was started anew.
+
+def learn_size(learned: Learned, cuts: Cuts, prepared: Prepared, prompt: int, output: int) -> None:
+    """Let the count learn from what the backend read of a prompt.
+
+    Where prompts are cut in silence, one that ends at a window's edge was: that is no measure of it. A learned window
+    that a prompt and its answer were larger than is forgotten: the server was started anew. (Where prompts are cut, an
+    answer may go beyond the window.)
     """
+    route = prepared.route
     at_edge = prepared.dialect.cuts and 0 < edge_of(prompt, output) <= prepared.gauge.counted.tokens
-    if not (cut or at_edge):
+    if not at_edge:
         prepared.gauge.reported(prompt)
     known = count(prepared.learned["window"]) if "window" in prepared.learned else 0
-    if known and prompt + output > known:
-        learned.add(prepared.route.backend, prepared.route.model, {"window": 0})
+    if known and prompt + output > known and prompt > cuts.window(route.backend, route.model):
+        cuts.forget(route.backend, route.model)
+        learned.add(route.backend, route.model, {"window": 0})
 
 
 def as_shown(error: UpstreamError, config: Config, window: int, believed: int) -> None:

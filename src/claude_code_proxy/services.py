@@ -14,6 +14,7 @@ import msgspec
 from .aside import Aside
 from .backends.catalogue import Catalogue
 from .backends.client import Client
+from .backends.cuts import Cuts
 from .backends.exact import ExactCounts
 from .backends.gauges import Gauges
 from .backends.health import Health
@@ -49,6 +50,7 @@ class Services(msgspec.Struct, frozen=True):
     catalogue: Catalogue
     counter: Counter
     gauges: Gauges
+    cuts: Cuts
     exact: ExactCounts
     pulse: Pulse
     shaper: Shaper
@@ -85,6 +87,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             counter=counter,
             exact=ExactCounts(client.session, client.way),
             gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json", keeping.add),
+            cuts=Cuts(),
             pulse=Pulse(),
             shaper=Shaper(config, counter),
             fetcher=fetcher,

@@ -61,6 +61,7 @@ class Gauges:
         self._kept = Kept(path, "ratios", most=_MOST)
         self._known = {key: _read(facts) for key, facts in self._kept.read().items()}
         self._written = {key: known.factor for key, known in self._known.items()}
+        self._largest: dict[str, int] = {}
         self._anchors: dict[tuple[str, int], int] = {}
         self._old_anchors: dict[tuple[str, int], int] = {}
 
@@ -87,10 +88,12 @@ class Gauges:
         tokens, media, steps, preamble = counted.measure
         if tokens < _SHORTEST or not (steps and is_likely(tokens, reported)):
             return
+        self._largest[key] = max(reported, self._largest.get(key, 0))
         known = self._known.get(key, Calibration())
         if key not in self._known and len(self._known) >= _MODELS:
             self._known.pop(oldest := next(iter(self._known)))
             self._written.pop(oldest, None)
+            self._largest.pop(oldest, None)
         if media * _MOSTLY_MEDIA < tokens:
             self._known[key] = observe(known, tokens, reported - preamble)
         if not self._known.get(key, known).odd:
@@ -100,6 +103,10 @@ class Gauges:
     def ratio(self, backend: Backend, model: str) -> float:
         """Return how many tokens a model counts where we count one."""
         return self._known.get(key_of(backend, model), Calibration()).factor
+
+    def largest(self, key: str) -> int:
+        """Return the largest prompt that a model's backend has reported to this process, 0 for none."""
+        return self._largest.get(key, 0)
 
     def _anchor(self, key: str, fingerprint: int) -> int:
         return self._anchors.get((key, fingerprint)) or self._old_anchors.get((key, fingerprint), 0)
@@ -141,6 +148,11 @@ class Gauge:
     def is_sure(self) -> bool:
         """Whether the latest count is as good as exact."""
         return self.counted.bound * _SURE_PART <= self.counted.tokens
+
+    @property
+    def largest(self) -> int:
+        """The largest prompt that the backend has reported of this model."""
+        return self._gauges.largest(self._key)
 
     def settle(self, tokens: int) -> None:
         """Take an exact count of the latest body."""

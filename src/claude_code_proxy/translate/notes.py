@@ -316,7 +316,8 @@ CODES: Mapping[str, Meaning] = {
     "finish-missing": Meaning("An answer without a finish reason", "one is derived from its content", "nothing"),
     "prompt-cut": Meaning(
         "A prompt the backend cut to its window in silence (its token counts show it)",
-        "told in the log, with the remedy",
+        "told in the log, with the remedy; the client's counts are of the whole prompt, and the next one beyond that "
+        "window is refused as too long",
         "the conversation's beginning, for the model",
     ),
     "usage-estimated": Meaning("An answer without token counts", "counted by the proxy", "exactness"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from ..wire.shapes import count, mapping
 from .deltas import Usage
 
@@ -74,6 +76,11 @@ def edge_of(prompt: int, output: int) -> int:
         if edge - read <= _SLACK:
             return edge
     return 0
+
+
+def whole_prompt(usage: Usage, estimate: int) -> Usage:
+    """Return the counts with the prompt as the client has it, not as it was cut: by them it knows when to compact."""
+    return structs.replace(usage, input_tokens=max(0, estimate - usage.cache_read - usage.cache_write))
 
 
 def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:

@@ -44,7 +44,7 @@ from .plan import Plan
 from .search_blocks import SearchBlocks
 from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
-from .usage import anthropic_usage, cut_window
+from .usage import anthropic_usage, cut_window, whole_prompt
 
 _CONTENT = (Text, Thinking, Refusal, Citation)
 _WEAK = ("end_turn", "tool_use", "unknown")  # reasons that do not say why
@@ -147,7 +147,7 @@ class Writer:
         """Start the message, once."""
         if self.state is not State.BEFORE:
             return
-        usage = self.usage or Usage(self.plan.input_estimate, 1)
+        usage = self._whole(self.usage) if self.usage else Usage(self.plan.input_estimate, 1)
         usage = ending.without_output(usage) if self.plan.discard else usage
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage, self.plan.scale)}
         self.emit(MessageStart(message))
@@ -266,9 +266,15 @@ class Writer:
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
         self.stop_reason = stop["stop_reason"]
-        told = ending.without_output(usage) if self.plan.discard else usage
+        told = self._whole(usage)
+        told = ending.without_output(told) if self.plan.discard else told
         shown = anthropic_usage(told, self.plan.scale) | self.search.usage(usage)
         return MessageDelta(stop, shown, ending.edits(self.plan))
+
+    def _whole(self, usage: Usage) -> Usage:
+        """Return the counts for the client: of the prompt it has, where a backend cut it and counted what was left."""
+        estimate = self.plan.input_estimate
+        return whole_prompt(usage, estimate) if cut_window(estimate, usage) else usage
 
     def _flush(self) -> list[Event]:
         events, self._events = self._events, []
