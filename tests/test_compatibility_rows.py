@@ -18,7 +18,7 @@ from claude_code_proxy.dialects.perplexity import PERPLEXITY
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, digest, seal
 from claude_code_proxy.translate.notes import CODES, Notes
-from claude_code_proxy.translate.plan import ToolFacts
+from claude_code_proxy.translate.plan import JsonShape, ToolFacts
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.validate import check_request
 
@@ -268,6 +268,8 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], Callable[[Any], b
     "call-late": ([fragment('{"a":1}', **CALL), HI, fragment('{"b":2}', index=0), STOP], {}, lambda heard: heard.calls == [("Bash", {"a": 1})]),
     "thinking-hidden": ([chunk({"reasoning_content": "hm"}), HI, STOP], {"hide_thinking": True}, lambda heard: b"hm" not in heard.frames),
     "think-unopened": ([chunk({"content": "hm</th"}), chunk({"content": "ink>hi"}), STOP], {}, lambda heard: heard.message["content"] == [text("hm</think>hi")]),
+    "thinking-as-text": ([chunk({"reasoning_content": "hm"}), STOP], {"hide_thinking": True}, lambda heard: heard.message["content"] == [text("hm")]),
+    "format-cut": ([chunk({"content": 'Here: {"a": 1} So it is.'}), STOP], {"json_shape": JsonShape()}, lambda heard: heard.message["content"] == [text('{"a": 1}')]),
     "finish-missing": ([HI], {}, lambda heard: heard.stop["stop_reason"] == "end_turn"),
     "prompt-cut": ([HI, chunk({}, "stop", usage={"prompt_tokens": 4090, "completion_tokens": 6})], {"input_estimate": 20_000}, lambda heard: heard.usage["input_tokens"] == 20_000),
     "usage-estimated": ([HI, STOP], {}, lambda heard: heard.usage["output_tokens"] > 0),
