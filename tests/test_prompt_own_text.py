@@ -66,3 +66,27 @@ def test_what_a_person_let_it_remember_stays() -> None:
 )
 def test_claude_codes_own_sections_are_known_by_how_they_begin(written: str) -> None:
     assert [section.kind for section in split(written)] == ["boilerplate"]
+
+
+OFFICIAL = "You are Claude Code, Anthropic's official CLI for Claude."
+REWORDED = "# Tone and style\nWords of the next version.\n\n# System\nMore of them.\n\n"
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["a block of its own", "one text"])
+def test_behind_the_clis_own_sentence_and_with_its_environment_a_title_is_enough(*, apart: bool) -> None:
+    text = f"{prompts.OPENING}\n{REWORDED}{ENVIRONMENT}\n# Tone and style\nMine.\n"
+    system = [{"type": "text", "text": OFFICIAL}, {"type": "text", "text": text}] if apart else f"{OFFICIAL}\n{text}"
+    shorter = compact(system, 1, words)
+    left = shorter.system[1]["text"] if apart else shorter.system
+    assert "next version" not in left
+    assert "More of them" not in left
+    assert left.endswith(f"{ENVIRONMENT.strip()}\n\n# Tone and style\nMine.\n")
+
+
+def test_without_its_environment_it_is_not() -> None:
+    assert compact(f"{OFFICIAL}\n\n{REWORDED}", 1, words).removed == ()
+
+
+def test_a_style_with_a_name_of_its_own_is_a_persons_there_too() -> None:
+    style = "# Output Style: Pirate\nArr.\n"
+    assert style in compact(f"{OFFICIAL}\n{prompts.OPENING}{style}{ENVIRONMENT}", 1, words).system

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..prompt.compact import Compacted, compact
-from ..prompt.sections import folded, is_claude_codes, split, texts_of
+from ..prompt.sections import folded, is_persons, sections_of, texts_of
 from ..prompt.tools import Trimmed, fit, trim
 from ..tokens.count import Counter
 from ..tokens.estimate import estimate
@@ -93,8 +93,9 @@ def examine(request: Mapping[str, Any], budget: int, wanted: Wanted) -> Shown:
     kept = "".join(texts_of(compacted.system))
     parts = tuple(
         Part(section.title or "(opening)", counter.text(section.text), _fate(section.text, folded(section), kept))
-        for block in texts_of(request.get("system") or "")
-        for section in (split(block) if is_claude_codes(block) else [])
+        for sections in sections_of(request.get("system") or "")
+        for section in sections
+        if section.text.strip() and not is_persons(sections)
     )
     before, after = (counter.body({"tools": list(items(one.get("tools")))}) for one in (request, trimmed.request))
     return Shown(parts, _differences(request, trimmed, counter), compacted, trimmed, before, after)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..wire.shapes import items, mapping, text
+from ..wire.shapes import items, mapping
 from .beginnings import SPARE
-from .sections import Section, folded, is_claude_codes, split
+from .sections import Section, folded, sections_of, texts_of
 
 CountText = Callable[[str], int]
 
@@ -41,10 +41,9 @@ class Compacted(NamedTuple):
 
 def compact(system: object, budget: int, count: CountText) -> Compacted:
     """Return `system` (a string or text blocks) within `budget` tokens, if Claude Code's own text suffices."""
-    blocks = [system] if isinstance(system, str) else [text(mapping(block).get("text")) for block in items(system)]
-    before = sum(count(block) for block in blocks)
+    before = sum(map(count, texts_of(system)))
     removed: list[str] = []
-    split_blocks = [_without(_sections(block), "boilerplate", removed) for block in blocks]
+    split_blocks = [_without(sections, "boilerplate", removed) for sections in sections_of(system)]
     for title in SPARE:
         if _size(split_blocks, count) <= budget:
             break
@@ -52,11 +51,6 @@ def compact(system: object, budget: int, count: CountText) -> Compacted:
     texts = ["".join(folded(section) for section in sections) for sections in split_blocks]
     after = sum(count(block) for block in texts)
     return Compacted(_rebuilt(system, texts), tuple(removed), before, after, budget)
-
-
-def _sections(block: str) -> list[Section]:
-    """The sections of Claude Code's own text; any other text is one that is never touched."""
-    return split(block) if is_claude_codes(block) else [Section("", block, "kept")]
 
 
 def _without(sections: list[Section], kind: str, removed: list[str]) -> list[Section]:

@@ -2,9 +2,11 @@
 
 Titles and openings read from what the CLI sends: 2.1.197 (the long prompt of known models and the short one of unknown
 models) and 2.1.330, 2026-11-22. A section counts as Claude Code's by its title and how it begins (`beginnings.py`); one
-nobody knows is kept: it may be the user's. In these versions everything of
-the user's stands behind the environment (`--append-system-prompt` right behind "Context management", without a mark
-of its own, then the git status), and project instructions are never followed by a section of Claude Code's.
+nobody knows is kept: it may be the user's. Only behind the CLI's own sentence of who it is, in a text that tells the
+environment as its prompt does, is a title enough, so that another version's wording is known too. In these versions
+everything of the user's stands behind the environment (`--append-system-prompt` right behind "Context management",
+without a mark of its own, then the git status), and project instructions are never followed by a section of Claude
+Code's.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ _OPENINGS = (
     "You are an interactive CLI tool",
     "You are an agent working with the user",
 )
+_IDENTITY = "You are Claude Code, Anthropic's official CLI for Claude"
+_EARLY = 400  # characters
 _FIRST_LINES = 8  # among which an opening stands, behind an empty line or a billing line
 _SURE = 3  # titles of Claude Code's in one text are no chance
 
@@ -55,6 +59,27 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _LINE_ENDS = re.compile(r"(?<![ \t])[ \t]+\n")  # from the first blank on, else a line of them takes for ever
 
 
+def is_persons(sections: list[Section]) -> bool:
+    """Whether these are of a text that is not Claude Code's."""
+    return len(sections) == 1 and not sections[0].title and sections[0].kind == "kept"
+
+
+def sections_of(system: object) -> list[list[Section]]:
+    """Return the sections of each text of a system prompt; a text that is not Claude Code's is one, never touched."""
+    texts = texts_of(system)
+    official = any(_IDENTITY in text[:_EARLY] for text in texts)
+    return [
+        split(text, official=official and _tells_environment(text))
+        if is_claude_codes(text)
+        else [Section("", text, "kept")]
+        for text in texts
+    ]
+
+
+def _tells_environment(text: str) -> bool:
+    return any(_ENVIRONMENT.match(line) for line in text.splitlines())
+
+
 def is_claude_codes(text: str) -> bool:
     """Whether this is Claude Code's own prompt: only then do the titles mean what we think.
 
@@ -65,23 +90,27 @@ def is_claude_codes(text: str) -> bool:
     if any(line.startswith(_OPENINGS) for line in lines[:_FIRST_LINES]):
         return True
     titles = {_name(line[2:]) for line in lines if line.startswith("# ")}
-    return len(titles & {*BOILERPLATE, *SPARE}) >= _SURE and any(_ENVIRONMENT.match(line) for line in lines)
+    return len(titles & {*BOILERPLATE, *SPARE}) >= _SURE and _tells_environment(text)
 
 
-def split(text: str) -> list[Section]:
-    """Return the sections of a prompt; joined, their texts are the prompt."""
+def split(text: str, *, official: bool = False) -> list[Section]:
+    """Return the sections of a prompt; joined, their texts are the prompt. official: a title is enough to know one."""
     sections: list[Section] = []
     title, place = "", ""
     lines: list[str] = []
     for line, start in _lines(text):
         if start and lines:
-            sections.append(Section(title, "".join(lines), _kind(title, place, lines)))
+            sections.append(Section(title, "".join(lines), _kind(title, place, lines, official=official)))
             lines = []
         if start:
             title = start
             place = _place(line, place)
         lines.append(line)
-    return [*sections, Section(title, "".join(lines), _kind(title, place, lines))] if lines else sections
+    return (
+        [*sections, Section(title, "".join(lines), _kind(title, place, lines, official=official))]
+        if lines
+        else sections
+    )
 
 
 def folded(section: Section) -> str:
@@ -124,13 +153,14 @@ def _place(line: str, before: str) -> str:
     return "behind" if before or _ENVIRONMENT.match(line) else ""
 
 
-def _kind(title: str, place: str, lines: list[str]) -> Kind:
+def _kind(title: str, place: str, lines: list[str], *, official: bool) -> Kind:
     name, section = _name(title), "".join(lines)
     if place == "project" or (place and name not in _LATE):
         return "kept"
-    if begins_so(section, BOILERPLATE.get(name, ())):
+    known = official and not place and ":" not in title  # `Output Style: Mine` is a person's
+    if begins_so(section, BOILERPLATE.get(name, ())) or (known and name in BOILERPLATE):
         return "boilerplate"
-    return "spare" if begins_so(section, SPARE.get(name, ())) else "kept"
+    return "spare" if begins_so(section, SPARE.get(name, ())) or (known and name in SPARE) else "kept"
 
 
 def _name(title: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import ProxyError
 from ..wire.shapes import items, mapping
 from .compact import Compacted, CountText, compact
-from .sections import is_claude_codes, split, texts_of
+from .sections import sections_of, texts_of
 
 _KEPT = 64  # summaries
 _SHORTEST = 20  # a summary of less than a twentieth is none
@@ -118,24 +118,22 @@ def _order(spare: str, budget: int) -> dict[str, Any]:
 
 
 def _spare(system: object) -> str:
-    return "".join(
-        s.text for block in texts_of(system) if is_claude_codes(block) for s in split(block) if s.kind == "spare"
-    )
+    return "".join(one.text for sections in sections_of(system) for one in sections if one.kind == "spare")
 
 
 def _replaced(system: object, condensed: str) -> Any:
     """The prompt with its spare sections replaced by their summary, where the first of them stood."""
     left = condensed.strip() + "\n\n"
     texts = []
-    for block in texts_of(system):
+    for sections in sections_of(system):
         parts = []
-        for section in split(block) if is_claude_codes(block) else []:
+        for section in sections:
             if section.kind == "spare":
                 parts.append(left)
                 left = ""
             else:
                 parts.append(section.text)
-        texts.append("".join(parts) if parts else block)
+        texts.append("".join(parts))
     if isinstance(system, str):
         return texts[0]
     pairs = ((mapping(block), shorter) for block, shorter in zip(items(system), texts, strict=True))
