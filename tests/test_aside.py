@@ -112,7 +112,7 @@ def _halves(asked: dict[str, Any]) -> tuple[str, str]:
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
 async def test_what_is_wrong_in_a_large_one_is_told(app: App, path: str) -> None:
     wrong = large()
-    wrong["messages"].append({"role": "user"})
+    wrong["messages"].append({"role": "user", "content": [{}]})
     status, kind, message = envelope(await app.post(wrong, path))
     assert (status, kind) == (400, "invalid_request_error")
     assert "messages.1.content" in message

@@ -144,7 +144,7 @@ def test_the_protocol_stays_and_what_was_said_goes() -> None:
     assert covered["messages"][1]["content"][0]["name"] == "Read"
     assert covered["messages"][1]["content"][0]["input"] == {"name": "xxxxx", "type": "xxxxx"}
     assert covered["messages"][2]["content"][0]["tool_use_id"] == "toolu_1"
-    assert covered["tools"][0]["input_schema"]["properties"]["name"]["enum"] == ["a"]
+    assert covered["tools"][0]["input_schema"]["properties"]["name"]["enum"] == ["x"]
 
 
 def test_a_key_in_an_address_is_hidden() -> None:
