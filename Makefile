@@ -17,8 +17,10 @@ help:  ## Show this list
 demo: $(VENV)/.demo  ## A real model, the proxy before it, two questions; goes on serving (ONCE=1 ends it)
 	@$(PY) -m claude_code_proxy demo $(if $(filter-out 0,$(ONCE)),--once)
 
+PROCESSES = $(shell $(PY) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')  # one more than cores: many tests wait
+
 test: $(VENV)/.dev  ## Every test that needs nothing but Python
-	@$(PY) -m pytest -m "not e2e" --numprocesses auto --maxprocesses 8 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not e2e" --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev  ## Lint, formatting, types, import rules, cost of the hot path
 	$(VENV)/bin/ruff check .
