@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer._completion_classes import completion_init
+from typer.core import TyperGroup
 
 from .. import __version__
 from . import launching, observing
 from .launching import COMPLETION_VARIABLE, PROGRAM
 
+
+class _Commands(TyperGroup):
+    """All commands: a reader that has seen enough and leaves (`| head`) is no failure of any of them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; typer itself would end with exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise typer.Exit(0) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     name=PROGRAM,
     help="Run Claude Code on any OpenAI-compatible backend. Without a command: serve.",
     add_completion=False,  # `completion` prints the script and edits no file

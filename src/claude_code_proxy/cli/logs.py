@@ -36,8 +36,6 @@ def logs(*, follow: bool, last: int, session: str, failed: bool, as_data: bool) 
             _say(record, as_data=as_data)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        return 0  # a pipe that is gone is no fault worth a word
     return 0
 
 
