@@ -27,8 +27,8 @@ def instructions(text: str) -> list[tuple[str, str]]:
 
 
 def pairs(rest: str) -> dict[str, str]:
-    """Return the names and values of an ENV instruction."""
-    return dict(word.split("=", 1) for word in shlex.split(rest))
+    """Return the names and values of an ENV or ARG instruction; an ARG without a default has none."""
+    return {name: value for name, _, value in (word.partition("=") for word in shlex.split(rest))}
 
 
 class Container:
@@ -39,6 +39,7 @@ class Container:
         self.workdir = self.root
         self.bin = folder / "venv" / "bin"
         self.env: dict[str, str] = {}
+        self.arguments: dict[str, str] = {}
         self.command: list[str] = []
         self.healthcheck: list[str] = []
         self.user: int | None = None
@@ -85,6 +86,9 @@ class Container:
             name: str(self._inside(value)) if value.startswith("/") else value for name, value in pairs(rest).items()
         }
 
+    def _arg(self, rest: str) -> None:
+        self.arguments |= pairs(rest)
+
     def _workdir(self, rest: str) -> None:
         self.workdir = self._inside(rest)
         self.workdir.mkdir(parents=True)
@@ -98,7 +102,7 @@ class Container:
             shutil.copy(self.context / source, self.workdir / target)
 
     def _run(self, rest: str) -> None:
-        subprocess.run(["/bin/sh", "-c", rest], cwd=self.workdir, env=self._environment(), check=True)
+        subprocess.run(["/bin/sh", "-c", rest], cwd=self.workdir, env=self._environment() | self.arguments, check=True)
 
     def _user(self, rest: str) -> None:
         self.user = int(rest.partition(":")[0])

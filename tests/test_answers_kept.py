@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answers import Heard, answer, chunk, hear, hear_whole, plan_of, stream
@@ -48,23 +50,23 @@ def cut(draw: Any, text: str) -> list[str]:
     return [text[start:end] for start, end in zip([0, *at], [*at, len(text)], strict=True)]
 
 
-def fragments(draw: Any, place: int, name: str, arguments: str) -> list[dict[str, Any]]:
+def fragments(pieces: Callable[[str], list[str]], place: int, name: str, arguments: str) -> list[dict[str, Any]]:
     """Return the chunks of one call."""
-    first, *rest = cut(draw, arguments)
+    first, *rest = pieces(arguments)
     head = {"index": place, "id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": first}}
     tail = [{"index": place, "function": {"arguments": piece}} for piece in rest]
     return [chunk({"tool_calls": [one]}) for one in (head, *tail)]
 
 
-@st.composite
-def answered(draw: Any) -> tuple[bytes, bytes, dict[str, Any]]:
-    """Return the same answer as a stream and whole, and what it says."""
-    thought, words = draw(THOUGHTS), draw(WORDS)
-    calls, finish = draw(st.lists(CALLS, max_size=3)), draw(FINISHES)
-    chunks = [chunk({"reasoning_content": piece}) for piece in cut(draw, thought)]
-    chunks += [chunk({"content": piece}) for piece in cut(draw, words)]
+def both_ways(
+    thought: str, words: str, calls: list[tuple[str, str]], finish: str | None, draw: Any = None
+) -> tuple[bytes, bytes, dict[str, Any]]:
+    """Return an answer as a stream (in pieces that are drawn, else each part in one) and whole, and what it says."""
+    pieces = functools.partial(cut, draw) if draw else lambda text: [text]
+    chunks = [chunk({"reasoning_content": piece}) for piece in pieces(thought)]
+    chunks += [chunk({"content": piece}) for piece in pieces(words)]
     for place, (name, arguments) in enumerate(calls):
-        chunks += fragments(draw, place, name, arguments)
+        chunks += fragments(pieces, place, name, arguments)
     message = {
         "reasoning_content": thought,
         "content": words,
@@ -77,12 +79,22 @@ def answered(draw: Any) -> tuple[bytes, bytes, dict[str, Any]]:
     return stream(*chunks, chunk({}, finish)), answer(message, finish), said
 
 
+@st.composite
+def answered(draw: Any) -> tuple[bytes, bytes, dict[str, Any]]:
+    """Return the same answer as a stream and whole, and what it says."""
+    return both_ways(draw(THOUGHTS), draw(WORDS), draw(st.lists(CALLS, max_size=3)), draw(FINISHES), draw)
+
+
 def blocks_of(heard: Heard) -> list[dict[str, Any]]:
     """The content, without what is only a carrier."""
     return [{key: value for key, value in block.items() if key != "signature"} for block in heard.message["content"]]
 
 
+HALF_THEN_WHOLE = [("Bash", '{"a":'), ("Bash", '{"x": null}')]
+
+
 @settings(max_examples=100)
+@example(both_ways("", "", HALF_THEN_WHOLE, "length"), plan_of(one_tool=True), PLAIN)
 @given(answered(), PLANS, DIALECTS)
 def test_a_stream_says_what_the_whole_says(
     given: tuple[bytes, bytes, dict[str, Any]], plan: Plan, dialect: Dialect
@@ -156,7 +168,9 @@ def interleaved(draw: Any) -> tuple[list[dict[str, Any]], list[str], list[str], 
     objects = st.dictionaries(st.text("xyz", min_size=1, max_size=2), st.integers() | WORDS, max_size=3)
     calls = draw(st.lists(st.tuples(st.sampled_from(["Bash", "Read"]), objects), max_size=3))
     lanes = [[chunk({"content": one}) for one in words], [chunk({"reasoning_content": one}) for one in thoughts]]
-    lanes += [fragments(draw, place, name, json.dumps(one)) for place, (name, one) in enumerate(calls)]
+    lanes += [
+        fragments(functools.partial(cut, draw), place, name, json.dumps(one)) for place, (name, one) in enumerate(calls)
+    ]
     order = draw(st.permutations([at for at, lane in enumerate(lanes) for _ in lane]))
     first = {at: order.index(at) for at in range(2, len(lanes))}
     begun = [calls[at - 2] for at in sorted(first, key=first.__getitem__)]

@@ -36,6 +36,7 @@ class ToolBlocks:
     def __init__(self, writer: Writer, calls: Calls) -> None:
         self.called = False
         self.forbidden = False
+        self._halved = False  # the first call was cut off and left out; streamed it would have been the one call
         self._writer = writer
         self._calls = calls
         self._live = 0
@@ -140,6 +141,7 @@ class ToolBlocks:
 
     def _write_whole(self, call: Call, *, cut: bool) -> None:
         if self._is_cut(call, cut=cut) or self._broke_off(call):
+            self._halved = True
             return
         schema = self._facts(call).schema
         arguments, code = read_arguments(call.arguments, schema)
@@ -208,7 +210,8 @@ class ToolBlocks:
             return _FORBIDDEN
         if any(block.get("name") == call.name for block in plan.lead_blocks) and call.name not in plan.tools:
             return "what the answer began with"
-        return "a second call" if plan.one_tool and self.called and not self._is_served_elsewhere(call) else ""
+        taken = plan.one_tool and (self.called or self._halved)
+        return "a second call" if taken and not self._is_served_elsewhere(call) else ""
 
     def _drop(self, call: Call) -> None:
         why = self._skipped(call) or "nameless"
