@@ -36,6 +36,10 @@ class Tool:
         return self.given is None and _parsed(self.text) is _BROKEN
 
     @property
+    def begun(self) -> bool:
+        return self.given is not None or bool(self.text.strip())
+
+    @property
     def input(self) -> dict[str, Any]:
         value = self.given if self.given is not None else _parsed(self.text)
         if value is None or value is _BROKEN:
@@ -65,7 +69,9 @@ class Expected:
 
     @property
     def whole_tools(self) -> list[Tool]:
-        return [tool for tool in self.tools if not tool.broken]
+        """The calls that were not cut off; the last one may have been so right behind its name."""
+        named = self.tools[-1:] if self.finish == "length" and self.tools and not self.tools[-1].begun else []
+        return [tool for tool in self.tools if not (tool.broken or tool in named)]
 
     @property
     def stops(self) -> set[str]:

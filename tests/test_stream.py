@@ -316,6 +316,33 @@ def test_a_call_that_was_not_begun_before_the_limit_is_no_call(ending: str) -> N
     assert "call-dropped" in heard.notes
 
 
+CUT_CALLS: list[tuple[str, list[dict[str, Any]], list[tuple[str, dict[str, Any]]]]] = [
+    ("within its arguments", [fragment('{"command":"ls', **BASH)], []),
+    ("between two members", [fragment('{"command":"ls",', **BASH), fragment('"timeout":1', index=0)], []),
+    ("right behind its bracket", [fragment("{", **BASH)], []),
+    ("right behind its name", [fragment("", **BASH)], []),
+    ("behind a whole one", [fragment('{"a":1}', **BASH), fragment('{"b', index=1, id="d", name="Read")], [("Bash", {"a": 1})]),
+    ("behind one without arguments", [fragment("", **BASH), fragment('{"b', index=1, id="d", name="Read")], [("Bash", {})]),
+    ("broken and cut off", [fragment("{command: ls", **BASH)], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ending", "reason"), [("length", "max_tokens"), ("content_filter", "refusal")])
+@pytest.mark.parametrize(
+    ("chunks", "expected"), [pytest.param(chunks, expected, id=name) for name, chunks, expected in CUT_CALLS]
+)
+def test_half_a_call_is_none_in_a_whole_answer_and_without_an_end_in_a_stream(
+    chunks: list[dict[str, Any]], expected: list[tuple[str, dict[str, Any]]], ending: str, reason: str
+) -> None:
+    heard = hear(stream(HI, *chunks, chunk({}, ending)))
+    assert heard.calls == expected
+    assert "call-dropped" in heard.notes
+    assert heard.stop["stop_reason"] == reason
+    sent = [line.split(" ", 2)[2:] for line in heard.lines if line.startswith("input_json_delta")]
+    half = "".join(piece for pieces in sent for piece in pieces).removeprefix('{"a":1}')
+    assert not half.endswith("}"), "nobody takes it for a whole one"
+
+
 def test_a_second_call_is_left_out_when_the_client_wants_one() -> None:
     chunks = [
         fragment("{}", **BASH),

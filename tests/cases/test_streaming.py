@@ -395,7 +395,36 @@ def test_st_12_a_whole_call_cut_off_by_the_limit_ends_with_max_tokens(backend: B
     backend.play([completion({"content": "so", "tool_calls": tool_calls(("c", "Bash", '{"comm'))}, "length")])
     heard = client.ask(tools=[BASH])
     assert heard.stop == "max_tokens"
-    assert all(given == {} for _, given in heard.calls)
+    assert heard.calls == [], "half a call is none"
+
+
+def test_st_12_a_call_cut_off_in_a_stream_is_none_where_the_client_wants_the_whole(
+    backend: Backend, client: Client
+) -> None:
+    """Some gateways stream whatever they are asked."""
+    backend.play([at_once(ended(*CUT_CALL, finish="length"))])
+    heard = client.ask(tools=[BASH])
+    assert (heard.stop, heard.calls, heard.text) == ("max_tokens", [], "Moment. ")
+
+
+@pytest.mark.parametrize("kept", [{}, {"command": "rm -r"}, '{"command": "rm -r'], ids=["nothing", "a part", "text"])
+@pytest.mark.parametrize("answered", [True, False], ids=["refused by the tool", "not answered"])
+def test_st_12_the_turn_behind_a_call_cut_off_goes_through(
+    backend: Backend, client: Client, kept: Any, *, answered: bool
+) -> None:
+    backend.play([completion({"content": "on"})])
+    call = {"type": "tool_use", "id": "c", "name": "Bash", "input": kept}
+    failed = {"type": "tool_result", "tool_use_id": "c", "content": "no command", "is_error": True}
+    said = [{"type": "text", "text": "Go on."}]
+    history = [
+        {"role": "user", "content": "Clean up."},
+        {"role": "assistant", "content": [{"type": "text", "text": "Moment. "}, call]},
+        {"role": "user", "content": [*([failed] if answered else []), *said]},
+    ]
+    assert client.ask(messages=history, tools=[BASH]).text == "on"
+    asked = backend.chats[-1].messages
+    assert [message["role"] for message in asked] == ["user", "assistant", "tool", "user"]
+    assert isinstance(json.loads(asked[1]["tool_calls"][0]["function"]["arguments"]), dict)
 
 
 @both

@@ -67,14 +67,17 @@ class Fold:
                 block["text"] = text
             case "thinking":
                 block["thinking"] = text
+            case "tool_use" if _is_half(text):
+                self.message["content"].pop()
             case "tool_use":
-                block["input"] = _input(text)
+                block["input"] = msgspec.json.decode(text) if text else {}
         self._pieces = []
 
 
-def _input(text: str) -> Any:
-    """Arguments that were cut at the token limit are no JSON: clients read an empty object then, and so do we."""
+def _is_half(arguments: str) -> bool:
+    """Whether a limit cut a call off: half a call is none (translation reference, 5.7)."""
     try:
-        return msgspec.json.decode(text) if text else {}
+        msgspec.json.decode(arguments or "{}")
     except (msgspec.DecodeError, RecursionError):
-        return {}
+        return True
+    return False

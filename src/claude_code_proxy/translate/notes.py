@@ -289,7 +289,11 @@ CODES: Mapping[str, Meaning] = {
         "kept as text under `_raw`, members that were streamed before become null: the tool's own check answers",
         "nothing",
     ),
-    "call-dropped": Meaning("Tool calls without a name, or beyond disable_parallel_tool_use", "left out", "that call"),
+    "call-dropped": Meaning(
+        "Tool calls without a name, beyond disable_parallel_tool_use, or cut off by a limit",
+        "left out; what was streamed of one that is cut off stays without its end, and the stop reason says why",
+        "that call",
+    ),
     "call-forbidden": Meaning(
         "Tool calls although tool_choice is none",
         "left out, so that no agent runs what it forbade; an answer of nothing else is asked for again, then fails",

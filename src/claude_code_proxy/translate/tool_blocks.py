@@ -128,11 +128,11 @@ class ToolBlocks:
         self._streaming = False
 
     def _close_streamed(self, call: Call, *, cut: bool) -> None:
-        """Send the rest. A call cut off by a limit stays as it is: the stop reason says why."""
+        """Send the rest. A call cut off by a limit stays without its end: so no reader takes it for a whole one."""
         if call.scan.complete and not self._goes_on(call):
             rest = self._mender.feed(call.take() + call.scan.rest)
             code = REPAIRED if self._mender.mended or call.scan.repaired else ""
-        elif (cut and not call.scan.complete) or self._broke_off(call):
+        elif self._is_cut(call, cut=cut) or self._broke_off(call):
             return
         else:
             _, code, rest = settle(call.arguments, self._facts(call).schema)
@@ -251,8 +251,9 @@ class ToolBlocks:
         return self._writer.failure is not None
 
     def _is_cut(self, call: Call, *, cut: bool) -> bool:
-        """Whether a limit cut a call off; such a one that was not begun is left out."""
-        broken_off = cut and bool(call.arguments.strip()) and not call.scan.complete
+        """Whether a limit cut a call off, perhaps right behind its name; one that was not begun is left out."""
+        begun = bool(call.arguments.strip()) or call is self._calls.all[-1]
+        broken_off = cut and begun and not call.scan.complete
         if broken_off:
             self._writer.notes.add("call-dropped", "content", "cut off")
         return broken_off
