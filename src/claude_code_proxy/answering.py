@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from starlette.types import Receive
 
@@ -20,6 +20,8 @@ from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
 from .translate.validate import check_request
+
+T = TypeVar("T")
 
 _LONGEST_NAME = 300  # characters of a name in the records
 
@@ -67,9 +69,8 @@ async def _answer(call: Call, record: Record) -> None:
     running, aside = call.services.running, call.services.aside
     body = await call.body()
     key = await aside.run(len(body), key_of, body, call.headers)
-    relay = running.joinable(key)
-    if relay is not None:
-        await unless_gone(call, relay.follow(call.channel.forward))
+    running_one = running.joinable(key)
+    if running_one is not None and await unless_gone(call, running_one.follow(call.channel.forward)):
         record.outcome = "joined"
         return
     request, noted = await aside.run(len(body), checked, body)
@@ -121,15 +122,15 @@ async def _run(
         record.notes = list(exchange.notes)
 
 
-async def unless_gone(call: Call, work: Coroutine[Any, Any, None], relay: Relay | None = None) -> None:
-    """Do `work`, and stop it when the client leaves: what it holds open is closed by its cancellation.
+async def unless_gone(call: Call, work: Coroutine[Any, Any, T], relay: Relay | None = None) -> T:
+    """Return what `work` returns, and stop it when the client leaves: what it holds open is closed by its cancellation.
 
     relay: carries the answer to others too; then it stops when the last of them has left. Raises ClientGoneError.
     """
     leaving = _Leaving(call.receive, relay)
     try:
         with call.services.pulse.watching(leaving):
-            await work
+            return await work
     except BaseException:
         if leaving.is_whole_cause():
             raise ClientGoneError from None

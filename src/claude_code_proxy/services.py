@@ -29,6 +29,7 @@ from .pulse import Pulse
 from .routing import Route, chain
 from .shaping import Shaper
 from .sharing import Running
+from .sharing_across import running_in
 from .tokens.count import Counter
 from .tokens.estimate import estimate
 from .tokens.vocabulary import load_vocabulary
@@ -75,7 +76,8 @@ class Services(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def open_services(config: Config, learned: Learned, journal: Journal) -> AsyncIterator[Services]:
     """Give the shared parts, with the clock of `pulse` running; at the end all connections are closed."""
-    async with Client() as client, guarded_session() as fetcher:
+    pulse = Pulse()
+    async with Client() as client, guarded_session() as fetcher, running_in(journal.folder, pulse) as running:
         counter = Counter(load_vocabulary() or estimate)
         keeping: Background[Callable[[], object]] = Background("what was learned", _each)
         learned.later = keeping.add
@@ -88,12 +90,12 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             exact=ExactCounts(client.session, client.way),
             gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json", keeping.add),
             cuts=Cuts(),
-            pulse=Pulse(),
+            pulse=pulse,
             shaper=Shaper(config, counter),
             fetcher=fetcher,
             learned=learned,
             slots={name: Slots(config.max_concurrent, config.queue_limit) for name in config.backends},
-            running=Running(),
+            running=running,
             journal=journal,
             health={name: Health() for name in config.backends},
         )

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from starlette.types import Message, Send
 
@@ -87,8 +88,11 @@ class Relay:
         for news in self._news:
             news.set()
 
-    async def follow(self, send: Send) -> None:
-        """Send the answer from its beginning to another client, each part when it is there."""
+    async def follow(self, send: Send) -> bool:
+        """Send the answer from its beginning to another client, each part when it is there.
+
+        Returns False, with nothing sent, for a run that ended without an answer.
+        """
         at, begun = 0, False
         with self._listening() as news:
             while True:
@@ -102,9 +106,11 @@ class Relay:
                     at += len(part)
                     await send({"type": "http.response.body", "body": part, "more_body": not ended})
                     if ended:
-                        return
+                        return True
                 elif self._finished:
-                    return
+                    if begun:
+                        raise interrupted()
+                    return False
                 else:
                     news.clear()
                     await news.wait()
@@ -124,13 +130,20 @@ class Relay:
                 self.alone.set()
 
 
+class Joinable(Protocol):
+    """An answer on its way to somebody else (`Relay.follow`)."""
+
+    async def follow(self, send: Send) -> bool:
+        """Send it from its beginning to another client."""
+
+
 class Running:
     """The requests of this process that run, by what they ask."""
 
     def __init__(self) -> None:
         self._relays: dict[bytes, Relay] = {}
 
-    def joinable(self, key: bytes) -> Relay | None:
+    def joinable(self, key: bytes) -> Joinable | None:
         """Return the running request that asks the same and can be joined."""
         relay = self._relays.get(key)
         return relay if relay is not None and relay.is_joinable else None
@@ -157,6 +170,11 @@ class _Run:
         if self._relays.get(self._key) is self._relay:
             del self._relays[self._key]
         self._relay.finish()
+
+
+def interrupted() -> ProxyError:
+    """What a client is told whose answer was begun by a run that is gone."""
+    return ProxyError("The run this request had joined broke off; send the request again.", status=529)
 
 
 def key_of(body: bytes, headers: Mapping[str, str]) -> bytes:

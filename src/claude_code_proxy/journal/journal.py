@@ -61,6 +61,7 @@ class Journal:
         self._tally = Tally()
         self._live = Live(log)
         self.usage = usage
+        self.folder = folder
         self._board = Board(folder, self._sheet) if folder is not None else None
         self._keepers: tuple[Keeper, ...] = (
             self._tally,

@@ -1,0 +1,193 @@
+"""A request that is sent again joins the running one also where that runs in another worker of the same proxy.
+
+A request that has run for `RESENT_AFTER` is made known to the other workers by a link in their folder: named after what
+it asks and who does (`key_of`), it leads to the socket of the worker that runs it. So short requests pay nothing for
+it, and a newcomer one look at a name. Whoever finds the link gets the answer from there, from its first byte. A link to
+a worker that is gone leads nowhere: it is removed, and the newcomer runs its request itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from starlette.types import Message, Send
+
+from .errors import ProxyError
+from .neighbours import PATIENCE, GoneError, Line, Neighbours
+from .pulse import Pulse
+from .sharing import Joinable, Relay, Running, interrupted
+
+_SUBJECT = "join"
+_HERE = True  # the first word of who runs it
+
+
+class RunningAcross(Running):
+    """The requests that run in any worker of this proxy."""
+
+    def __init__(self, neighbours: Neighbours) -> None:
+        super().__init__()
+        self._neighbours = neighbours
+        self._known: set[bytes] = set()  # those of this worker that the others can find
+        self._telling: asyncio.Task[None] | None = None
+        neighbours.on(_SUBJECT, self._joined)
+
+    def joinable(self, key: bytes) -> Joinable | None:
+        """Return the running request that asks the same and can be joined."""
+        relay = super().joinable(key)
+        if relay is not None:
+            return relay
+        link = _link(self._neighbours.folder, key)
+        name = _runner(link)
+        return None if name in ("", self._neighbours.name) else Elsewhere(self._neighbours, name, key, link)
+
+    def tick(self, _now: float) -> None:
+        """Let the others know what has run for a while, and what can't be joined any more."""
+        joinable = {key for key, relay in self._relays.items() if relay.is_joinable}
+        if joinable != self._known and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.create_task(self._tell(joinable))
+
+    async def _tell(self, joinable: set[bytes]) -> None:
+        new, old = joinable - self._known, self._known - joinable
+        made = await asyncio.to_thread(_relink, self._neighbours, new, old)  # no stream waits for a disk
+        self._known = (self._known - old) | made
+
+    async def close(self) -> None:
+        """Let nobody find anything here any more."""
+        if self._telling is not None:
+            await asyncio.gather(self._telling, return_exceptions=True)
+        await self._tell(set())
+
+    async def _joined(self, line: Line, key: Any) -> None:
+        """Give another worker's client an answer of ours, as long as that one listens."""
+        relay = super().joinable(bytes(key))
+        if not isinstance(relay, Relay):
+            return
+        following = asyncio.create_task(_passed_on(relay, line))
+        try:
+            await line.until_gone()  # it has everything, or its client has left
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+class Elsewhere:
+    """A request that runs in another worker."""
+
+    def __init__(self, neighbours: Neighbours, name: str, key: bytes, link: str) -> None:
+        self._neighbours = neighbours
+        self._name = name
+        self._key = key
+        self._link = link
+
+    async def follow(self, send: Send) -> bool:
+        """Send its answer from the beginning; returns False, with nothing sent, where there is none to be had."""
+        begun = _Begun(send)
+        try:
+            async with self._neighbours.talk(self._name, _SUBJECT, self._key) as line:
+                try:
+                    await self._followed(line, begun)
+                except GoneError:
+                    if begun.sent:
+                        raise interrupted() from None
+                    return False
+        except GoneError:
+            await asyncio.to_thread(_remove, self._link, self._name)
+            return False
+        return True
+
+    async def _followed(self, line: Line, begun: _Begun) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await line.hear()
+        except TimeoutError:
+            raise GoneError from None
+        while not begun.ended:
+            message = await line.hear()
+            if "failed" in message:
+                raise ProxyError(message["failed"], status=message["status"])
+            await begun.send(message)
+
+
+class _Begun:
+    """Holds the head of an answer until its body begins: half of an answer to nothing is none."""
+
+    def __init__(self, send: Send) -> None:
+        self.sent = self.ended = False
+        self._send = send
+        self._head: Message | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._head = message
+            return
+        head, self._head = self._head, None
+        if head is not None:
+            self.sent = True
+            await self._send(head)
+        self.ended = not message["more_body"]
+        await self._send(message)
+
+
+@contextlib.asynccontextmanager
+async def running_in(folder: Path | None, pulse: Pulse) -> AsyncIterator[Running]:
+    """Give the running requests: of all workers that share a folder, of this process where there is none."""
+    if folder is None:
+        yield Running()
+        return
+    neighbours = Neighbours(folder)
+    running = RunningAcross(neighbours)
+    async with neighbours.listening() as heard:
+        if not heard:
+            yield Running()
+            return
+        with pulse.watching(running):
+            try:
+                yield running
+            finally:
+                await running.close()
+
+
+async def _passed_on(relay: Relay, line: Line) -> None:
+    with contextlib.suppress(GoneError):
+        await line.say(_HERE)
+        try:
+            await relay.follow(line.say)
+        except ProxyError as error:
+            await line.say({"failed": error.message, "status": error.status})
+        line.finish()
+
+
+def _link(folder: Path, key: bytes) -> str:
+    return f"{folder}/{key.hex()}"
+
+
+def _runner(link: str) -> str:
+    """Return the worker a link leads to, "" where there is no link."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - for every request, and a Path costs more than the look
+    except OSError:
+        return ""
+
+
+def _relink(neighbours: Neighbours, new: set[bytes], old: set[bytes]) -> set[bytes]:
+    """Make and remove links; returns those that were made. One that is another worker's stays."""
+    made = set()
+    for key in new:
+        with contextlib.suppress(OSError):
+            Path(_link(neighbours.folder, key)).symlink_to(neighbours.name)
+            made.add(key)
+    for key in old:
+        _remove(_link(neighbours.folder, key), neighbours.name)
+    return made
+
+
+def _remove(link: str, name: str) -> None:
+    """Remove a link that leads to the worker of that name."""
+    if _runner(link) == name:
+        with contextlib.suppress(OSError):
+            Path(link).unlink()
