@@ -140,6 +140,70 @@ async def test_requests_sent_at_once_are_answered_in_order(number: int) -> None:
     assert [write.split(b"\r\n")[-4] for write in wire.writes] == [b"/%d" % at for at in range(number)]
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ([(b"content-length", b"2")], b"too long"),
+        ([(b"content-length", b"20")], b"too short"),
+        ([(b"x-told", b"one\r\nset-cookie: two")], b"a line within a header"),
+        ([(b"x-told", b"one\nset-cookie: two")], b"half a line's end within a header"),
+    ],
+    ids=lambda told: told.decode() if isinstance(told, bytes) else "",
+)
+async def test_an_answer_that_would_break_its_framing_is_not_sent(
+    headers: list[tuple[bytes, bytes]], body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**HEAD, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    wire = await answer(app)
+    assert wire.is_closing()
+    assert wire.writes == []
+    assert "Exception in ASGI application" in caplog.text
+
+
+async def test_a_path_is_unquoted_and_its_query_kept() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        seen.append((scope["path"], scope["raw_path"], scope["query_string"]))
+        await parts(b"seen")(scope, _receive, send)
+
+    for target in (b"/a%20b?c=d%20e", b"http://x/a%20b?c=d%20e", b"/" + b"a" * 500):
+        await answer(app, b"GET " + target + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+    asked = ("/a b", b"/a%20b", b"c=d%20e")
+    assert seen == [asked, asked, ("/" + "a" * 500, b"/" + b"a" * 500, b"")]
+
+
+async def test_a_connection_without_another_request_is_closed() -> None:
+    protocol, wire = _connected(parts(b"all"))
+    protocol.timeout_keep_alive = 0.05
+    protocol.data_received(FIRST)
+    await asyncio.sleep(0.03)
+    protocol.data_received(FIRST)
+    await asyncio.sleep(0.03)
+    assert not wire.is_closing()
+    await asyncio.sleep(0.08)
+    assert wire.is_closing()
+
+
+async def test_an_answer_under_way_outlasts_the_wait_for_another_request() -> None:
+    app = Slow()
+    app.go.set()
+    protocol, wire = _connected(app)
+    protocol.timeout_keep_alive = 0.05
+    protocol.data_received(FIRST)
+    await _turns()
+    app.go.clear()
+    protocol.data_received(FIRST)
+    await asyncio.sleep(0.1)
+    assert not wire.is_closing()
+    app.go.set()
+    await asyncio.sleep(0.12)
+    assert wire.is_closing()
+
+
 # -- limits -------------------------------------------------------------------------------------------------------------
 
 

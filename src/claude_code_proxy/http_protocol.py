@@ -1,26 +1,30 @@
-"""uvicorn's HTTP protocol, with the head of a response sent together with the first bytes of its body, and limits.
-
-ASGI asks for the first ("must not send before there is a body"); uvicorn writes the head at once. One write instead of
-two is 25 µs of every request, and a client wakes up once.
+"""uvicorn's HTTP protocol with limits, and with less to do for each request.
 
 Neither uvicorn nor the parser limits the size of a request's head, or the time a request takes to arrive: both are
 limited here, since each connection that waits costs memory (slow loris).
+
+What uvicorn does for every request and nothing here needs is left out: a timer for the next one (there is one for as
+long as the connection lasts), addresses read again, upgrades. Responses are written by `http_cycle.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .errors import ProxyError
+from .http_cycle import Cycle
 from .services import new_id
 from .wire.anthropic import error_body
 
-_HEAD = b"HTTP/1.1 "
 ENDLESS = "/ui/feed"
 """The path of a response that goes on as long as the proxy does."""
 
@@ -36,6 +40,8 @@ HEAD_SECONDS = 30.0
 
 BODY_SECONDS = 60.0
 """Longest silence within a request's body."""
+
+_SHORT_TARGET = 200  # bytes of one that is kept
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,16 +59,20 @@ class HttpProtocol(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None  # the oldest whose answer is not complete, or the last
         self._refused = False
         self._framing = 0  # bytes since the last one of a body: of chunk extensions, or trailers
+        self._waits: asyncio.TimerHandle | None = None  # for the next request, from the first answer on
+        self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, on a transport that joins."""
-        super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
+        """Begin."""
+        super().connection_made(transport)
         self._in_head = True
         self._wait(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, and wait for nothing any more."""
         self._arrived()
+        if self._waits is not None:
+            self._waits.cancel()
         for cycle in (self._answering, *(waiting for waiting, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
@@ -93,40 +103,106 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Read another request's head."""
-        super().on_message_begin()
+        self.url, self.headers = b"", []
         self._in_head, self._head = True, self._last
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
-        """Go on with its body, unless the head was too large, however it came."""
+        """Begin to answer, unless the head was too large, however it came."""
         self._in_head = False
         if self._head > HEAD_BYTES and self._is_too_large():
             raise ValueError(_TOO_LARGE)
         self._in_body = True
         if self._timer is not None:
             self._arrived()
-        if [name for name, _ in self.headers].count(b"host") > 1:
+        named = dict(self.headers)
+        if len(named) < len(self.headers) and [name for name, _ in self.headers].count(b"host") > 1:
             raise ValueError("Two hosts are asked for.")  # RFC 9112, 3.2
-        super().on_headers_complete()
+        self._begin(expects=named.get(b"expect", b"").lower() == b"100-continue")
         self.headers = []  # what follows are trailers: they change nothing (RFC 9110, 6.5.1)
         self._framing = 0
-        if not self.pipeline:
-            self._answering = self.cycle
+
+    def _begin(self, *, expects: bool) -> None:
+        """Begin with a request, behind the answers to those before it."""
+        version, before = self.parser.get_http_version(), self.cycle
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        cycle = Cycle(self, self._scope(version), expects=expects, keep_alive=keep_alive)
+        self.cycle = cycle
+        if before is None or before.response_complete:
+            self._answering = cycle
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _scope(self, version: str) -> Any:
+        target = (_target if len(self.url) < _SHORT_TARGET else _target.__wrapped__)(self.url)
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": target.path,
+            "raw_path": target.raw,
+            "query_string": target.query,
+            "headers": self.headers,
+        }
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._framing = 0
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        if cycle.body:
+            cycle.body = bytearray(cycle.body) if isinstance(cycle.body, bytes) else cycle.body
+            cycle.body += body
+        else:
+            cycle.body = body  # type: ignore[assignment]
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """All of the request is here."""
         self._in_body = False
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Go on with the request that came meanwhile, if one did."""
+        """Go on with the request that came meanwhile, if one did; else wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
         if self.pipeline:
-            self._answering = self.pipeline[-1][0]
-        super().on_response_complete()
+            cycle, app = self.pipeline.pop()
+            self._answering = cycle
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self._waits is None:
+            self._waits = self.loop.call_later(self.timeout_keep_alive, self._look_for_another)
+
+    def _look_for_another(self) -> None:
+        """Close where no request came for long; while one is under way its end begins the wait anew."""
+        self._waits = None
+        if self._in_head or self._in_body or not self.cycle.response_complete:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._waits = self.loop.call_later(left, self._look_for_another)
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what can't be read, in Anthropic's form."""
@@ -200,32 +276,16 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-class _Joining:
-    """A transport that holds what begins like a head until the next write, at most until the loop's next turn."""
+class _Target(NamedTuple):
+    """What a request asks for. path: unquoted; raw: as it came."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-        self.is_closing = transport.is_closing
+    path: str
+    raw: bytes
+    query: bytes
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
-    def write(self, data: bytes) -> None:
-        if self._held:
-            data, self._held = self._held + data, b""
-        elif data.startswith(_HEAD):
-            self._held = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        held, self._held = self._held, b""
-        if held:
-            self._transport.write(held)
+@lru_cache(64)
+def _target(url: bytes) -> _Target:
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return _Target(unquote(path) if "%" in path else path, parsed.path, parsed.query or b"")
