@@ -142,6 +142,10 @@ REQUESTS: dict[str, list[Asked]] = {
         Asked(history(user("a"), assistant(thought("hm", sealed("hm", "other")), use("t")), user(result("t"))), STRICT, says('"reasoning_content": "hm"')),
         Asked(history(user("a"), assistant(thought("hm", sealed("hm", "other")), "b"), user("c")), OPENAI, says("!hm")),
     ],
+    "thinking-refused": [
+        Asked(history(user("a"), assistant(thought("hm", sealed("hm")), "b"), user("c")), {"replay": "reasoning_content", "trusts_signatures": False}, says("!hm")),
+        Asked(history(user("a"), assistant(thought("hm", sealed("hm")), use("t")), user(result("t"))), {**STRICT, "trusts_signatures": False}, says('"reasoning_content": "hm"')),
+    ],
     "thinking-lost": [
         Asked(history(user("a"), assistant(use("t")), user(result("t"))), STRICT, says('"reasoning_content": " "')),
         Asked(history(user("a"), assistant(use("t")), user(result("t"))), {**STRICT, "replay_fallback": "disable", "thinking_off": {"thinking": {"type": "disabled"}}}, says('"type": "disabled"')),

@@ -52,7 +52,14 @@ MAPPED = [
 ]
 """Leaves, as `path` or `path=value`, that are said otherwise."""
 
-THOUGHTS = {"thinking-foreign", "thinking-redacted", "thinking-edited", "thinking-other-model", "thinking-only"}
+THOUGHTS = {
+    "thinking-foreign",
+    "thinking-redacted",
+    "thinking-edited",
+    "thinking-other-model",
+    "thinking-only",
+    "thinking-refused",
+}
 LEFT_OUT = {
     *(
         "tool-server",

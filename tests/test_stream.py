@@ -303,6 +303,19 @@ def test_a_call(chunks: list[dict[str, Any]], expected: list[tuple[str, dict[str
     assert heard.stop["stop_reason"] == "tool_use"
 
 
+@pytest.mark.parametrize("arguments", ["{}", '{"a":1}', ' {"a": [1, {"b": ""}]}\n'])
+@pytest.mark.parametrize("between", [[], [fragment("{}", index=1, id="d", name="Read")]], ids=["at once", "later"])
+def test_arguments_that_come_twice_are_noted_in_one_piece_and_in_two(
+    arguments: str, between: list[dict[str, Any]]
+) -> None:
+    end = chunk({}, "tool_calls")
+    one = hear(stream(fragment(arguments * 2, **BASH), *between, end))
+    two = hear(stream(fragment(arguments, **BASH), *between, fragment(arguments, index=0), end))
+    assert one.calls == two.calls
+    assert one.notes == two.notes
+    assert "arguments-repaired" in two.notes
+
+
 def test_arguments_are_passed_on_while_they_come() -> None:
     translator = StreamTranslator(OPENAI, plan_of(), message_id=MESSAGE_ID)
     translator.feed(stream(fragment("", **BASH), fragment('{"a":"one ', index=0), done=False))

@@ -78,6 +78,14 @@ def test_after_a_switch_the_state_is_dropped(other):
     assert recalled(block, **INSISTS) == (Recalled("I think"), ["thinking-other-model"])
 
 
+def test_reasoning_whose_signature_its_own_backend_refuses_loses_its_state():
+    block, refused = thought(details=DETAILS, calls={"t": "s"}), {"trusts_signatures": False}
+    assert recalled(block, **refused) == (Recalled(), ["thinking-refused"])
+    assert recalled(block, **refused, **INSISTS) == (Recalled("I think"), ["thinking-refused"])
+    assert recalled(thought(details=DETAILS, model="n"), **refused) == (Recalled(), ["thinking-other-model"])
+    assert recalled(FOREIGN["not signed"], **refused) == (Recalled(), ["thinking-foreign"])
+
+
 def test_edited_reasoning_loses_its_state():
     block = {**thought("I think", details=DETAILS), "thinking": "You think"}
     assert recalled(block) == (Recalled(), ["thinking-edited"])

@@ -16,8 +16,8 @@ class Call:
     """One tool call as far as it is known.
 
     proven: what of the arguments may be passed on and was not yet taken; whole: they came all at once; echo: it began
-    as a bare repetition of the call before it, and is none of its own unless arguments follow; client_id: as the client
-    was told, "" before; carried: its signature is on its way to the client.
+    as a bare repetition of the call before it, and is none of its own unless arguments follow; repeated: they came once
+    more; client_id: as the client was told, "" before; carried: its signature is on its way to the client.
     """
 
     def __init__(self, key: int | None) -> None:
@@ -29,6 +29,7 @@ class Call:
         self.proven: list[str] = []
         self.whole = False
         self.echo = False
+        self.repeated = False
         self.closed = False
         self.client_id = ""
         self.carried = False
@@ -47,7 +48,9 @@ class Call:
         self.whole = self.whole or fragment.whole
         self._name(fragment.name)
         piece = fragment.arguments
-        if piece and not (self.scan.complete and self.is_all(piece)):  # all of it again, in a last chunk
+        if piece and self.scan.complete and self.is_all(piece):  # all of it again, in a last chunk
+            self.repeated = True
+        elif piece:
             self._pieces.append(piece)
             self._length += len(piece)
             self.proven.append(self.scan.feed(piece))

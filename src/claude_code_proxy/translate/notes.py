@@ -94,6 +94,11 @@ CODES: Mapping[str, Meaning] = {
         "its state is left out, its text kept where the backend wants one",
         "that state",
     ),
+    "thinking-refused": Meaning(
+        "Thinking whose signature its own backend refuses, as gateways do that changed their route",
+        "this request is made again without its state, its text kept where the backend wants one",
+        "that state, for this request",
+    ),
     "thinking-lost": Meaning(
         "Reasoning the backend requires and the client lost",
         "the backend's own fallback (space, or thinking off)",

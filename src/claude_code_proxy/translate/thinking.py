@@ -64,8 +64,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
 
     def _block(self, block: Block, path: str) -> Recalled:
         redacted = block.get("type") == "redacted_thinking"
-        signature = text(block.get("data" if redacted else "signature")) if self.dialect.trusts_signatures else ""
-        envelope = unseal(signature, self.seal)
+        envelope = unseal(text(block.get("data" if redacted else "signature")), self.seal)
         if envelope is None:
             self.notes.add("thinking-redacted" if redacted else "thinking-foreign", path)
             return self._words(text(block.get("thinking")))
@@ -78,6 +77,9 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True):
             return self._words(words)
         if envelope.text is None and digest(shown) != envelope.digest:
             self.notes.add("thinking-edited", path)
+            return self._words(words)
+        if not self.dialect.trusts_signatures:
+            self.notes.add("thinking-refused", path)
             return self._words(words)
         return Recalled(words, envelope.details, envelope.calls, envelope.field, own=True)
 

@@ -94,7 +94,9 @@ class ToolBlocks:
 
     def _late(self, call: Call, fragment: ToolFragment) -> None:
         """A call that is closed can't take more text; its signature travels in the next envelope."""
-        if fragment.arguments and not call.is_all(fragment.arguments):
+        if fragment.arguments and call.is_all(fragment.arguments):
+            self._writer.notes.add(REPAIRED, "content", "sent twice")
+        elif fragment.arguments:
             self._writer.notes.add("call-late", "content", "behind the end of its call")
         self._carry(call)
 
@@ -163,6 +165,7 @@ class ToolBlocks:
         return bool(call.arguments[call.scan.passed :].strip())
 
     def _repaired(self, code: str, call: Call) -> None:
+        code = code or (REPAIRED if call.repeated else "")
         if code:
             known = self._writer.plan.tools.get(call.name)
             self._writer.notes.add(code, f"content[{self._writer.index}].input", known.name if known else "")
