@@ -24,7 +24,7 @@ PATIENCE = 1.0
 """Seconds a worker has to take a message, or to say its first word."""
 _LAST = 2.0  # seconds conversations may take to end when this worker does
 _SUFFIX = ".sock"
-_ALONE = "a request that is sent again joins the running one only where it comes to the same worker"
+_ALONE = "each has its own view of backends, and a request that is sent again joins the running one only in its worker"
 _LENGTH = struct.Struct("!I")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -92,7 +92,7 @@ class Neighbours:
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[bool]:
-        """Give the time in which others can talk to this worker; False where that can't be, and the log says why."""
+        """Give the time in which others can talk to this worker; False where they can't, and the log says why."""
         path = self.folder / self.name
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,6 +109,14 @@ class Neighbours:
             path.unlink(missing_ok=True)
             await self._last_words()
 
+    async def tell(self, subject: str, matter: object) -> None:
+        """Tell all other workers something; who does not listen is not waited for."""
+        for path in await asyncio.to_thread(lambda: list(self.folder.glob(f"*{_SUFFIX}"))):
+            if path.name != self.name:
+                with contextlib.suppress(GoneError):
+                    async with self.talk(path.name, subject, matter):
+                        pass
+
     @contextlib.asynccontextmanager
     async def talk(self, name: str, subject: str, matter: object) -> AsyncIterator[Line]:
         """Give a conversation with the worker of that name. Raises GoneError."""
@@ -118,7 +126,8 @@ class Neighbours:
         except (OSError, TimeoutError, ValueError):
             raise GoneError from None
         try:
-            await line.say([subject, matter])
+            async with asyncio.timeout(PATIENCE):
+                await line.say([subject, matter])
             yield line
         finally:
             line.close()
@@ -144,3 +153,14 @@ class Neighbours:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def neighbours_in(folder: Path | None) -> AsyncIterator[Neighbours | None]:
+    """Give the workers that share a folder; None for a proxy that is one process, and where they can't talk."""
+    if folder is None:
+        yield None
+        return
+    neighbours = Neighbours(folder)
+    async with neighbours.listening() as heard:
+        yield neighbours if heard else None

@@ -24,7 +24,9 @@ from .backends.slots import Slots
 from .background import Background
 from .config import Config
 from .documents_io import guarded_session
+from .health_across import health_of
 from .journal.journal import Journal
+from .neighbours import neighbours_in
 from .pulse import Pulse
 from .routing import Route, chain
 from .shaping import Shaper
@@ -77,7 +79,13 @@ class Services(msgspec.Struct, frozen=True):
 async def open_services(config: Config, learned: Learned, journal: Journal) -> AsyncIterator[Services]:
     """Give the shared parts, with the clock of `pulse` running; at the end all connections are closed."""
     pulse = Pulse()
-    async with Client() as client, guarded_session() as fetcher, running_in(journal.folder, pulse) as running:
+    async with (
+        Client() as client,
+        guarded_session() as fetcher,
+        neighbours_in(journal.folder) as neighbours,
+        running_in(neighbours, pulse) as running,
+        health_of(config.backends, neighbours, pulse) as health,
+    ):
         counter = Counter(load_vocabulary() or estimate)
         keeping: Background[Callable[[], object]] = Background("what was learned", _each)
         learned.later = keeping.add
@@ -97,7 +105,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             slots={name: Slots(config.max_concurrent, config.queue_limit) for name in config.backends},
             running=running,
             journal=journal,
-            health={name: Health() for name in config.backends},
+            health=health,
         )
         ticking = asyncio.create_task(services.pulse.run())
         try:

@@ -134,22 +134,17 @@ class _Begun:
 
 
 @contextlib.asynccontextmanager
-async def running_in(folder: Path | None, pulse: Pulse) -> AsyncIterator[Running]:
-    """Give the running requests: of all workers that share a folder, of this process where there is none."""
-    if folder is None:
+async def running_in(neighbours: Neighbours | None, pulse: Pulse) -> AsyncIterator[Running]:
+    """Give the running requests, of this worker and its neighbours."""
+    if neighbours is None:
         yield Running()
         return
-    neighbours = Neighbours(folder)
     running = RunningAcross(neighbours)
-    async with neighbours.listening() as heard:
-        if not heard:
-            yield Running()
-            return
-        with pulse.watching(running):
-            try:
-                yield running
-            finally:
-                await running.close()
+    with pulse.watching(running):
+        try:
+            yield running
+        finally:
+            await running.close()
 
 
 async def _passed_on(relay: Relay, line: Line) -> None:
