@@ -123,7 +123,7 @@ class _Begun:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._head = message
+            self._head = {**message, "headers": [(name, value) for name, value in message["headers"]]}
             return
         head, self._head = self._head, None
         if head is not None:
