@@ -14,8 +14,9 @@ from pathlib import Path
 
 from claude_code_proxy.dialects.table import docs_tables
 from claude_code_proxy.recording.case import Case, opened, read_case
+from claude_code_proxy.recording.replay import goldens
 
-__all__ = ["Case", "all_cases", "opened", "page"]
+__all__ = ["Case", "all_cases", "opened", "page", "refused_cases"]
 
 FOLDER = Path(__file__).parent / "recordings"
 DOCS = Path(__file__).parent.parent / "docs" / "dialects.md"
@@ -23,7 +24,16 @@ BEGIN, END = "<!-- dialects:begin -->", "<!-- dialects:end -->"
 
 
 def all_cases() -> list[Case]:
-    """Every case folder, in order."""
+    """Every case folder of an exchange with a backend, in order."""
+    return [case for case in _every_folder() if not case.refused]
+
+
+def refused_cases() -> list[Case]:
+    """Every case folder of a request that the proxy refuses itself."""
+    return [case for case in _every_folder() if case.refused]
+
+
+def _every_folder() -> list[Case]:
     folders = sorted(path.parent for path in FOLDER.glob("*/*/about.toml"))
     return [read_case(folder) for folder in folders]
 
@@ -40,10 +50,10 @@ def main() -> None:
     wanted = tuple(name for name in sys.argv[1:] if name != "--accept")
     if "--accept" not in sys.argv:
         sys.exit("usage: python tests/case_folders.py --accept [NAME ...]")
-    for case in all_cases():
+    for case in _every_folder():
         if not wanted or case.name.startswith(wanted):
-            (case.folder / "upstream-request.json").write_text(case.body(), encoding="utf-8")
-            (case.folder / "events.sse").write_text(opened(case.events([case.answer])), encoding="utf-8")
+            for name, golden in goldens(case).items():
+                (case.folder / name).write_text(golden, encoding="utf-8")
     DOCS.write_text(page(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from starlette.types import Receive
 
@@ -20,6 +20,9 @@ from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
 from .translate.validate import check_request
+
+if TYPE_CHECKING:
+    from .recording.recorder import Recording
 
 T = TypeVar("T")
 
@@ -40,9 +43,12 @@ async def messages(call: Call) -> None:
 
 async def _recorded(call: Call, record: Record) -> None:
     """Answer, and say in the record how it ended."""
+    recording = call.services.journal.recording(record)
     try:
-        await _answer(call, record)
+        await _answer(call, record, recording)
     except ProxyError as error:
+        if recording is not None:
+            recording.refusal = error
         record.outcome, record.error, record.error_type = "failed", record.error or error.message, error.type
         await call.channel.fail(error)
     except ClientGoneError:
@@ -65,9 +71,11 @@ def _record(request_id: str, headers: Mapping[str, str]) -> Record:
     )
 
 
-async def _answer(call: Call, record: Record) -> None:
+async def _answer(call: Call, record: Record, recording: Recording | None) -> None:
     running, aside = call.services.running, call.services.aside
     body = await call.body()
+    if recording is not None:
+        recording.read(body)
     key = await aside.run(len(body), key_of, body, call.headers)
     running_one = running.joinable(key)
     if running_one is not None and await unless_gone(call, running_one.follow(call.channel.forward)):
@@ -77,7 +85,10 @@ async def _answer(call: Call, record: Record) -> None:
     record.model = str(request["model"])[:_LONGEST_NAME]
     relay = call.channel.relayed()
     with running.runs(key, relay):
-        await _run(call, request, record, relay, size=len(body), noted=noted)
+        exchange = Exchange(call.services, call.channel, record, recording, noted)
+        if recording is not None:
+            call.channel.watched(recording.seen)
+        await _run(call, request, exchange, relay, size=len(body))
     record.outcome = "ok"
 
 
@@ -97,14 +108,9 @@ def checked(body: bytes, *, counting: bool = False) -> Checked:
     return Checked(check_request(value, counting=counting), _HALVED if halved else ())
 
 
-async def _run(
-    call: Call, request: Mapping[str, Any], record: Record, relay: Relay, *, size: int, noted: tuple[Note, ...]
-) -> None:
+async def _run(call: Call, request: Mapping[str, Any], exchange: Exchange, relay: Relay, *, size: int) -> None:
     """Run the exchange; what goes wrong is told before the run is over, so that those who joined are told too."""
-    recording = call.services.journal.recording(record)
-    if recording is not None:
-        call.channel.watched(recording.seen)
-    exchange = Exchange(call.services, call.channel, record, recording, noted)
+    record = exchange.record
     try:
         headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))

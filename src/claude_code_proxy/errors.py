@@ -41,6 +41,9 @@ def type_of_status(status: int) -> str:
     return TYPE_OF_STATUS.get(status, fallback)
 
 
+FAILED_INSIDE = "The proxy failed inside; its log says where."
+
+
 def reason(error: Exception) -> str:
     """Return what happened, without a path of this machine."""
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

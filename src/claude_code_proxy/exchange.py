@@ -129,6 +129,7 @@ class Exchange:
         record, route = self.record, prepared.route
         record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier_of_model
         record.window, self._price = prepared.translated.plan.window, prepared.facts.price
+        self._witness.ready(prepared)
         self._announce()
 
     def _name_neighbours(self, error: UpstreamError, route: Route) -> None:

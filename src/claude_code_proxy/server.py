@@ -16,7 +16,7 @@ from . import handlers, live_page, pages
 from .backends.learned import Learned
 from .channel import Channel
 from .config import Config
-from .errors import ClientError, ProxyError
+from .errors import FAILED_INSIDE, ClientError, ProxyError
 from .gate import Gate
 from .journal.journal import Journal
 from .services import Services, new_id, open_services
@@ -123,7 +123,7 @@ class _App:
             pass
         except Exception:  # noqa: BLE001 - a bug of ours: the log gets it whole, the client a sentence
             structlog.get_logger().exception("bug", id=channel.request_id)
-            await channel.fail(ProxyError("The proxy failed inside; its log says where.", status=500))
+            await channel.fail(ProxyError(FAILED_INSIDE, status=500))
 
     def _one_more(self) -> None:
         """Count a request. Raises ProxyError (529) where there are too many."""

@@ -33,6 +33,11 @@ class Witness:
         self._recording = recording
         self._seen = False
 
+    def ready(self, prepared: Prepared) -> None:
+        """Take note of what a backend would be asked."""
+        if self._recording is not None:
+            self._recording.prepared = prepared
+
     def asked(self, prepared: Prepared) -> None:
         """Take note that a backend is asked."""
         self._seen = False

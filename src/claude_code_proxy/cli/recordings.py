@@ -35,7 +35,7 @@ def replay_folder(folder: Path, *, trace: bool, diff: bool, accept_as: Path | No
     if accept_as is not None:
         try:
             accept(case, accept_as)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             print(f"{accept_as} can't be written: {reason(error)}", file=sys.stderr)
             return 2
         print(f"Accepted: {accept_as}")
@@ -44,12 +44,15 @@ def replay_folder(folder: Path, *, trace: bool, diff: bool, accept_as: Path | No
     found = differences(case, replayed)
     if diff and found:
         _say(*found)
-    _say("It comes out as recorded." if not found else f"It comes out otherwise: {len(found)} lines of difference.")
+    otherwise = f"It comes out otherwise: {len(found)} lines of difference."
+    if replayed.verdict and (not found or not replayed.sent):
+        otherwise = replayed.verdict
+    _say(otherwise if found or replayed.verdict else "It comes out as recorded.")
     return _DIFFERENT if found else 0
 
 
 def _print(case: Case, replayed: Replayed, *, trace: bool) -> None:
-    if replayed.error:
+    if replayed.error and not case.refused:
         _say(f"The request can't be sent: {replayed.error}")
     if trace:
         _say(*replayed.trace)

@@ -3,7 +3,8 @@
     about.toml              backend and model, what is known of them, and what the case shows or how it ended
     request.json            what the client sent; a signature of ours in it is {"sealed": {...}}
     upstream-request.json   the body the backend got
-    upstream.sse            what the backend answered, verbatim: an event stream, or a whole answer or error as JSON
+    upstream.sse            what the backend answered, verbatim: an event stream, or a whole answer or error as JSON;
+                            not there where no backend was asked (`refused.py`)
     events.sse              what the client got, signatures opened so that a person can read them
 
 A recorded folder may also have resources.json (documents as they were read), times.json (when each piece of the answer
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..backends.model_lists import Reasoning, informed
-from ..dialects import recognise
+from ..dialects import DIALECTS, recognise
 from ..endpoint import Backend
 from ..errors import UpstreamError
 from ..translate.dialect import Dialect
@@ -75,7 +76,9 @@ class Case(NamedTuple):
 
     @property
     def dialect(self) -> Dialect:
-        """What the backend speaks, with what was learned of it by then."""
+        """What the backend speaks, with what was learned of it by then; OpenAI's where it is not known who that is."""
+        if "base_url" not in self.about:
+            return DIALECTS["openai"]
         backend = Backend(name=self.backend, base_url=self.about["base_url"], dialect=text(self.about.get("dialect")))
         known = recognise(backend, self.model, self.about.get("identity", ""))
         reasoning = msgspec.json.decode(self.about.get("reasoning", "{}"), type=Reasoning)
@@ -85,15 +88,20 @@ class Case(NamedTuple):
     def request(self) -> dict[str, Any]:
         """The client's request, its signatures sealed."""
         request: dict[str, Any] = json.loads(self.text("request.json"))
-        for block in _blocks(request):
+        for block in _blocks(mapping(request)):
             if isinstance(block.get("signature"), dict):
                 block["signature"] = self._sealed(block)
         return request
 
     @property
+    def refused(self) -> bool:
+        """Whether the proxy itself refused the request."""
+        return "refused" in self.about
+
+    @property
     def answer(self) -> bytes:
-        """The backend's answer."""
-        return (self.folder / "upstream.sse").read_bytes()
+        """The backend's answer; nothing where none was asked."""
+        return b"" if self.refused else (self.folder / "upstream.sse").read_bytes()
 
     @property
     def is_whole(self) -> bool:

@@ -46,6 +46,9 @@ _TAG = re.compile(
 )
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)("|\Z)(\s*:)?', re.DOTALL)
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_WORD = re.compile(r"\w+")
+_LITERALS = frozenset({"true", "false", "null"})
+_UNREADABLE = re.compile(r"[\udc80-\udcff]")  # bytes that are no UTF-8, as Python holds them
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{200,}")
 
 
@@ -109,6 +112,21 @@ def json_filler(text: str, keys: Cover = str) -> str:
 def _bare(text: str) -> str:
     """Numbers and truths between the texts of JSON."""
     return re.sub(r"[0-9]", "1", text).replace("false", "true ")
+
+
+def raw_filler(text: str) -> str:
+    """Return a body that is no JSON with only the protocol's own words left in it, as long as it was."""
+    made, at = [], 0
+    for found in _STRING.finditer(text):
+        made.append(_words_covered(text[at : found.start()]))
+        word = found[1] if found[1] in PROTOCOL else _blank(found[1])
+        made.append(f'"{word}{found[2]}{found[3] or ""}')
+        at = found.end()
+    return _UNREADABLE.sub("\udcff", "".join(made) + _words_covered(text[at:]))
+
+
+def _words_covered(text: str) -> str:
+    return _WORD.sub(lambda found: found[0] if found[0] in _LITERALS else _blank(found[0]), text)
 
 
 def cover_value(value: Any, cover: Cover, path: Path = ()) -> Any:

@@ -18,12 +18,14 @@ from .. import __version__
 from ..backends.model_lists import Reasoning
 from ..background import Background
 from ..endpoint import public_url
+from ..errors import ProxyError
 from ..prepare import Prepared
 from ..record import Record
 from ..redaction import Redaction
 from ..wire.anthropic import PING
 from ..wire.shapes import mapping, text
 from .case import MESSAGE_ID, error_frame, opened, toml, unsealed
+from .refused import HIDDEN, told, what_was_sent, why, without_owner
 
 _MOST_BYTES = 16 * 1024 * 1024  # of one answer, and of what the client got
 _MOST_OPEN = 64  # exchanges collected at a time; those beyond are not recorded
@@ -31,7 +33,6 @@ _MOST_FOLDERS = 200  # kept in a recording directory; the oldest go first
 _FOLDER = re.compile(r"\d{8}-\d{6}-[A-Za-z0-9]{8}")
 _FAILED = ("failed", "broke")
 _OWNER = ("user", "safety_identifier", "prompt_cache_key")
-HIDDEN = "hidden"
 _MESSAGE_ID = re.compile(r'"id":"msg_[0-9A-Za-z]{24}"')
 _WORTH = 120  # characters of an error in the line that says what a case shows
 
@@ -58,15 +59,27 @@ class Attempt:
 
 
 class Recording:
-    """One exchange as it runs."""
+    """One exchange as it runs.
+
+    body: the client's, until a backend is asked; prepared: what a backend is to be asked; refusal: the error the
+    exchange ended with.
+    """
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
         self.sent: list[bytes] = []
+        self.body = b""
+        self.prepared: Prepared | None = None
+        self.refusal: ProxyError | None = None
         self._size = 0
+
+    def read(self, body: bytes) -> None:
+        """The client's request has come."""
+        self.body = body if len(body) <= _MOST_BYTES else b""
 
     def asked(self, prepared: Prepared) -> Attempt:
         """Return what collects a call to a backend."""
+        self.body = b""
         self.attempts.append(Attempt(prepared))
         return self.attempts[-1]
 
@@ -103,35 +116,68 @@ class Recorder:
     def add(self, record: Record) -> None:
         """Take note that an exchange is over."""
         recording = self._open.pop(record.id, None)
-        if recording is None or not recording.attempts:
+        if recording is None:
             return
-        if self._everything or record.outcome in _FAILED:
+        if record.outcome in _FAILED or (self._everything and recording.attempts):
             self._background.add(lambda: self._write(record, recording))
 
     def _write(self, record: Record, recording: Recording) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         when = time.strftime("%Y%m%d-%H%M%S", time.localtime(record.started or None))
         folder = self._directory / f"{when}-{record.id[-8:]}"
+        if recording.attempts:
+            self._asked(folder, record, recording)
+        else:
+            self._refused(folder, record, recording)
+        self._forget()
+
+    def _asked(self, folder: Path, record: Record, recording: Recording) -> None:
         *before, last = recording.attempts
         for number, attempt in enumerate(before, 1):
             self._attempt(folder / f"attempt-{number}", attempt)
             self._put(folder / f"attempt-{number}", "about.toml", toml({"status": attempt.status}))
         self._attempt(folder, last)
-        self._put(folder, "about.toml", toml(_about(record, last)))
-        self._put(folder, "request.json", _pretty(_without_owner(unsealed(last.prepared.request, self._key))))
-        if last.prepared.target.resources:
-            self._put(folder, "resources.json", msgspec.json.encode(last.prepared.target.resources).decode())
+        about = _of_backend(record, last.prepared) | _of_attempt(last) | _of_record(record)
+        self._put(folder, "about.toml", toml(about))
+        self._ready(folder, last.prepared)
         self._put(folder, *_sent(record, b"".join(recording.sent), self._key))
-        self._forget()
+
+    def _refused(self, folder: Path, record: Record, recording: Recording) -> None:
+        """Write what there is of a request that no backend was asked."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        prepared = recording.prepared
+        about: dict[str, Any] = {
+            "shows": f"Refused: {record.error or record.outcome}"[:_WORTH],
+            "shapes": "refused by the proxy itself",
+        }
+        if prepared is None:
+            about |= {"model": record.model, "stream": record.stream, "complete": False}
+            for name, content in what_was_sent(recording, self._key).items():
+                self._put(folder, name, content)
+        else:
+            about = _of_backend(record, prepared) | about
+            self._body(folder, prepared)
+            self._ready(folder, prepared)
+        about |= {"refused": why(recording)} | _of_record(record)
+        self._put(folder, "about.toml", toml(about))
+        self._put(folder, *told(recording.refusal, stream=record.stream))
+
+    def _ready(self, folder: Path, prepared: Prepared) -> None:
+        """The request as it was made ready, and documents as they were read."""
+        self._put(folder, "request.json", _pretty(without_owner(unsealed(prepared.request, self._key))))
+        if prepared.target.resources:
+            self._put(folder, "resources.json", msgspec.json.encode(prepared.target.resources).decode())
 
     def _attempt(self, folder: Path, attempt: Attempt) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        body = attempt.prepared.translated.body
-        hidden = {name: HIDDEN if name in _OWNER else value for name, value in body.items()}
-        self._put(folder, "upstream-request.json", _pretty(hidden))
+        self._body(folder, attempt.prepared)
         answer = b"".join(data for _, data in attempt.pieces)
         self._put(folder, "upstream.sse", answer.decode("utf-8", "surrogateescape"))
         self._put(folder, "times.json", json.dumps([[round(at, 4), len(data)] for at, data in attempt.pieces]))
+
+    def _body(self, folder: Path, prepared: Prepared) -> None:
+        hidden = {name: HIDDEN if name in _OWNER else value for name, value in prepared.translated.body.items()}
+        self._put(folder, "upstream-request.json", _pretty(hidden))
 
     def _put(self, folder: Path, name: str, content: str) -> None:
         handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -150,8 +196,8 @@ def _do_all(things: Sequence[Callable[[], None]]) -> None:
         do()
 
 
-def _about(record: Record, attempt: Attempt) -> dict[str, Any]:
-    prepared = attempt.prepared
+def _of_backend(record: Record, prepared: Prepared) -> dict[str, Any]:
+    """Whom a request goes to, and what is known of that one."""
     target, backend = prepared.target, prepared.route.backend
     ended = record.error or f"{record.outcome}, {record.stop}"
     about: dict[str, Any] = {
@@ -161,21 +207,30 @@ def _about(record: Record, attempt: Attempt) -> dict[str, Any]:
         "backend": backend.name,
         "model": prepared.route.model,
         "stream": record.stream,
-        "complete": attempt.complete,
+        "complete": False,
     }
     optional = {
         "dialect": backend.dialect,
         "identity": prepared.identity,
         "learned": json.dumps(prepared.learned, default=list) if prepared.learned else "",
         "reasoning": _told(prepared.facts.reasoning),
-        "status": attempt.status if attempt.status != 200 else "",  # noqa: PLR2004
-        "truncated": attempt.truncated or "",
     }
-    about |= {name: value for name, value in optional.items() if value != ""}
+    about |= {name: value for name, value in optional.items() if value}
     facts = ("window", "max_output", "vision", "min_tokens", "min_tokens_explicit", "max_tokens_limit")
     about["target"] = {name: getattr(target, name) for name in facts}
     about["target"]["estimate"] = prepared.translated.plan.input_estimate
-    about["recorded"] = {
+    return about
+
+
+def _of_attempt(attempt: Attempt) -> dict[str, Any]:
+    """How a backend answered."""
+    refused = {"status": attempt.status} if attempt.status != 200 else {}  # noqa: PLR2004
+    return {"complete": attempt.complete, **refused, **({"truncated": True} if attempt.truncated else {})}
+
+
+def _of_record(record: Record) -> dict[str, Any]:
+    """What the log has of it."""
+    recorded = {
         "id": record.id,
         "upstream_id": record.upstream_id,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.started or None)),
@@ -188,7 +243,7 @@ def _about(record: Record, attempt: Attempt) -> dict[str, Any]:
         "notes": ", ".join(record.codes),
         "retries": record.retries,
     }
-    return about
+    return {"recorded": recorded}
 
 
 def _told(reasoning: Reasoning) -> str:
@@ -210,13 +265,6 @@ def _sent(record: Record, sent: bytes, key: bytes) -> tuple[str, str]:
         return "answer.json", plain
     answer.pop("request_id", None)
     return "answer.json", _pretty(answer)
-
-
-def _without_owner(request: dict[str, Any]) -> dict[str, Any]:
-    """The request without who sent it: Claude Code's user_id names device, account and session."""
-    if mapping(request.get("metadata")).get("user_id"):
-        request["metadata"]["user_id"] = HIDDEN
-    return request
 
 
 def _pretty(value: object) -> str:

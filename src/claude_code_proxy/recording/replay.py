@@ -22,6 +22,7 @@ from ..wire.anthropic import Event, encode
 from ..wire.shapes import mapping, text
 from ..wire.sse import Decoder
 from .case import Case, error_frame, opened, toml
+from .refused import BODY, Verdict, is_lasting
 
 _TEXT = 100  # characters of a text in a trace
 _OWNER = re.compile(r'"(user|safety_identifier|prompt_cache_key)": "[^"]*"')  # who it was is not recorded
@@ -30,18 +31,25 @@ _SUMMARY = ("thinking", "text", "partial_json", "signature")
 
 
 class Replayed(msgspec.Struct, kw_only=True):
-    """What came of a replay. sent: what the client gets; error: why there is nothing to send; trace: step by step."""
+    """What came of a replay.
+
+    sent: what the client gets; error: why there is nothing to send; trace: step by step; verdict: what a person must
+    know of a request that was refused, or is no longer.
+    """
 
     body: str = ""
     sent: str = ""
     error: str = ""
     notes: Notes
     trace: list[str] = []
+    verdict: str = ""
 
 
 def replay(case: Case) -> Replayed:
     """Run a case again."""
     notes = Notes()
+    if case.refused:
+        return _refused(case, notes)
     try:
         translated = case.translated(notes)
     except ProxyError as error:
@@ -54,26 +62,54 @@ def replay(case: Case) -> Replayed:
 def differences(case: Case, replayed: Replayed) -> list[str]:
     """Return the lines of a diff between what was recorded and what comes out now, for the request and the answer."""
     found = []
-    kept = case.text("upstream-request.json")
-    found += _diff(
-        _OWNER.sub(r'"\1": "hidden"', kept), _OWNER.sub(r'"\1": "hidden"', replayed.body), "upstream-request"
-    )
+    if (case.folder / "upstream-request.json").exists():
+        kept = case.text("upstream-request.json")
+        found += _diff(
+            _OWNER.sub(r'"\1": "hidden"', kept), _OWNER.sub(r'"\1": "hidden"', replayed.body), "upstream-request"
+        )
     name = "events.sse" if (case.folder / "events.sse").exists() else "answer.json"
     found += _diff(_HIDDEN.sub("***", case.text(name)), _HIDDEN.sub("***", replayed.sent), name)
     return found
 
 
 def accept(case: Case, target: Path) -> None:
-    """Write a case as one of the tests': the five files, their goldens as they are now."""
+    """Write a case as one of the tests': the five files, fewer of a refusal, their goldens as they are now.
+
+    Raises ValueError for a refusal that had its reason in the moment.
+    """
+    if case.refused and not is_lasting(case):
+        raise ValueError("what it was refused for is not in the folder")
     target.mkdir(parents=True, exist_ok=True)
-    about = {name: value for name, value in case.about.items() if name not in ("recorded", "stream", "complete")}
+    unkept = ("recorded", "complete", *(() if case.refused else ("stream",)))
+    about = {name: value for name, value in case.about.items() if name not in unkept}
     (target / "about.toml").write_text(toml(about), encoding="utf-8")
-    for name in ("request.json", "upstream.sse"):
-        if (case.folder / name).resolve() != (target / name).resolve():
-            (target / name).write_bytes((case.folder / name).read_bytes())
+    for name in ("request.json", BODY, "upstream.sse"):
+        source = case.folder / name
+        if source.exists() and source.resolve() != (target / name).resolve():
+            (target / name).write_bytes(source.read_bytes())
     mine = Case(target, about)
-    (target / "upstream-request.json").write_text(mine.body(), encoding="utf-8")
-    (target / "events.sse").write_text(opened(mine.events([mine.answer])), encoding="utf-8")
+    for name, golden in goldens(mine).items():
+        (target / name).write_text(golden, encoding="utf-8")
+
+
+def goldens(case: Case) -> dict[str, str]:
+    """Return the files of a case that follow from its others, as they are now."""
+    if not case.refused:
+        return {"upstream-request.json": case.body(), "events.sse": opened(case.events([case.answer]))}
+    replayed = replay(case)
+    body = {"upstream-request.json": replayed.body} if replayed.body else {}
+    return {**body, "events.sse" if case.about.get("stream") else "answer.json": replayed.sent}
+
+
+def _refused(case: Case, notes: Notes) -> Replayed:
+    verdict = Verdict(case, notes)
+    if verdict.error is not None:
+        said = verdict.said or "It is refused as it was."
+        trace = [f"   > refused: {verdict.error.told or verdict.error.message}"]
+        error = verdict.error.message
+        return Replayed(body=verdict.body, sent=verdict.sent, error=error, notes=notes, trace=trace, verdict=said)
+    now = "the body is legal now" if not verdict.body else "a backend would be asked now"
+    return Replayed(body=verdict.body, notes=notes, verdict=f"It is not refused any more: {now}.")
 
 
 class _Run:

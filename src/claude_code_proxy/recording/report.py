@@ -20,8 +20,20 @@ from .. import __version__
 from ..quoting import Quotes, said
 from ..record import Record, facts
 from ..redaction import Redaction
-from .case import read_case, toml
-from .filler import PROTOCOL, Cover, Filler, cover_complaints, cover_stream, cover_value, declared_in, filler, said_in
+from .case import Case, read_case, toml
+from .filler import (
+    PROTOCOL,
+    Cover,
+    Filler,
+    cover_complaints,
+    cover_stream,
+    cover_value,
+    declared_in,
+    filler,
+    raw_filler,
+    said_in,
+)
+from .refused import BODY
 from .replay import Replayed, differences, replay
 
 _PACKAGES = ("aiohttp", "msgspec", "pypdfium2", "starlette", "structlog", "uvicorn", "uvloop")
@@ -93,31 +105,46 @@ def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[st
     """The files of a recording with what must be covered covered, and the request's body as it then is."""
     hide = redaction.all
     case = read_case(folder)
-    asked = json.loads(case.text("request.json"))
-    cover: Cover = hide if prompts else Filler(declared_in(asked.get("tools")))
+    asked = json.loads(case.text("request.json")) if (folder / "request.json").exists() else None
+    cover: Cover = hide if prompts else Filler(declared_in(asked))
     quotes = Quotes([] if prompts else [*said(asked), *said_in(case.answer)])
-    about: dict[str, Any] = json.loads(hide(json.dumps(_unquoted(case.about, quotes))))
-    files = {"about.toml": toml(about).encode()}
-    files["request.json"] = _json(cover_value(asked, cover))
+    files = _request_files(case, cover)
+    files["about.toml"] = _about_file(case.about, quotes.hidden_in, hide)
     for name in ("upstream.sse", "events.sse", "answer.json"):
         if (folder / name).exists():
             covered = cover_complaints(cover_stream((folder / name).read_bytes(), cover), quotes.hidden_in)
             files[name] = hide(covered.decode()).encode()
-    if (folder / "resources.json").exists():
-        files["resources.json"] = _json(cover_value(json.loads(case.text("resources.json")), cover))
     again = _replayed(files)
-    files["upstream-request.json"] = again.body.encode()
-    if not differences(case, replay(case)):  # what follows from the covered answer is what the client got, covered
+    if again.body:
+        files["upstream-request.json"] = again.body.encode()
+    if again.sent and not differences(case, replay(case)):  # what follows from the covered answer is what was sent
         name = "events.sse" if "events.sse" in files else "answer.json"
         files[name] = again.sent.encode()
+        if again.error:
+            files["about.toml"] = _about_file(case.about, lambda _: again.error, hide)
     return files
 
 
-def _unquoted(about: Mapping[str, Any], quotes: Quotes) -> dict[str, Any]:
+def _request_files(case: Case, cover: Cover) -> dict[str, bytes]:
+    """What the client sent, covered."""
+    files = {}
+    for name in ("request.json", "resources.json"):
+        if (case.folder / name).exists():
+            files[name] = _json(cover_value(json.loads(case.text(name)), cover))
+    if (case.folder / BODY).exists():
+        raw = (case.folder / BODY).read_bytes().decode("utf-8", "surrogateescape")
+        covered = raw_filler(raw) if isinstance(cover, Filler) else cover(raw)
+        files[BODY] = covered.encode("utf-8", "surrogateescape")
+    return files
+
+
+def _about_file(about: Mapping[str, Any], unquoted: Cover, hide: Cover) -> bytes:
+    """about.toml. unquoted: what becomes of an error's words, which may be the client's or the backend's."""
     recorded = {**about.get("recorded", {})}
     if "error" in recorded:
-        recorded["error"] = quotes.hidden_in(recorded["error"])
-    return {**about, "shows": quotes.hidden_in(str(about.get("shows", ""))), "recorded": recorded}
+        recorded["error"] = unquoted(recorded["error"])
+    covered = {**about, "shows": unquoted(str(about.get("shows", ""))), "recorded": recorded}
+    return toml(json.loads(hide(json.dumps(covered)))).encode()
 
 
 def _replayed(files: Mapping[str, bytes]) -> Replayed:
