@@ -20,7 +20,7 @@ from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.plan import Plan, ToolFacts
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.stream import StreamTranslator
-from claude_code_proxy.translate.validate import check_request
+from claude_code_proxy.translate.validate import check_request, is_deep
 
 from .bodies import claude_code_body, history_body, tool_list
 from .frames import Script, frames
@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 
 def translate(body: bytes, counter: Counter) -> bytes:
     """Everything between a client's bytes and a backend's, without the sockets."""
-    request = check_request(_decode(body))
+    request = check_request(_decode(body), deep=is_deep(body))
     return _encode(translate_request(request, _TARGET, Notes(), count=counter.body).body)
 
 

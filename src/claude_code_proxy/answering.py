@@ -19,7 +19,7 @@ from .record import Record
 from .sharing import Relay, key_of
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
-from .translate.validate import check_request
+from .translate.validate import check_request, is_deep
 
 if TYPE_CHECKING:
     from .recording.recorder import Recording
@@ -105,7 +105,7 @@ _HALVED = (Note("half-character", "body"),)
 def checked(body: bytes, *, counting: bool = False) -> Checked:
     """Return the request in a body. counting: one of `count_tokens`. Raises ClientError for one that is malformed."""
     value, halved = decoded(body)
-    return Checked(check_request(value, counting=counting), _HALVED if halved else ())
+    return Checked(check_request(value, counting=counting, deep=is_deep(body)), _HALVED if halved else ())
 
 
 async def _run(call: Call, request: Mapping[str, Any], exchange: Exchange, relay: Relay, *, size: int) -> None:

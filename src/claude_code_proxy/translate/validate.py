@@ -112,19 +112,23 @@ _SOURCES: Mapping[str, Mapping[str, _Kind]] = {
     "content": {"content": _CONTENT},
 }
 
+_FORMATS = frozenset({"output_config", "output_format"})
+
 _RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
 
 
-def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
+def check_request(body: object, *, counting: bool = False, deep: bool = True) -> dict[str, Any]:
     """Return the request with its null fields left out; raise ClientError with the field's path if it is malformed.
 
-    counting: the request of `count_tokens`, which has no `max_tokens`, and is counted with whatever is in its messages.
+    counting: the request of `count_tokens`, which has no `max_tokens`, and is counted with whatever is in its messages;
+    deep: it may be nested too deeply (`is_deep`).
     """
     if not isinstance(body, dict):
         _refuse("body", "Input should be an object")
     _check_sizes(body)
-    _check_depth(body)
-    request = {key: value for key, value in body.items() if value is not None}
+    if deep:
+        _check_depth(body)
+    request = _given(body)
     for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
         if name not in request:
             _refuse(name, REQUIRED)
@@ -134,9 +138,7 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
             _check_fields(request[name], fields, f"{name}.")
     _check_formats(request)
     if not counting:
-        _check_kind_of_answer(request)
-        if not request["messages"]:
-            _refuse("messages", "at least one message is required")
+        _check_asked(request)
     _check_strings(request)
     if counting:
         request["messages"] = [_countable(message) for message in request["messages"]]
@@ -145,6 +147,16 @@ def check_request(body: object, *, counting: bool = False) -> dict[str, Any]:
         _check_content(request["system"], "system")
     _check_tools(request)
     return request
+
+
+def _given(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what is given: a null is an absent field."""
+    return {key: value for key, value in body.items() if value is not None} if None in body.values() else dict(body)
+
+
+def is_deep(text: bytes) -> bool:
+    """Tell whether JSON has so many brackets that it may be nested too deeply."""
+    return text.count(b"[") + text.count(b"{") > MAX_DEPTH
 
 
 def _refuse(path: str, message: str, code: str | None = None) -> NoReturn:
@@ -176,10 +188,16 @@ def _check_depth(body: dict[str, Any]) -> None:
 
 
 def _check_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
-    for name, kind in fields.items():
-        found = value.get(name)
-        if found is not None and type(found) is not kind.type and not kind.fits(found):
-            _refuse(f"{prefix}{name}", kind.message)
+    for name, found in value.items():
+        kind = fields.get(name)
+        if kind is not None and found is not None and type(found) is not kind.type and not kind.fits(found):
+            _refuse_first(value, fields, prefix)
+
+
+def _refuse_first(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> NoReturn:
+    """Refuse the first of several bad fields, in the table's order: the same one, however a request is sorted."""
+    name = next(name for name, kind in fields.items() if value.get(name) is not None and not kind.fits(value[name]))
+    _refuse(f"{prefix}{name}", fields[name].message)
 
 
 def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
@@ -199,11 +217,19 @@ def _check_strings(request: Mapping[str, Any]) -> None:
 
 def _check_formats(request: Mapping[str, Any]) -> None:
     """A `json_schema` without its schema asks for nothing; formats of other types are for later versions to know."""
+    if _FORMATS.isdisjoint(request):
+        return
     for path, holder in (("output_config.format", request.get("output_config", {})), ("output_format", request)):
         wanted = holder.get(path.rpartition(".")[2])
         if isinstance(wanted, dict) and wanted:
             _require_fields(wanted, _TYPE, f"{path}.")
             _require_fields(wanted, {"schema": _OBJECT} if wanted["type"] == "json_schema" else {}, f"{path}.")
+
+
+def _check_asked(request: Mapping[str, Any]) -> None:
+    _check_kind_of_answer(request)
+    if not request["messages"]:
+        _refuse("messages", "at least one message is required")
 
 
 def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
@@ -231,10 +257,17 @@ def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
 def _check_messages(messages: list[Any]) -> None:
     left = MOST_BLOCKS
     for number, message in enumerate(messages):
+        if _is_text(message):
+            continue
         left -= _blocks_of(message)
         if left < 0:
             _refuse("messages", f"Input should have at most {MOST_BLOCKS} content blocks in all messages together")
         _check_message(message, f"messages.{number}")
+
+
+def _is_text(message: object) -> bool:
+    """Whether it is a message as most are: nothing else is looked at."""
+    return type(message) is dict and type(message.get("role")) is str and type(message.get("content")) is str
 
 
 def _countable(message: object) -> object:
