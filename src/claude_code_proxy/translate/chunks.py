@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -85,6 +85,7 @@ FAILED_FINISH: Mapping[str, int] = {
 _PLAIN = frozenset({"role", "content"})  # what an ordinary text says, and nothing beside it
 _ARGUMENTS = ("arguments", "parameters", "input")
 _PAGES = ("search_results", "citations")
+_MORE_OF_THE_END = ("stop_reason", "matched_stop", "native_finish_reason")
 _DONE = (b"[DONE]", b'"[DONE]"')
 _REASONING = ("text", "content", "thinking", "reasoning")
 _SENTENCES = ("message", "detail", "msg")
@@ -174,24 +175,25 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
     return [mapping(one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
+def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> list[Delta]:
     """Read either; `fields`: where the content stands, first choice first (Perplexity fills both)."""
     usage = _usage(data)
-    if usage is not None:
-        yield usage
+    found: list[Delta] = [] if usage is None else [usage]
     error = _error_of(data)
     for choice in map(mapping, items(data.get("choices"))):
         if choice.get("index") and count(choice["index"]):  # the client asked for one answer
-            yield Ignored("choice")
+            found.append(Ignored("choice"))
             continue
-        yield from _content_of(choice, dialect, fields)
-        if choice.get("finish_reason") and not data.keys().isdisjoint(_PAGES):  # Perplexity: in every chunk
-            yield from _pages(data)
+        found += _content_of(choice, dialect, fields)
+        finished = choice.get("finish_reason")
+        if finished and not data.keys().isdisjoint(_PAGES):  # Perplexity: in every chunk
+            found += _pages(data)
         error = error or choice.get("error")
-        if not error and choice.get("finish_reason"):  # an error says more than a finish reason beside it
-            yield from _finish(choice)
+        if finished and not error:  # an error says more than a finish reason beside it
+            found += _finish(choice)
     if error:
-        yield Failed(failure_of(error))
+        found.append(Failed(failure_of(error)))
+    return found
 
 
 def _error_of(data: Mapping[str, Any]) -> object:
@@ -215,27 +217,29 @@ def _usage(data: Mapping[str, Any]) -> Usage | None:
     return read_usage(mapping(choices[0]).get("usage")) if told is None and choices else told  # Kimi
 
 
-def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterator[Delta]:
+def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterable[Delta]:
     field = next((name for name in fields if isinstance(choice.get(name), dict)), "")
-    if not field:
-        if text(choice.get("text")):  # a legacy completion
-            yield Text(text(choice.get("text")))
-        return
+    if not field:  # else it is a legacy completion
+        return (Text(choice["text"]),) if text(choice.get("text")) else ()
     said: Mapping[str, Any] = choice[field]
     content = said.get("content")
-    if isinstance(content, str) and {name for name, value in said.items() if value} <= _PLAIN:
-        if content:
-            yield Text(content)
-        return
+    if isinstance(content, str) and (
+        said.keys() <= _PLAIN or {name for name, value in said.items() if value} <= _PLAIN
+    ):
+        return (Text(content),) if content else ()
+    return _said(said, dialect, whole=field == "message")
+
+
+def _said(said: Mapping[str, Any], dialect: Dialect, *, whole: bool) -> Iterator[Delta]:
     yield from _thinking(said, dialect)
-    if field == "message":  # of a whole answer all is known at once: its pages stand before the text
+    if whole:  # all is known at once: its pages stand before the text
         yield from _citations(said)
-    yield from _content(content)
+    yield from _content(said.get("content"))
     if text(said.get("refusal")):
         yield Refusal(text(said.get("refusal")))
-    if field != "message":
+    if not whole:
         yield from _citations(said)
-    yield from _tool_fragments(said, numbered=field == "message")
+    yield from _tool_fragments(said, numbered=whole)
     for name in ("audio", "images"):
         if said.get(name):
             yield Ignored(name)
@@ -340,22 +344,22 @@ def _pages(data: Mapping[str, Any]) -> Iterator[Citation]:
             yield Citation(text(page.get("url")), text(page.get("title")), text(page.get("snippet")))
 
 
-def _finish(choice: Mapping[str, Any]) -> Iterator[Delta]:
+def _finish(choice: Mapping[str, Any]) -> tuple[Delta, ...]:
     native = text(choice.get("finish_reason"))
     if not native:
-        return
+        return ()
+    if native in STOP_REASONS and choice.keys().isdisjoint(_MORE_OF_THE_END):
+        return (Finish(STOP_REASONS[native], native),)
     word = native.lower().rpartition(": ")[2]  # Gemini: `function_call_filter: MALFORMED_FUNCTION_CALL`
     if word == "error":
-        yield Finish("error", native)  # an error object that says more may still come
-        return
+        return (Finish("error", native),)  # an error object that says more may still come
     if word in FAILED_FINISH:
-        yield Failed(failure_of(f"The backend stopped with {native!r}.", status=FAILED_FINISH[word]))
-        return
+        return (Failed(failure_of(f"The backend stopped with {native!r}.", status=FAILED_FINISH[word])),)
     matched = choice.get("stop_reason") or choice.get("matched_stop")
     reason = STOP_REASONS.get(word, "unknown")
     if "native_finish_reason" in choice and _is_cut(choice["native_finish_reason"]):
         reason = "max_tokens"  # OpenRouter says tool_calls for a call that was cut
-    yield Finish(reason, native, matched if isinstance(matched, str) else None)
+    return (Finish(reason, native, matched if isinstance(matched, str) else None),)
 
 
 def _is_cut(native: object) -> bool:

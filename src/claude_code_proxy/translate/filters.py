@@ -116,6 +116,8 @@ class ThinkTags(TextFilter):
 
     def _at_start(self, piece: str) -> list[Delta]:
         begun = piece.lstrip()
+        if begun and not begun.startswith("<"):
+            return self._inside(piece) if self._opened else self._begin(piece)
         for opened, closed in self._PAIRS:
             if begun.startswith(opened):
                 self._where, self._close = "thinking", closed
@@ -143,6 +145,9 @@ class ThinkTags(TextFilter):
 
     def _look(self, piece: str) -> None:
         """Look for a tag that ends what none began."""
+        if not self._tail and "<" not in piece:
+            self.inert = True
+            return
         seen = self._tail + piece
         before, closed, _ = seen.partition(self._CLOSE)
         self._named = self._named or self._OPEN in before

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -33,27 +33,37 @@ class Fold:
     def add(self, events: Iterable[Event]) -> None:
         """Apply events in order."""
         for event in events:
-            match event:
-                case MessageStart(message=message):
-                    self.message = {**message, "content": []}
-                case ContentBlockStart(content_block=block):
-                    self.message["content"].append(dict(block))
-                    self._pieces = []
-                case ContentBlockDelta(delta=delta):
-                    self._delta(self.message["content"][-1], delta)
-                case ContentBlockStop():
-                    self._stop(self.message["content"][-1])
-                case MessageDelta(delta=delta, usage=usage, context_management=edits):
-                    self.message.update(delta)
-                    self.message["usage"] = usage
-                    if edits is not msgspec.UNSET:
-                        self.message["context_management"] = edits
-                case MessageStop():
-                    pass
+            self._APPLIED[type(event)](self, event)
+
+    def _start(self, event: MessageStart) -> None:
+        self.message = {**event.message, "content": []}
+
+    def _open(self, event: ContentBlockStart) -> None:
+        self.message["content"].append(dict(event.content_block))
+        self._pieces = []
+
+    def _grow(self, event: ContentBlockDelta) -> None:
+        delta = event.delta
+        if isinstance(delta, TextDelta):
+            self._pieces.append(delta.text)
+        else:
+            self._delta(self.message["content"][-1], delta)
+
+    def _close(self, _event: ContentBlockStop) -> None:
+        self._stop(self.message["content"][-1])
+
+    def _conclude(self, event: MessageDelta) -> None:
+        self.message.update(event.delta)
+        self.message["usage"] = event.usage
+        if event.context_management is not msgspec.UNSET:
+            self.message["context_management"] = event.context_management
+
+    def _end(self, _event: MessageStop) -> None:
+        """Nothing is left to be said."""
 
     def _delta(self, block: dict[str, Any], delta: object) -> None:
         match delta:
-            case TextDelta(text=piece) | ThinkingDelta(thinking=piece) | InputJsonDelta(partial_json=piece):
+            case ThinkingDelta(thinking=piece) | InputJsonDelta(partial_json=piece):
                 self._pieces.append(piece)
             case SignatureDelta(signature=signature):
                 block["signature"] = signature
@@ -72,6 +82,15 @@ class Fold:
             case "tool_use":
                 block["input"] = msgspec.json.decode(text) if text else {}
         self._pieces = []
+
+    _APPLIED: ClassVar[Mapping[type[Event], Callable[[Fold, Any], None]]] = {
+        MessageStart: _start,
+        ContentBlockStart: _open,
+        ContentBlockDelta: _grow,
+        ContentBlockStop: _close,
+        MessageDelta: _conclude,
+        MessageStop: _end,
+    }
 
 
 def _is_half(arguments: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, get_args
+from typing import get_args
 
 from ..wire.anthropic import (
     AnyDelta,
@@ -53,7 +53,7 @@ MOVES: Mapping[State, Mapping[str, State]] = {
 }
 """`ping` and `error` are not in the table: a ping is legal anywhere, an error is legal before ENDED and ends all."""
 
-_STREAMED = ("thinking", "text", "tool_use")
+_STARTS = {kind: f"start {kind}" for kind in ("thinking", "text", "tool_use")}
 _NAMES: Mapping[type, str] = {
     **{kind: str(kind.__struct_config__.tag) for kind in (*get_args(AnyDelta), *get_args(Event))},
     ContentBlockStop: "stop",
@@ -62,11 +62,12 @@ _NAMES: Mapping[type, str] = {
 
 def move_of(event: Event) -> str:
     """Return the name an event has in the table."""
-    if isinstance(event, ContentBlockDelta):
-        return _NAMES[type(event.delta)]
-    if isinstance(event, ContentBlockStart):
-        return f"start {_kind(event.content_block)}"
-    return _NAMES[type(event)]
+    kind = type(event)
+    if kind is ContentBlockDelta:
+        return _NAMES[type(event.delta)]  # type: ignore[union-attr]
+    if kind is ContentBlockStart:
+        return _STARTS.get(str(event.content_block.get("type")), "start whole")  # type: ignore[union-attr]
+    return _NAMES[kind]
 
 
 def advance(state: State, event: Event) -> State:
@@ -75,8 +76,3 @@ def advance(state: State, event: Event) -> State:
     if following is None:
         raise AssertionError(f"{move_of(event)} may not follow: {state.value}")
     return following
-
-
-def _kind(block: Mapping[str, Any]) -> str:
-    kind = str(block.get("type"))
-    return kind if kind in _STREAMED else "whole"

@@ -65,8 +65,10 @@ def cut_window(estimate: int, usage: Usage) -> int:
     The sign of it: much less than the prompt was read, and what was read or written ends at a window's edge. Less
     alone is no sign, since some servers leave out what they had in their cache.
     """
+    if estimate < _SHORTEST:
+        return 0
     prompt = usage.input_tokens + usage.cache_read + usage.cache_write
-    return edge_of(prompt, usage.output_tokens) if prompt and estimate >= max(_SHORTEST, 2 * prompt) else 0
+    return edge_of(prompt, usage.output_tokens) if 0 < 2 * prompt <= estimate else 0
 
 
 def edge_of(prompt: int, output: int) -> int:

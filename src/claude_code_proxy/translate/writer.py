@@ -7,7 +7,7 @@ block is open at a time and indices are dense; every event passes the table in `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import FilteredError, RetryableError, UpstreamError
 from ..wire.anthropic import (
@@ -47,6 +47,7 @@ from .tool_blocks import ToolBlocks
 from .usage import anthropic_usage, cut_window, whole_prompt
 
 _CONTENT = (Text, Thinking, Refusal, Citation)
+_DISCARDED = (*_CONTENT, ThinkingState, ToolFragment)
 _WEAK = ("end_turn", "tool_use", "unknown")  # reasons that do not say why
 _LONGEST_DETAIL = 40  # characters of a backend's word in a note
 
@@ -73,21 +74,6 @@ class Writer:
         self.thinking = ThinkingBlocks(self)
         self.tools = ToolBlocks(self, Calls(plan.tools))
         self.search = SearchBlocks(self)
-        self._take: dict[type[Delta], Callable[[Any], None]] = {
-            Text: self._text,
-            Thinking: self.thinking.text,
-            ThinkingState: self.thinking.state,
-            ToolFragment: self.tools.fragment,
-            Refusal: self._refusal,
-            Citation: self.search.page,
-            Usage: self._usage,
-            Ignored: self._ignored,
-            Finish: self._finish,
-            Failed: self._failed,
-            Ended: self._ended,
-        }
-        if plan.discard:
-            self._take |= dict.fromkeys((*_CONTENT, ThinkingState, ToolFragment), self._discard)
 
     def write(self, deltas: Iterable[Delta]) -> list[Event]:
         """Return the events that `deltas` lead to."""
@@ -108,7 +94,8 @@ class Writer:
                 self._waiting.append(delta)
                 return
             self.tools.settle()
-        self._take[type(delta)](delta)
+        if not (self.plan.discard and isinstance(delta, _DISCARDED)):  # the client asked for no output
+            self._TAKING[type(delta)](self, delta)
         if self._waiting and not self.tools.busy:
             self._release()
 
@@ -171,9 +158,6 @@ class Writer:
         self.thinking.flush()
 
     # -- deltas -------------------------------------------------------------------------------------------------
-
-    def _discard(self, _delta: Delta) -> None:
-        """The client asked for no output."""
 
     def _text(self, delta: Text) -> None:
         if not delta.text:
@@ -279,3 +263,17 @@ class Writer:
     def _flush(self) -> list[Event]:
         events, self._events = self._events, []
         return events
+
+    _TAKING: ClassVar[Mapping[type[Delta], Callable[[Writer, Any], None]]] = {
+        Text: _text,
+        Thinking: lambda self, delta: self.thinking.text(delta),
+        ThinkingState: lambda self, delta: self.thinking.state(delta),
+        ToolFragment: lambda self, delta: self.tools.fragment(delta),
+        Refusal: _refusal,
+        Citation: lambda self, delta: self.search.page(delta),
+        Usage: _usage,
+        Ignored: _ignored,
+        Finish: _finish,
+        Failed: _failed,
+        Ended: _ended,
+    }
