@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests import grammar_oracle
 
-import grammar_oracle
 from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, unseal

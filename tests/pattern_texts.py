@@ -10,7 +10,7 @@ import re
 import re._constants as codes  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import claude_code_proxy
@@ -32,13 +32,16 @@ def every_pattern() -> list[Found]:
     """Return the patterns of all modules: in globals, classes, tables, structs, partials, closures and calls of `re`."""
     found: dict[tuple[Any, int], Found] = {}
     for module in _modules():
-        tree = ast.parse(inspect.getsource(module))
         kept = [(f"{module.__name__}.{name}", value) for name, value in vars(module).items() if name[:2] != "__"]
+        source = inspect.getsource(module)
+        speaks = re.search(r"\bre\.", source) or any(isinstance(value, re.Pattern) for _, value in kept)
+        nodes = list(ast.walk(ast.parse(source))) if speaks else []
+        used = _used(nodes)
         for place, value in kept:
-            ways = _ways(tree, place.rpartition(".")[2]) if isinstance(value, re.Pattern) else ()
+            ways = _ways(used, place.rpartition(".")[2]) if isinstance(value, re.Pattern) else ()
             for pattern in _inside(value, set(), 0):
                 found.setdefault((pattern.pattern, pattern.flags), Found(place, pattern, ways or ("search",)))
-        for way, pattern in _in_calls(tree):
+        for way, pattern in _in_calls(nodes):
             found.setdefault((pattern.pattern, pattern.flags), Found(module.__name__, pattern, (way,)))
     return sorted(found.values(), key=lambda one: (one.place, str(one.pattern.pattern)))
 
@@ -82,20 +85,25 @@ def _parts(value: Any) -> list[Any]:
     return [*fields, *partial, *vars(value).values()] if hasattr(value, "__dict__") else [*fields, *partial]
 
 
-def _ways(tree: ast.AST, name: str) -> tuple[str, ...]:
+def _used(nodes: list[ast.AST]) -> dict[str, set[str]]:
+    """Return the attributes a module uses, by the name they are used on."""
+    used: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            used.setdefault(node.value.id, set()).add(node.attr)
+    return used
+
+
+def _ways(used: Mapping[str, set[str]], name: str) -> tuple[str, ...]:
     """Return the methods of a pattern that its module names."""
-    said = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
-    }
+    said = used.get(name)
     if said and said <= _ANCHORED:
         return tuple(sorted(said))
     return ("search",)
 
 
-def _in_calls(tree: ast.AST) -> Iterator[tuple[str, re.Pattern[Any]]]:
-    for node in ast.walk(tree):
+def _in_calls(nodes: list[ast.AST]) -> Iterator[tuple[str, re.Pattern[Any]]]:
+    for node in nodes:
         match node:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="re"), attr=way),

@@ -111,7 +111,7 @@ def run_command(
 def clean_environment(home: Path) -> dict[str, str]:
     """Return an environment in which no setting of the person who runs the tests survives."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**kept, "HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "HOME": str(home), "PYTHONUNBUFFERED": "1"}
 
 
 def free_port() -> int:

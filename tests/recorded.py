@@ -6,11 +6,10 @@ repository is tried. Without either, the tests that need them skip and say so.
 
 from __future__ import annotations
 
-import atexit
+import fcntl
 import functools
 import json
 import os
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 
 WHERE = "recorded exchanges are not here: set CCP_RECORDED to their folder or recorded.tar.xz"
 _BESIDE = Path(__file__).parents[2] / "shared" / "recorded" / "recorded.tar.xz"
+_UNPACKED = Path(__file__).parents[1] / "build"
 
 # Chunk files of the vercel fixtures that are no chat completions, by the folder they lie in.
 NOT_CHAT = {
@@ -47,7 +47,7 @@ class Exchange:
 
 @functools.cache
 def corpus_root() -> Path | None:
-    """Return the folder of the recorded exchanges, unpacked once per run; None when they are not here."""
+    """Return the folder of the recorded exchanges; None when they are not here."""
     place = Path(os.environ.get("CCP_RECORDED") or _BESIDE)
     if place.is_dir():
         return place / "recorded" if (place / "recorded").is_dir() else place
@@ -55,10 +55,17 @@ def corpus_root() -> Path | None:
 
 
 def _unpack(archive: Path) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="recorded-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
+    """Return the folder with an archive's files: of the processes that test at once, and of later runs, one unpacks it."""
+    facts = archive.stat()
+    folder = _UNPACKED / f"recorded-{facts.st_size}-{facts.st_mtime_ns}"
+    _UNPACKED.mkdir(exist_ok=True)
+    with (_UNPACKED / "recorded.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            half = Path(tempfile.mkdtemp(dir=_UNPACKED))
+            with tarfile.open(archive) as packed:
+                packed.extractall(half, filter="data")
+            half.rename(folder)
     return folder / "recorded" if (folder / "recorded").is_dir() else folder
 
 

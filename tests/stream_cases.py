@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from answers import THINKS_ALOUD
+from tests.answers import THINKS_ALOUD
 
 CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     (

@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.answers import Heard, answer, chunk, hear, hear_whole, plan_of, stream
 
-from answers import Heard, answer, chunk, hear, hear_whole, plan_of, stream
 from claude_code_proxy.translate.chunks import FAILED_FINISH, STOP_REASONS
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.plan import Plan

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import openai
 import pytest
 from tests.backend import (
     Agent,
@@ -27,6 +26,7 @@ from tests.backend import (
     interleave,
     say,
 )
+from tests.sdks import openai
 
 HELLO: list[Any] = [{"role": "user", "content": "hi"}]
 WEATHER: list[Any] = [

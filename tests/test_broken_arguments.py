@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.answers import answer, chunk, fragment, hear, hear_whole, plan_of, stream
 
-from answers import answer, chunk, fragment, hear, hear_whole, plan_of, stream
 from claude_code_proxy.translate.plan import ToolFacts
 
 SCHEMA: dict[str, Any] = {

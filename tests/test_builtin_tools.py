@@ -1,7 +1,7 @@
 """Tools Anthropic defines and the client runs: their functions say what the official SDK's types say."""
 
-import anthropic.types as official
 import pytest
+from tests.sdks import anthropic_types as official
 from tests.strict_openai import problems
 
 from claude_code_proxy.translate.builtin_tools import builtin_functions

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.answers import OPENAI, answer, chunk
 
-from answers import OPENAI, answer, chunk
 from claude_code_proxy.errors import FilteredError, RetryableError, UpstreamError
 from claude_code_proxy.translate import deltas
 from claude_code_proxy.translate.chunks import FAILED_FINISH, STOP_REASONS, read_answer, read_chunk

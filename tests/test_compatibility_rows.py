@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.answers import chunk, fragment, hear, plan_of, stream
 
-from answers import chunk, fragment, hear, plan_of, stream
 from claude_code_proxy import pdf_reader
 from claude_code_proxy.dialects.deepseek import DEEPSEEK
 from claude_code_proxy.dialects.openrouter import OPENROUTER

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strict_openai import problems
 
 from claude_code_proxy.dialects import ROWS
 from claude_code_proxy.errors import ClientError
@@ -20,7 +21,6 @@ from claude_code_proxy.translate.history import heal_history
 from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.validate import check_request
-from strict_openai import problems
 
 KEY = b"k"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"

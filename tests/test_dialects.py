@@ -8,8 +8,8 @@ from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from tests import case_folders
 
-import case_folders
 from claude_code_proxy.dialects import DIALECTS, FAMILIES, ROWS, Models, Row, identity_of, recognise
 from claude_code_proxy.dialects.llamacpp import UNCOMPILED
 from claude_code_proxy.endpoint import Backend

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+from tests.pdf_files import COLOUR_DRAWING, GREY_SCAN, pdf, pdf_base64
 
 from claude_code_proxy import documents_io, pdf_reader
 from claude_code_proxy.documents_io import Cache, gather_resources, guarded_session, is_public
 from claude_code_proxy.translate.documents import Want
 from claude_code_proxy.translate.parts import Page, Resource
-from pdf_files import COLOUR_DRAWING, GREY_SCAN, pdf, pdf_base64
 
 LONG = "The quick brown fox jumps over the lazy dog, twice."
 PNG = base64.b64decode(

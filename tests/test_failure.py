@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import recorded
 
-import recorded
 from claude_code_proxy.errors import (
     ContextOverflowError,
     FilteredError,

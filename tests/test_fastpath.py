@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests import recorded
+from tests.answers import MESSAGE_ID, OPENAI, THINKS_ALOUD, chunk, every_way, fragment, plan_of, stream
 
-import recorded
-from answers import MESSAGE_ID, OPENAI, THINKS_ALOUD, chunk, every_way, fragment, plan_of, stream
 from claude_code_proxy.translate import stream as translation
 from claude_code_proxy.translate.deltas import ToolFragment
 from claude_code_proxy.translate.dialect import Dialect

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.answers import OPENAI, THINKS_ALOUD, plan_of
 
-from answers import OPENAI, THINKS_ALOUD, plan_of
 from claude_code_proxy.backend_tables import Backend
 from claude_code_proxy.dialects import recognise
 from claude_code_proxy.translate.deltas import (

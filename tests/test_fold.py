@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from answers import (
+from tests.answers import (
     KEY,
     MESSAGE_ID,
     OPENAI,
@@ -24,6 +23,7 @@ from answers import (
     plan_of,
     stream,
 )
+
 from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.envelope import Envelope, digest, seal

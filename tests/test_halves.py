@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from answers import answer, every_way, hear, hear_whole, sse
+from tests.answers import answer, every_way, hear, hear_whole, sse
 
 FIELDS: dict[str, str] = {
     "text": '{"content":"%s"}',

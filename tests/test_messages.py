@@ -1,6 +1,7 @@
 """Messages as a backend gets them. The HI cases are those of real bug reports against proxies of this kind."""
 
 import pytest
+from tests.strict_openai import problems
 
 from claude_code_proxy.translate.arrange import CONTINUE
 from claude_code_proxy.translate.dialect import Dialect
@@ -11,7 +12,6 @@ from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.tool_ids import to_client
 from claude_code_proxy.translate.validate import check_request
-from strict_openai import problems
 
 KEY = b"k"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"

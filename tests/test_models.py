@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import anthropic
 import pytest
 from tests.asgi import App, running
 from tests.backend import Backend, say
 from tests.messages_api import HELLO, envelope
 from tests.proxy_process import proxy_for
 from tests.raw_backend import Asked, raw_backend
+from tests.sdks import anthropic
 
 MANY = {"object": "list", "data": [{"id": f"vendor/model-{n:03}", "object": "model"} for n in range(50)]}
 PREFIX = "claude-proxy/"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import recorded
 
-import recorded
 from claude_code_proxy.dialects import DIALECTS
 from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.request import Target, translate_request

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.pattern_texts import Found, every_pattern, hostile_texts
 
 from claude_code_proxy.prompt.compact import compact
 from claude_code_proxy.redaction import Redaction
@@ -24,7 +25,6 @@ from claude_code_proxy.translate.refusal import Refusal
 from claude_code_proxy.translate.repairs import read_repair
 from claude_code_proxy.translate.summary_tags import with_tags
 from claude_code_proxy.translate.text_call_forms import FORMS
-from pattern_texts import Found, every_pattern, hostile_texts
 
 LENGTH = 70_000
 UNITS = (

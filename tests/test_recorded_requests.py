@@ -11,15 +11,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests import recorded
+from tests.strict_openai import problems
 
-import recorded
 from claude_code_proxy.dialects.generic import GENERIC
 from claude_code_proxy.dialects.openai import OPENAI
 from claude_code_proxy.dialects.openrouter import OPENROUTER
 from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.validate import check_request
-from strict_openai import problems
 
 ANSWERED = [exchange for exchange in recorded.message_requests() if exchange.status == 200 and exchange.request]
 

@@ -10,10 +10,8 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests import grammar_oracle, oracle, recorded
 
-import grammar_oracle
-import oracle
-import recorded
 from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.plan import Plan, ToolFacts

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests import case_folders
 from tests.asgi import running, settings
 from tests.backend import Backend, Call, Cut, Failure, Step, Text, Thought, answer, error, say
 from tests.messages_api import HELLO
@@ -23,8 +24,6 @@ from claude_code_proxy.recording.replay import accept, differences, replay
 from claude_code_proxy.recording.report import write_report
 from claude_code_proxy.redaction import Redaction
 from claude_code_proxy.translate.notes import Note
-
-import case_folders  # isort: skip - as the recordings' own tests find it
 
 SECRET = "sk-proj-abcdefghijklmnop"
 PRIVATE = "zebra"

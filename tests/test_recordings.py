@@ -7,9 +7,8 @@ import random
 import re
 
 import pytest
+from tests import case_folders, grammar_oracle
 
-import case_folders
-import grammar_oracle
 from claude_code_proxy.dialects import DIALECTS
 
 CASES = case_folders.all_cases()

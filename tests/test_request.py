@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.strict_openai import problems
 
 from claude_code_proxy.dialects.generic import GENERIC
 from claude_code_proxy.dialects.openai import OPENAI
@@ -18,7 +19,6 @@ from claude_code_proxy.translate.envelope import Envelope, digest, seal
 from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.validate import check_request
-from strict_openai import problems
 
 KEY = b"k"
 READ = {

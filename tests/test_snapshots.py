@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.answers import THINKS_ALOUD, chunk, every_way, hear, stream
 
-from answers import THINKS_ALOUD, chunk, every_way, hear, stream
 from claude_code_proxy.translate.snapshots import Snapshots
 
 DETAIL = {"type": "reasoning.text", "index": 0}

@@ -8,8 +8,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.answers import WAYS, byte_by_byte
 
-from answers import WAYS, byte_by_byte
 from claude_code_proxy.errors import UpstreamError
 from claude_code_proxy.wire import sse
 from claude_code_proxy.wire.sse import Decoder

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import stream_cases
-from answers import (
+from tests import stream_cases
+from tests.answers import (
     MESSAGE_ID,
     OPENAI,
     THINKS_ALOUD,
@@ -32,6 +31,7 @@ from answers import (
     stream,
     whole,
 )
+
 from claude_code_proxy.errors import FilteredError, UpstreamError
 from claude_code_proxy.translate.dialect import Dialect
 from claude_code_proxy.translate.plan import JsonShape, Plan, ToolFacts

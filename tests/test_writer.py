@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.answers import MESSAGE_ID, Heard, judged, lines, plan_of
 
-from answers import MESSAGE_ID, Heard, judged, lines, plan_of
 from claude_code_proxy.errors import FilteredError, RetryableError, UpstreamError
 from claude_code_proxy.translate.deltas import (
     Citation,

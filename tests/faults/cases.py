@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import itertools
 import json
@@ -279,7 +280,11 @@ def _reply(body: bytes, kind: bytes = JSON, status: bytes = b"200 OK", more: byt
 
 _GOOD = b"".join(STREAMS[False])
 _ZIPPED = b"content-encoding: gzip\r\n"
-_BOMB = gzip.compress(b" " * 300_000_000, 9)
+
+
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * 300_000_000, 9)
 
 
 def _nested(depth: int) -> bytes:
@@ -299,7 +304,7 @@ def shapes(*, stream: bool) -> dict[str, tuple[bytes, str]]:
         "deflate": (_reply(zlib.compress(body), kind, more=b"content-encoding: deflate\r\n"), ANSWER),
         "gzip that is none": (_reply(body, kind, more=_ZIPPED), wrong),
         "gzip cut short": (_reply(gzip.compress(body)[:-40], kind, more=_ZIPPED), f"{wrong}|{EVENT}|{ANSWER}"),
-        "a gzip bomb": (_reply(_BOMB, kind, more=_ZIPPED), wrong),
+        "a gzip bomb": (_reply(_bomb(), kind, more=_ZIPPED), wrong),
         "1xx first": (b"HTTP/1.1 102 Processing\r\n\r\n" * 3 + _reply(body, kind), ANSWER),
         "early hints": (b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + _reply(body, kind), ANSWER),
         "HTTP/1.0, no length": (b"HTTP/1.0 200 OK\r\ncontent-type: %s\r\n\r\n%s" % (kind, body), ANSWER),
