@@ -20,8 +20,7 @@ from .relaxed_json import NoValueError, read_value
 
 _BEGIN = re.compile(r"\s*\{")
 _MEMBER = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*', re.DOTALL)
-_MARK = re.compile(r'\\.|"', re.DOTALL)
-_BARE = re.compile(r'(\\.)|"', re.DOTALL)
+_UP_TO_QUOTE = re.compile(r'([^"\\]*+(?:\\.[^"\\]*+)*+)("|\\?\Z)', re.DOTALL)  # or to the end: it always fits
 _NEXT = re.compile(r'\s*,\s*"([^"\\]*)"\s*:')
 _ANEW = re.compile(r'\s*\{\s*"[^"\\]*"\s*:')  # an object begins: a text that goes on, or the arguments once more?
 _COMMA = re.compile(r"\s*,")
@@ -73,19 +72,20 @@ def _members(text: str, names: Any) -> dict[str, Any]:
 
 def _quoted(words: str) -> str:
     """Escape the quotes in `words`. Raises NoValueError for an odd number: one of them may end the text."""
-    if sum(not mark[1] for mark in _BARE.finditer(words)) % 2:
+    pieces = _UP_TO_QUOTE.findall(words)
+    if sum(end == '"' for _, end in pieces) % 2:
         raise NoValueError
-    return _BARE.sub(lambda mark: mark[1] or '\\"', words)
+    return "".join(piece + ('\\"' if end == '"' else end) for piece, end in pieces)
 
 
 def _end_of_text(text: str, start: int, names: Any) -> int:
     """Return the place of the quote that ends the text which begins at `start`. names: of members still to come."""
-    for mark in _MARK.finditer(text, start):
-        if mark[0] != '"':
-            continue
+    for mark in _UP_TO_QUOTE.finditer(text, start):
+        if mark[2] != '"':
+            break
         coming = _NEXT.match(text, mark.end())
         if (coming and coming[1] not in names) or _ANEW.match(text, mark.end()):
             break  # a member of no schema, or a text with JSON in it?
         if coming or _LAST.match(text, mark.end()):
-            return mark.start()
+            return mark.end() - 1
     raise NoValueError

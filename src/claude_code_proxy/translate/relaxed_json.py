@@ -19,8 +19,12 @@ _SPACE = re.compile(r"[ \t\r\n\ufeff\xa0]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?(?![\w.+-])")
 _NOT_FINITE = re.compile(r"-?(?:NaN|Infinity)(?![\w$-])")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")
-_PLAIN = {'"': re.compile(r'[^"\\]*'), "'": re.compile(r"[^'\\]*")}
-_HEX = re.compile(r"[0-9a-fA-F]{4}")
+_UP_TO = {
+    '"': re.compile(r'([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL),
+    "'": re.compile(r"([^'\\]*+(?:\\.[^'\\]*+)*+)'", re.DOTALL),
+}
+_MARKED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPES = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _INVISIBLE = frozenset("bfnrt")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
@@ -48,7 +52,7 @@ class _Reader:
             return self._object(at + 1, depth)
         if mark == "[":
             return self._array(at + 1, depth)
-        if mark in _PLAIN:
+        if mark in _UP_TO:
             return self._string(at + 1, mark)
         return self._scalar(at)
 
@@ -106,7 +110,7 @@ class _Reader:
 
     def _key(self, at: int) -> tuple[str, int]:
         quote = self._text[at : at + 1]
-        if quote in _PLAIN:
+        if quote in _UP_TO:
             return self._string(at + 1, quote)
         word = _WORD.match(self._text, at)
         if word is None:
@@ -114,27 +118,19 @@ class _Reader:
         return word.group(), word.end()
 
     def _string(self, at: int, quote: str) -> tuple[str, int]:
-        pieces: list[str] = []
-        marks: set[str] = set()  # what stood behind a backslash
-        while True:
-            plain = _PLAIN[quote].match(self._text, at)
-            if plain is None or plain.end() >= len(self._text):
-                raise NoValueError
-            pieces.append(plain.group())
-            at = plain.end()
-            if self._text[at] == quote:
-                if marks - _ESCAPES.keys() - {"u"} and marks & _INVISIBLE:
-                    raise NoValueError
-                return whole("".join(pieces)), at + 1
-            marks.add(self._text[at + 1 : at + 2])
-            piece, at = self._escape(at + 1)
-            pieces.append(piece)
-
-    def _escape(self, at: int) -> tuple[str, int]:
-        mark = self._text[at : at + 1]
-        code = _HEX.match(self._text, at + 1) if mark == "u" else None
-        if code:
-            return chr(int(code.group(), 16)), code.end()
-        if not mark:
+        found = _UP_TO[quote].match(self._text, at)
+        if found is None:
             raise NoValueError
-        return _ESCAPES.get(mark, "\\" + mark), at + 1
+        return whole(_unescaped(found[1]) if "\\" in found[1] else found[1]), found.end()
+
+
+def _unescaped(written: str) -> str:
+    """Return what a string with escapes says; an escape nobody knows is its two characters."""
+    marks = set(_MARKED.findall(written))
+    if marks - _ESCAPES.keys() - {"u"} and marks & _INVISIBLE:
+        raise NoValueError
+    return _ESCAPE.sub(_meaning, written)
+
+
+def _meaning(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else _ESCAPES.get(escape[2], escape[0])
