@@ -109,6 +109,13 @@ def test_the_estimate_is_near_what_o200k_counts_of_what_is_no_language(text, o20
     assert abs(estimate(text) / o200k - 1) <= 0.15
 
 
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from([*'aA0. \n\té一😀"{}', "\ud83d"]), min_size=1, max_size=6), st.integers(4, 40))
+def test_a_byte_of_text_is_never_counted_as_two_tokens(pattern, times):
+    words = "".join(pattern) * times
+    assert estimate(words) < 2 * len(words.encode("utf-8", "surrogatepass"))
+
+
 def test_nothing_has_no_tokens_and_anything_has_one():
     assert estimate("") == 0
     assert all(estimate(text) >= 1 for text in (" ", "\n", "a", "é", "\ud800", "\x00"))

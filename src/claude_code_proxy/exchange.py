@@ -272,10 +272,10 @@ class Exchange:
     def _translator(self, prepared: Prepared) -> StreamTranslator:
         """Return what translates the answer: made once for each call to a backend, while that one works."""
         if self._translating is None:
-            scale = factor(self._services.config.context_scale, prepared.translated.plan.window, self._believed)
-            plan = structs.replace(prepared.translated.plan, window_stop=self._window_stop, scale=scale)
-            message_id = new_id("msg_")
-            self._translating = StreamTranslator(prepared.dialect, plan, message_id=message_id, notes=self.notes)
+            plan, counted = prepared.translated.plan, prepared.gauge.counted.tokens
+            scale = factor(self._services.config.context_scale, plan.window, self._believed)
+            plan = structs.replace(plan, window_stop=self._window_stop, scale=scale, input_estimate=counted)
+            self._translating = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
         return self._translating
 
     async def _read(

@@ -11,6 +11,7 @@ import msgspec
 
 from .aside import LARGE
 from .backend_tables import DEFAULT_NAME
+from .backends.exact import ASKED
 from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
@@ -26,10 +27,14 @@ from .translate.failure import Asked
 from .translate.notes import Notes
 from .translate.repairs import apply
 from .translate.request import Target, Translated, translate_request
-from .wire.shapes import count
+from .wire.shapes import count as count_of
+from .wire.shapes import items
 
 _NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of backend {}"}  # of those without a setting
 _EXACT = frozenset({"llamacpp", "vllm", "sglang"})
+_MOST_OF_A_BYTE = 8  # tokens: more than any text's byte is counted as, corrected by what a backend reported
+_WORDS = frozenset({"text", "thinking", "tool_use"})
+_OUR_WORDS = 8192  # tokens of what translation adds, at most
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -52,7 +57,7 @@ class Prepared(msgspec.Struct, frozen=True):
     @property
     def max_tokens(self) -> int:
         """The output limit as it is sent, 0 for none."""
-        return count(self.translated.body.get(self.dialect.max_tokens_field))
+        return count_of(self.translated.body.get(self.dialect.max_tokens_field))
 
 
 async def prepare(  # noqa: PLR0917 - in the order of what is always there
@@ -81,6 +86,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     identity = services.catalogue.identity(route.backend)
     facts = services.catalogue.facts(route.backend, route.model)
     window = config.model_window or known_window(facts, learned, identity)
+    given = request
     request = await services.shaper.shape(request, notes, ask, window)
     dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
@@ -102,15 +108,40 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
         resources=await gather_resources(wants, session=services.fetcher) if wants else {},
     )
     gauge = services.gauges.of(route.backend, route.model, aside=size >= LARGE)
-    translated = await aside.run(size, translate_request, request, target, notes, count=gauge, counting=ask is None)
-    if not gauge.is_sure:
+    waits = ask is not None and request is given and identity not in ASKED and _fits_anyway(request, target, size)
+    count = gauge.later if waits else gauge
+    translated = await aside.run(size, translate_request, request, target, notes, count=count, counting=ask is None)
+    if not (waits or gauge.is_sure):
         exact = await services.exact.count(route.backend, identity, translated.body)
         gauge.settle(exact) if exact else None
-    plan = msgspec.structs.replace(
-        translated.plan, summary=compacts and config.compaction_reminder, input_estimate=gauge.counted.tokens
-    )
-    translated = msgspec.structs.replace(translated, plan=plan)
+    summary = compacts and config.compaction_reminder
+    if summary or not waits:
+        estimate = 0 if waits else gauge.counted.tokens
+        plan = msgspec.structs.replace(translated.plan, summary=summary, input_estimate=estimate)
+        translated = msgspec.structs.replace(translated, plan=plan)
     return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
+
+
+def _fits_anyway(request: Mapping[str, Any], target: Target, size: int) -> bool:
+    """Whether a request is so small that nothing hangs on its count before it is sent: it is counted behind that.
+
+    size: of the client's body, in bytes, 0 unknown.
+    """
+    if not 0 < size < LARGE or target.resources or "context_management" in request or not _is_words(request):
+        return False
+    most = _MOST_OF_A_BYTE * size + _OUR_WORDS + count_of(request.get("max_tokens")) + target.min_tokens
+    return not target.window or most <= target.window
+
+
+def _is_words(request: Mapping[str, Any]) -> bool:
+    """Whether there are no pictures or documents in a request: a few bytes of one may be many tokens."""
+    contents = [message.get("content") for message in request["messages"]]
+    return all(_is_said(block) for content in contents if not isinstance(content, str) for block in items(content))
+
+
+def _is_said(block: Mapping[str, Any]) -> bool:
+    kind = block.get("type")
+    return kind in _WORDS or (kind == "tool_result" and isinstance(block.get("content"), str))
 
 
 def asked_of(prepared: Prepared) -> Asked:
@@ -119,7 +150,7 @@ def asked_of(prepared: Prepared) -> Asked:
     named = {} if backend.name == DEFAULT_NAME else _NAMES
     return Asked(
         model=prepared.route.model,
-        counted=plan.input_estimate,
+        counted=prepared.gauge.counted.tokens,
         most=prepared.gauge.counted.most,
         window=plan.window,
         max_tokens=prepared.max_tokens,
@@ -148,14 +179,14 @@ def _is_on(switch: str, usual: bool) -> bool:
 
 def _most_output(facts: ModelFacts, learned: Mapping[str, Any], ceiling: int) -> int:
     """Return the output limit of a model. ceiling: MAX_TOKENS_LIMIT, which holds where no backend tells one."""
-    if "max_output" in learned and (told := count(learned["max_output"])):
+    if "max_output" in learned and (told := count_of(learned["max_output"])):
         return told
     return min(facts.max_output, ceiling) if facts.shipped_output else facts.max_output
 
 
 def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:
     """Return the window of a model: as an overflow named it, but for servers that say what they run it with."""
-    named = count(learned["window"]) if "window" in learned else 0
+    named = count_of(learned["window"]) if "window" in learned else 0
     exact = facts.loaded or identity in _EXACT
     return facts.window or named if exact else named or facts.window
 

@@ -28,10 +28,11 @@ def check_room(prepared: Prepared, declared: int, cuts: Cuts) -> None:
     seen = 0 if declared else cuts.window(route.backend, route.model)
     if facts.loaded and facts.window > seen:  # as the server says, it runs with a larger one now
         seen = 0
-    counted, window = prepared.gauge.counted, declared or seen or facts.window
-    if not window:
+    window, cuts_off = declared or seen or facts.window, bool(seen or prepared.dialect.cuts)
+    if not (window and (cuts_off or declared)):
         return
-    cut = (seen or prepared.dialect.cuts) and counted.tokens > window * _SURELY_CUT
+    counted = prepared.gauge.counted
+    cut = cuts_off and counted.tokens > window * _SURELY_CUT
     if cut or (declared and counted.least > window):
         raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=window))
 

@@ -89,3 +89,5 @@ def is_local(base_url: str) -> bool:
 
 
 _PATHS: Mapping[str, str] = {"llamacpp": "/v1/chat/completions/input_tokens", "vllm": "/tokenize"}
+ASKED = frozenset(_PATHS)
+"""The servers that are asked, by identity."""

@@ -131,18 +131,32 @@ class Gauges:
 
 
 class Gauge:
-    """Counts the bodies of one request to one model; `counted` is the latest."""
+    """Counts the bodies of one request to one model."""
 
     def __init__(self, gauges: Gauges, key: str, counter: Counter) -> None:
         self._gauges = gauges
         self._key = key
         self._counter = counter
-        self.counted = NOTHING
+        self._counted = NOTHING
+        self._waiting: Mapping[str, Any] | None = None
 
     def __call__(self, body: Mapping[str, Any]) -> int:
         """Return the tokens of a body."""
-        self.counted = self._gauges.sized(self._key, self._counter.measure(body))
-        return self.counted.tokens
+        self._waiting = None
+        self._counted = self._gauges.sized(self._key, self._counter.measure(body))
+        return self._counted.tokens
+
+    def later(self, body: Mapping[str, Any]) -> int:
+        """Return 0: the body is counted when somebody wants to know, behind what can't wait."""
+        self._waiting = body
+        return 0
+
+    @property
+    def counted(self) -> Counted:
+        """The latest body's size."""
+        if self._waiting is not None:
+            self(self._waiting)
+        return self._counted
 
     @property
     def is_sure(self) -> bool:
@@ -157,7 +171,7 @@ class Gauge:
     def settle(self, tokens: int) -> None:
         """Take an exact count of the latest body."""
         self._gauges.learn(self._key, self.counted, tokens)
-        self.counted = self.counted._replace(tokens=tokens, bound=0)
+        self._counted = self.counted._replace(tokens=tokens, bound=0)
 
     def reported(self, tokens: int) -> None:
         """Take note of what the backend reported of the latest body."""

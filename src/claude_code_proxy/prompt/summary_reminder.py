@@ -33,9 +33,11 @@ _REMINDER = "<system-reminder>"
 
 def is_compaction(request: Mapping[str, Any]) -> bool:
     """Whether this request asks for a summary of its own conversation."""
-    said = request.get("messages")
-    messages = (one for one in reversed(said if isinstance(said, list) else []) if isinstance(one, dict))
-    content = next((one.get("content") for one in messages if one.get("role") == "user"), None)
+    content: object = None
+    for one in reversed(items(request.get("messages"))):
+        if isinstance(one, dict) and one.get("role") == "user":
+            content = one.get("content")
+            break
     asked = content if isinstance(content, str) else _last_text(content)
     if "<summary>" not in asked:
         return False

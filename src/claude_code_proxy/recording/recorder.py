@@ -218,7 +218,7 @@ def _of_backend(record: Record, prepared: Prepared) -> dict[str, Any]:
     about |= {name: value for name, value in optional.items() if value}
     facts = ("window", "max_output", "vision", "min_tokens", "min_tokens_explicit", "max_tokens_limit")
     about["target"] = {name: getattr(target, name) for name in facts}
-    about["target"]["estimate"] = prepared.translated.plan.input_estimate
+    about["target"]["estimate"] = prepared.gauge.counted.tokens
     return about
 
 
