@@ -13,6 +13,7 @@ from tests import case_folders
 from tests.asgi import running, settings
 from tests.backend import Backend, Call, Cut, Failure, Step, Text, Thought, answer, error, say
 from tests.messages_api import HELLO
+from tests.pdf_files import pdf_base64
 from tests.proxy_process import start_proxy
 from tests.test_logs_command import run
 
@@ -153,6 +154,23 @@ async def test_a_report_covers_every_kind_of_value_and_names_nobody_declared(tmp
     assert properties["pattern"]["type"] == "string"
     assert properties["n"] == {"const": 1111, "enum": [1111], "examples": [1111]}
     assert request["messages"][1]["content"][0]["input"] == {"pattern": "xxxxx", "xxxxxxxx": 1111, "n": 11.11}
+
+
+async def test_documents_that_were_read_are_found_again_in_a_report(tmp_path: Path) -> None:
+    source = {"type": "base64", "media_type": "application/pdf", "data": pdf_base64(f"the {PRIVATE} page")}
+    talk = {**ASKED, "messages": [{"role": "user", "content": [{"type": "document", "source": source}]}]}
+    with Backend([say("fine")]) as backend:
+        async with running(backend, RECORD_DIR=str(tmp_path / "rec"), RECORD="all", BIG_MODEL="a-model") as app:
+            await app.post(talk)
+        assert f"the {PRIVATE} page" in json.dumps(backend.chats[0].body)
+    (folder,) = folders(tmp_path / "rec")
+    bundle = tmp_path / "report.zip"
+    write_report(bundle, [folder], records=[], settings=[], redaction=Redaction([]), prompts=False)
+    with zipfile.ZipFile(bundle) as file:
+        body = file.read(f"recordings/{folder.name}/upstream-request.json").decode()
+        everything = b"".join(file.read(name) for name in file.namelist())
+    assert "xxx xxxxx xxxx" in body
+    assert PRIVATE.encode() not in everything
 
 
 async def test_a_report_with_prompts_hides_keys_even_where_a_stream_cuts_them(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from claude_code_proxy.record import without_input
-from claude_code_proxy.recording.filler import cover_stream, cover_value, filler, json_filler
+from claude_code_proxy.recording.filler import Filler, cover_stream, declared_in, filler, json_filler
+from claude_code_proxy.recording.request_filler import cover_request
 from claude_code_proxy.redaction import Redaction
 
 KEYS = [
@@ -138,13 +139,115 @@ def test_the_protocol_stays_and_what_was_said_goes() -> None:
             }
         ],
     }
-    covered = cover_value(request, filler)
+    covered = cover_request(request, Filler({"name", "type"}))
     assert "zebra" not in json.dumps(covered)
     assert covered["model"] == "claude-opus-5"
     assert covered["messages"][1]["content"][0]["name"] == "Read"
     assert covered["messages"][1]["content"][0]["input"] == {"name": "xxxxx", "type": "xxxxx"}
     assert covered["messages"][2]["content"][0]["tool_use_id"] == "toolu_1"
     assert covered["tools"][0]["input_schema"]["properties"]["name"]["enum"] == ["x"]
+
+
+class Planted:
+    """Words and numbers that nobody may find again, each another one."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.numbers: list[int] = []
+
+    def word(self) -> str:
+        self.words.append(f"zebra{len(self.words):03}")
+        return self.words[-1]
+
+    def number(self) -> int:
+        self.numbers.append(740_000 + len(self.numbers))
+        return self.numbers[-1]
+
+    def check(self, covered: str) -> None:
+        found = [one for one in [*self.words, *map(str, self.numbers)] if one in covered]
+        assert not found, covered
+
+
+def test_nothing_a_client_may_have_said_is_left_wherever_it_stands() -> None:
+    p = Planted()
+    schema = {
+        "type": "object",
+        "$id": p.word(),
+        "$comment": p.word(),
+        p.word(): p.word(),
+        "x-hint": {p.word(): [p.word(), p.number()]},
+        "patternProperties": {f"^{p.word()}\\d+$": {"type": "string", "title": p.word()}},
+        "properties": {
+            "path": {"type": "string", "maxLength": 99, "minimum": p.number(), "default": {p.word(): p.number()}},
+            "pattern": {"$ref": f"https://{p.word()}/x", "anyOf": [{"const": p.number()}, {"pattern": p.word()}]},
+        },
+        "required": ["path"],
+    }
+    request = {
+        "model": "claude-opus-5",
+        "max_tokens": 4096,
+        "temperature": 0.5,
+        "stream": True,
+        p.word(): p.number(),
+        "x_of_the_client": {"type": p.word(), "id": p.number(), "on": False},
+        "service_tier": p.word(),
+        "stop_sequences": [p.word()],
+        "metadata": {"user_id": p.word(), p.word(): p.number()},
+        "mcp_servers": [{"type": "url", "name": "files", "url": p.word(), "authorization_token": p.word()}],
+        "output_config": {"effort": p.word(), "format": {"type": "json_schema", "schema": schema}},
+        "tools": [
+            {"name": "Read", "input_schema": schema, "input_examples": [{"path": p.word(), p.word(): p.number()}]},
+            {"type": "web_search_20250305", "name": "web_search", "max_uses": 3, "allowed_domains": [p.word()]},
+        ],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": p.word(), p.word(): p.number(), "page": p.number()}]},
+            {"role": f"the {p.word()}", "content": p.number()},
+            {"role": "assistant", "content": [{"type": f"a {p.word()}", "name": f"a {p.word()}", "new": p.word()}]},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "tool_use", "id": "toolu_1", "name": "Read", "input": {"path": {p.word(): False}}}
+                ],
+            },
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": p.word()}]},
+        ],
+    }
+    covered = cover_request(request, Filler(declared_in(request)))
+    p.check(json.dumps(covered))
+    assert (covered["max_tokens"], covered["temperature"], covered["stream"]) == (4096, 0.5, True)
+    assert covered["tools"][1]["max_uses"] == 3
+    kept = covered["tools"][0]["input_schema"]["properties"]
+    assert list(kept) == ["path", "pattern"]
+    assert (kept["path"]["type"], kept["path"]["maxLength"]) == ("string", 99)
+    assert covered["messages"][3]["content"][0]["name"] == "Read"
+    assert len(covered) == len(request)
+
+
+def test_nothing_a_model_may_have_said_is_left_wherever_it_stands() -> None:
+    p = Planted()
+    chunk = {
+        "id": "chatcmpl-1",
+        "created": 1795409493,
+        "prompt_token_ids": [p.number(), p.number()],
+        "choices": [
+            {
+                "index": 0,
+                "delta": {
+                    "role": f"the {p.word()}",
+                    "content": p.word(),
+                    "tool_calls": [{"function": {"name": "Read"}}],
+                },
+                "logprobs": {"content": [{"token": p.word(), "bytes": [p.number()], "logprob": p.number()}]},
+            }
+        ],
+        "usage": {"prompt_tokens": 12345},
+    }
+    chunk["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] = {p.word(): p.number()}
+    for data in (f"data: {json.dumps(chunk)}\n\n", json.dumps(chunk)):
+        covered = cover_stream(data.encode(), Filler(())).decode()
+        p.check(covered)
+        for kept in ("12345", "1795409493", "chatcmpl-1", "Read"):
+            assert kept in covered
 
 
 def test_a_key_in_an_address_is_hidden() -> None:

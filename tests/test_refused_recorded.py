@@ -16,6 +16,7 @@ from tests.test_recording import ASKED, PRIVATE, SECRET, folders
 
 from claude_code_proxy.cli.recordings import replay_folder
 from claude_code_proxy.recording.case import read_case
+from claude_code_proxy.recording.refused import without_owner
 from claude_code_proxy.recording.replay import differences, replay
 from claude_code_proxy.recording.report import write_report
 from claude_code_proxy.redaction import Redaction
@@ -180,6 +181,12 @@ async def test_a_fault_of_the_proxys_own_is_recorded_and_shows_again(
         assert "KeyError" in capsys.readouterr().out
     assert replay_folder(folder, trace=False, diff=False, accept_as=None) == 1
     assert "It is not refused any more" in capsys.readouterr().out
+
+
+def test_keys_of_servers_that_a_request_names_are_hidden() -> None:
+    servers = [{"type": "url", "url": "https://files.example/mcp", "authorization_token": "tok-7413"}]
+    hidden = without_owner({"mcp_servers": servers})["mcp_servers"]
+    assert hidden == [{**servers[0], "authorization_token": "hidden"}]
 
 
 async def test_a_client_without_the_key_leaves_no_folder(tmp_path: Path) -> None:

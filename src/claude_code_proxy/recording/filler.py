@@ -23,23 +23,22 @@ _KEPT_KEYS = frozenset(
     | {"tool_call_id", "tool_name", "format", "media_type", "effort", "reasoning_effort", "ttl", "display"}
     | {"verbosity", "status", "detail", "strict"}
 )
-_SCHEMAS = frozenset({"input_schema", "parameters", "schema"})
-_SCHEMA_WORDS = frozenset(
-    {"description", "title", "examples", "example", "default", "enum", "const", "pattern", "$comment"}
-)
-_NAMED = frozenset({"properties", "patternProperties", "$defs", "definitions"})  # what is in them has names, no words
-
 _FIELDS = (
     "messages system tools content text thinking source data input input_schema parameters properties items required "
     "additionalProperties anyOf oneOf allOf not ref defs max_tokens max_completion_tokens temperature top_p top_k "
     "stop_sequences stop stream tool_choice metadata user_id output_config output_format response_format "
     "context_management container mcp_servers reasoning budget_tokens cache_control betas body tokens from to of the "
-    "user assistant image document tool_use tool_result"
+    "user assistant image document tool_use tool_result schema description title examples example default enum const "
+    "pattern patternProperties definitions"
 )
-PROTOCOL = _KEPT_KEYS | _SCHEMAS | _SCHEMA_WORDS | _NAMED | frozenset(_FIELDS.split())
+PROTOCOL = _KEPT_KEYS | frozenset(_FIELDS.split())
 """Words of a note's place that are nobody's names."""
 _ENVELOPE = frozenset({"b", "m", "k", "backend", "model", "field", "digest"})  # of a signature of ours
 _ERRORS = frozenset({"message"})
+_SHORT = re.compile(r"[A-Za-z0-9_.:/@+()\[\]-]{0,200}")  # an identifier, and no sentence
+_NAMES = frozenset({"properties", "$defs", "definitions"})
+_COUNTS = frozenset({"index", "created", "code", "status", "status_code", "cost", "n_ctx", "n_prompt_tokens"})
+_COUNTING = frozenset({"usage", "timings", "error", "errors", "detail", "details", "base_resp", "metadata"})
 _TAG = re.compile(
     r"</?(?:think|thinking|thought|reasoning|tool_calls?|function_calls?|function=\w+|invoke|parameter|analysis|summary"
     r"|system-reminder)>|<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>"
@@ -61,7 +60,7 @@ class Filler:
     """A filler that knows which names of fields the request's tools declare: all others are covered too."""
 
     def __init__(self, declared: Iterable[str]) -> None:
-        self._declared = frozenset(declared)
+        self.declared = frozenset(declared)
 
     def __call__(self, text: str) -> str:
         """Return as much of nothing."""
@@ -69,14 +68,14 @@ class Filler:
 
     def key(self, key: str) -> str:
         """Return a key of a tool's arguments: as it is where it is declared."""
-        return key if key in self._declared else filler(key)
+        return key if key in self.declared else filler(key)
 
 
 def declared_in(value: Any) -> Iterator[str]:
     """Yield the names that the schemas of a request give to fields."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name in _NAMED and isinstance(inner, dict):
+            if name in _NAMES and isinstance(inner, dict):
                 yield from inner
             yield from declared_in(inner)
     elif isinstance(value, list):
@@ -84,18 +83,19 @@ def declared_in(value: Any) -> Iterator[str]:
             yield from declared_in(inner)
 
 
-def _number(value: float) -> Any:
-    """A number of as many digits, all of them 1; a truth is true."""
+def number(value: float) -> Any:
+    """Return a number of as many digits, all of them 1; a truth is true."""
     return json.loads(re.sub(r"[0-9]", "1", json.dumps(value).replace("false", "true")))
 
 
 def _is_said(path: Path) -> bool:
-    """Whether a value that is no text is content: in a tool's arguments, or a choice that a schema gives."""
-    return "input" in path or "arguments" in path or (_schema_at(path) is not None and not is_structure(path))
+    """Whether a value is in the arguments of a tool."""
+    return "input" in path or "arguments" in path
 
 
-def _schema_at(path: Path) -> int | None:
-    return next((n for n, key in enumerate(path) if key in _SCHEMAS), None)
+def _is_count(path: Path) -> bool:
+    """Whether a number is one of the protocol's; others may stand for text (ids and bytes of tokens)."""
+    return not _COUNTING.isdisjoint(path) or any(step in _COUNTS for step in path[-1:])
 
 
 def json_filler(text: str, keys: Cover = str) -> str:
@@ -129,20 +129,46 @@ def _words_covered(text: str) -> str:
     return _WORD.sub(lambda found: found[0] if found[0] in _LITERALS else _blank(found[0]), text)
 
 
-def cover_value(value: Any, cover: Cover, path: Path = ()) -> Any:
-    """Return a JSON value with its texts covered, as far as they are not part of the protocol."""
+def hidden(value: Any, hide: Cover) -> Any:
+    """Return a JSON value with `hide` done to each of its texts and names."""
     if isinstance(value, dict):
-        name = cover.key if isinstance(cover, Filler) and "input" in path else str
-        return {name(key): cover_value(inner, cover, (*path, key)) for key, inner in value.items()}
+        return {hide(key): hidden(inner, hide) for key, inner in value.items()}
     if isinstance(value, list):
-        return [cover_value(inner, cover, (*path, n)) for n, inner in enumerate(value)]
-    if isinstance(value, (int, float)):
-        return _number(value) if isinstance(cover, Filler) and _is_said(path) else value
-    if not isinstance(value, str) or is_structure(path):
+        return [hidden(inner, hide) for inner in value]
+    return hide(value) if isinstance(value, str) else value
+
+
+def cover_answer(value: Any, cover: Cover, path: Path = ()) -> Any:
+    """Return a JSON value of an answer with its texts covered, as far as they are not part of the protocol."""
+    if isinstance(value, str):
+        return value if is_structure(path, value) else _of(path, cover)(value)
+    if isinstance(value, dict):
+        return {_key(key, path, cover): cover_answer(inner, cover, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [cover_answer(inner, cover, (*path, n)) for n, inner in enumerate(value)]
+    return _count(value, path, cover)
+
+
+def _key(key: str, path: Path, cover: Cover) -> str:
+    return cover.key(key) if isinstance(cover, Filler) and _is_said(path) else key
+
+
+def _count(value: Any, path: Path, cover: Cover) -> Any:
+    """A number, a truth or nothing."""
+    if value is None or not isinstance(cover, Filler):
         return value
-    if isinstance(cover, Filler) and path[-1:] == ("pattern",) and _schema_at(path) is not None:
-        return ".*"  # letters of a pattern can't be others at will
-    return _of(path, cover)(value)
+    if _is_said(path) or not (isinstance(value, bool) or _is_count(path)):
+        return number(value)
+    return value
+
+
+def _counts_covered(value: Any, cover: Cover, path: Path = ()) -> Any:
+    """A JSON value whose texts are covered already."""
+    if isinstance(value, dict):
+        return {_key(key, path, cover): _counts_covered(inner, cover, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_counts_covered(inner, cover, (*path, n)) for n, inner in enumerate(value)]
+    return value if isinstance(value, str) else _count(value, path, cover)
 
 
 def cover_stream(data: bytes, cover: Cover) -> bytes:
@@ -191,7 +217,7 @@ def said_in(data: bytes) -> Iterator[str]:
     joined: dict[Path, str] = {}
     for value in values:
         for path, part in _texts(value):
-            if not is_structure(path):
+            if not is_structure(path, part):
                 place = _stream_of(value, path)
                 joined[place] = joined.get(place, "") + part
     yield from joined.values()
@@ -204,17 +230,15 @@ def _complaints_covered(value: Any, hide: Cover) -> Any:
     return value
 
 
-def is_structure(path: Path) -> bool:
+def is_structure(path: Path, text: str) -> bool:
     """Whether a text at this place is part of the protocol, not of what was said."""
     if "input" in path[:-1] or "arguments" in path[:-1]:
         return False
     if "signature" in path[:-1] and path[-1] in _ENVELOPE:
         return True
-    schema = _schema_at(path)
-    if schema is not None:
-        inner = enumerate(path[schema:], schema)
-        return not any(key in _SCHEMA_WORDS and path[n - 1] not in _NAMED for n, key in inner)
-    return bool(path) and (path[-1] in _KEPT_KEYS or (path[-1] in _ERRORS and "error" in path))
+    if path and path[-1] in _KEPT_KEYS:
+        return path[-1] == "model" or _SHORT.fullmatch(text) is not None
+    return bool(path) and path[-1] in _ERRORS and "error" in path
 
 
 def _joined(values: dict[int, Any], cover: Cover) -> dict[int, Any]:
@@ -222,7 +246,7 @@ def _joined(values: dict[int, Any], cover: Cover) -> dict[int, Any]:
     places: dict[Path, list[tuple[int, Path, str]]] = {}
     for number, value in values.items():
         for path, text in _texts(value):
-            if not is_structure(path):
+            if not is_structure(path, text):
                 places.setdefault(_stream_of(value, path), []).append((number, path, text))
     copies = {number: json.loads(json.dumps(value)) for number, value in values.items()}
     for place, pieces in places.items():
@@ -230,7 +254,7 @@ def _joined(values: dict[int, Any], cover: Cover) -> dict[int, Any]:
         for number, path, text in pieces:
             _put(copies[number], path, whole[: len(text)])
             whole = whole[len(text) :]
-    return copies
+    return {number: _counts_covered(copy, cover) for number, copy in copies.items()}
 
 
 def _stream_of(value: Any, path: Path) -> Path:
@@ -285,7 +309,7 @@ def _payload(line: str) -> Any:
 
 def _cover_json(text: str, cover: Cover) -> str:
     try:
-        return json.dumps(cover_value(json.loads(text), cover), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(cover_answer(json.loads(text), cover), indent=2, ensure_ascii=False) + "\n"
     except ValueError:
         return cover(text)
 

@@ -26,7 +26,7 @@ from ..translate.notes import Notes
 from ..translate.overflow import overflow_error
 from ..translate.validate import check_request
 from ..wire.anthropic import error_body
-from ..wire.shapes import count, mapping, text
+from ..wire.shapes import count, items, mapping, text
 from .case import Case, error_frame, unsealed
 
 if TYPE_CHECKING:
@@ -72,10 +72,13 @@ def what_was_sent(recording: Recording, key: bytes) -> dict[str, str]:
 
 
 def without_owner(request: dict[str, Any]) -> dict[str, Any]:
-    """Return a request without who sent it: Claude Code's user_id names device, account and session."""
+    """Return a request without who sent it (Claude Code's user_id names device, account and session) and keys in it."""
     owner = mapping(request.get("metadata"))
     if owner.get("user_id"):
         request["metadata"] = {**owner, "user_id": _nobody(owner["user_id"])}
+    for server in items(request.get("mcp_servers")):
+        if isinstance(server, dict) and "authorization_token" in server:
+            server["authorization_token"] = _nobody(server["authorization_token"])
     return request
 
 

@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,24 @@ from .. import __version__
 from ..quoting import Quotes, said
 from ..record import Record, facts
 from ..redaction import Redaction
+from ..translate.parts import key_of
 from .case import Case, read_case, toml
 from .filler import (
     PROTOCOL,
     Cover,
     Filler,
+    cover_answer,
     cover_complaints,
     cover_stream,
-    cover_value,
     declared_in,
     filler,
+    hidden,
     raw_filler,
     said_in,
 )
 from .refused import BODY
 from .replay import Replayed, differences, replay
+from .request_filler import cover_request
 
 _PACKAGES = ("aiohttp", "msgspec", "pypdfium2", "starlette", "structlog", "uvicorn", "uvloop")
 _README = """A report of claude-code-proxy {version}.
@@ -126,16 +129,32 @@ def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[st
 
 
 def _request_files(case: Case, cover: Cover) -> dict[str, bytes]:
-    """What the client sent, covered."""
-    files = {}
-    for name in ("request.json", "resources.json"):
-        if (case.folder / name).exists():
-            files[name] = _json(cover_value(json.loads(case.text(name)), cover))
+    """What the client sent, and what was read for it, covered."""
+    files: dict[str, bytes] = {}
+    asked = json.loads(case.text("request.json")) if (case.folder / "request.json").exists() else None
+    covered = cover_request(asked, cover) if isinstance(cover, Filler) else hidden(asked, cover)
+    if asked is not None:
+        files["request.json"] = _json(covered)
+    if (case.folder / "resources.json").exists():
+        known = json.loads(case.text("resources.json"))
+        keys = dict(_rekeyed(asked, covered, known))
+        files["resources.json"] = _json({keys.get(key, key): cover_answer(held, cover) for key, held in known.items()})
     if (case.folder / BODY).exists():
         raw = (case.folder / BODY).read_bytes().decode("utf-8", "surrogateescape")
-        covered = raw_filler(raw) if isinstance(cover, Filler) else cover(raw)
-        files[BODY] = covered.encode("utf-8", "surrogateescape")
+        files[BODY] = (raw_filler(raw) if isinstance(cover, Filler) else cover(raw)).encode("utf-8", "surrogateescape")
     return files
+
+
+def _rekeyed(asked: Any, covered: Any, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the keys of what was read, digests of what the request says, with those of the covered request."""
+    if isinstance(asked, list):
+        for pair in zip(asked, covered, strict=True):
+            yield from _rekeyed(*pair, known)
+    elif isinstance(asked, dict):
+        if "type" in asked and key_of(asked) in known:
+            yield key_of(asked), key_of(covered)
+        for pair in zip(asked.values(), covered.values(), strict=True):
+            yield from _rekeyed(*pair, known)
 
 
 def _about_file(about: Mapping[str, Any], unquoted: Cover, hide: Cover) -> bytes:

@@ -223,12 +223,12 @@ _TRANSLATED = frozenset({"model", "messages", "system", "tools", "tool_choice", 
     *("speed", "cache_control", "context_management"),
 }
 _SILENT = frozenset({"safeguards"})  # Claude Code's own check: a verdict is not ours to give, and its absence says so
-_KNOWN = _TRANSLATED | _SILENT
+KNOWN = _TRANSLATED | _SILENT
 _MOST = 12  # names in the log
 
 
 def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
-    names = [name for name, value in request.items() if name not in _KNOWN and value is not None]
+    names = [name for name, value in request.items() if name not in KNOWN and value is not None]
     if "context_management" in request:
         names += [f"context_management {kind}" for kind in _unknown_edits(request)]
     if "output_config" in request and mapping(request["output_config"]).get("task_budget") is not None:

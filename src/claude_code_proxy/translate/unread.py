@@ -78,6 +78,21 @@ _OF_OTHERS = frozenset({"role", "content"})
 _OF_SYSTEM = _OF_OTHERS | {"output_config", "clear_at"}
 _OF_TURNS = frozenset({"effort"})
 
+_READ = (
+    *_BLOCKS.values(),
+    *_OBJECTS.values(),
+    _RESULTS,
+    _FORMAT,
+    _SOURCE,
+    _CUSTOM,
+    _BUILTIN,
+    _TOOLSET,
+    _EDIT,
+    _OF_SYSTEM,
+)
+NAMES = frozenset().union(*_READ, _OF_SYSTEM)
+"""Every name of a field, wherever it belongs."""
+
 
 class Unread(msgspec.Struct, frozen=True):
     """What was found.
