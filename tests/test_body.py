@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import gzip
 import json
 import zlib
@@ -11,6 +13,9 @@ import pytest
 from tests.asgi import App, Reply, running
 from tests.backend import Backend, say
 from tests.messages_api import HELLO, envelope
+
+from claude_code_proxy.body import decoded
+from claude_code_proxy.errors import ClientError
 
 JSON = {"content-type": "application/json"}
 
@@ -227,3 +232,18 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_told(backend: Backen
         reply = await app.post(raw if kind == "not packed" else packed[:-20], headers={"content-encoding": name})
     assert envelope(reply)[:2] == (400, "invalid_request_error")
     assert reply.json()["error"]["details"]["error_code"] == "request_body_encoding_invalid"
+
+
+@pytest.mark.parametrize("ending", [b"]", b""], ids=["whole", "cut"])
+def test_a_large_body_is_read_without_looking_for_garbage_and_then_it_is_looked_for_again(ending: bytes) -> None:
+    looks: list[str] = []
+    seen = lambda phase, _: looks.append(phase)  # noqa: E731 - to be removed as it was added
+    gc.collect()
+    gc.callbacks.append(seen)
+    try:
+        with contextlib.suppress(ClientError):
+            decoded(b"[" + b",".join([b'{"a":[]}'] * 40_000) + ending)
+        assert len(looks) <= 2, "one look, at what came before or after"
+        assert gc.isenabled()
+    finally:
+        gc.callbacks.remove(seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import zlib
 from collections.abc import Mapping
@@ -42,11 +43,23 @@ class Decoded(NamedTuple):
 def decoded(body: bytes) -> Decoded:
     """Return the JSON of a body. Raises ClientError when it is none."""
     try:
-        return Decoded(_decode(body))
+        return Decoded(_decode(body) if len(body) < LARGE else _decoded_in_one_go(body))
     except RecursionError:
         raise ClientError("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _lenient(body, error)
+
+
+def _decoded_in_one_go(body: bytes) -> Any:
+    """Decode what may be hundreds of thousands of objects, without looking for garbage among them meanwhile.
+
+    JSON has no cycles, and nothing else runs while it is decoded. The looking is three quarters of the time.
+    """
+    gc.disable()
+    try:
+        return _decode(body)
+    finally:
+        gc.enable()
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
