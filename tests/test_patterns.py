@@ -84,6 +84,7 @@ MATCHED = {
     "translate.text_call_tags._SECTION",
     "translate.text_call_tags._DEEPSEEK_SECTION",
     "translate.text_call_tags._KIMI_SECTION",
+    "translate.relaxed_json._UP_TO",
     "translate.text_calls._NEVER",
     "translate.failure_kinds._CODE_KINDS",
 }

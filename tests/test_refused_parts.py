@@ -14,9 +14,10 @@ from tests.pdf_files import pdf_base64
 
 from claude_code_proxy.dialects import ROWS
 from claude_code_proxy.translate.dialect import Dialect
-from claude_code_proxy.translate.repairs import Refusal, read_repair
+from claude_code_proxy.translate.repairs import Passing, Refusal, read_repair
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PLAIN = Dialect(name="test")
 PRIVATE = "http://10.0.0.7/a.png"
 
 FILE = {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}}
@@ -106,18 +107,67 @@ NO_ADDRESSES = [
     "only base64 data URLs are supported",
     "Image URLs are not supported. Please provide base64-encoded images.",
     "image_url must be a data URI",
-    "cannot make GET request",
-    "Failed to download image from https://x.test/a.png",
-    "Unable to fetch image from URL",
+    "'url' field must be a base64 encoded image.",
     "invalid image_url: must start with 'data:'",
     "Remote images are not supported, use a data URL",
+    "Failed to load image: this server does not support remote URLs",
+    "URL image input is disabled",
+]
+NOT_OPENED = [
+    "cannot make GET request",
+    "cannot make GET request: Could not resolve hostname",
+    "Failed to download image from https://x.test/a.png",
+    "Unable to fetch image from URL",
+    "Error while downloading https://x.test/a.png.",
+    "Timeout while downloading https://x.test/a.png.",
+    "Error while downloading file. Upstream status code: 404.",
+    "Failed to fetch image from url: 403 Forbidden",
+    "Unable to download the file. Please verify the URL and try again.",
+    "Cannot fetch content from the provided URL. Please ensure the URL is valid and accessible.",
+    "This URL is disallowed by the website's robots.txt file.",
+    "The URL must be from one of the allowed domains: ['a.test']. Input URL domain: x.test",
+    "Download multimodal file timed out",
+    "Invalid image URL: https://x.test/a.png is not an image, its type text/html is not supported",
 ]
 
 
 @pytest.mark.parametrize("words", NO_ADDRESSES)
-def test_an_image_whose_address_is_refused_is_fetched(words: str) -> None:
+def test_where_no_address_is_taken_images_are_fetched(words: str) -> None:
     assert taught(words, asked(FAR_IMAGE)) == {"images": "data"}
+    assert not isinstance(read_repair(Refusal(text=words, param="", body=asked(FAR_IMAGE)), PLAIN), Passing)
     assert taught(words, asked(IMAGE)).get("images") != "data", "it was sent as data"
+
+
+@pytest.mark.parametrize("words", NOT_OPENED)
+def test_an_address_that_could_not_be_opened_is_fetched_and_says_nothing_of_the_next(words: str) -> None:
+    for part, field, before in ((FAR_IMAGE, "images", "yes"), (FAR_FILE, "documents", "url")):
+        dialect = Dialect(name="test", **{field: before})
+        found = read_repair(Refusal(text=words, param="", body=asked(part)), dialect)
+        assert found == {field: {"yes": "data", "url": "file"}[before]}
+        assert isinstance(found, Passing)
+
+
+def test_a_page_that_is_named_for_help_is_no_address_of_an_image() -> None:
+    words = "Input too odd, unsupported. See https://docs.test/errors"
+    assert "images" not in taught(words, asked(FAR_IMAGE))
+
+
+BROKEN_IMAGES = [
+    "You uploaded an unsupported image. Please make sure your image is below 20 MB in size and is of one the following "
+    "formats: ['png', 'jpeg', 'gif', 'webp'].",
+    "You uploaded an unsupported image: it can't be decoded.",
+    "Unsupported image format: image/tiff",
+    "The image is too large: images above 8000 pixels are not supported",
+    "Image data is not valid: unexpected end of file",
+    "Unsupported MIME type for an image: image/svg+xml",
+]
+
+
+@pytest.mark.parametrize("words", BROKEN_IMAGES)
+def test_one_image_at_fault_makes_no_model_blind(words: str) -> None:
+    found = read_repair(Refusal(text=words, param="", body=asked(IMAGE)), PLAIN)
+    assert found == {"images": "no"}
+    assert isinstance(found, Passing)
 
 
 # -- from outside -------------------------------------------------------------------------------------------------------
@@ -203,6 +253,28 @@ async def test_a_session_with_a_refused_part_goes_on_and_the_backend_is_remember
             assert sent in json.dumps(backend.chats[-1].body["messages"])
             assert noted in reply.headers["x-proxy-notes"]
             assert ("backend-learned" in reply.headers["x-proxy-notes"]) == (calls == 2)
+
+
+ONE_AT_FAULT: dict[str, tuple[dict[str, Any], str]] = {
+    "an address": (shown(FAR_PICTURE), "Timeout while downloading http://10.0.0.7/a.png."),
+    "an image": (shown(PICTURE), BROKEN_IMAGES[0]),
+}
+
+
+@pytest.mark.parametrize("name", ONE_AT_FAULT)
+async def test_a_fault_of_one_image_is_mended_each_time_and_not_remembered(tmp_path: Path, name: str) -> None:
+    request, words = ONE_AT_FAULT[name]
+    env = {"DIALECT": "generic", "BIG_MODEL": "house-model", "SMALL_MODEL": "house-model"}
+    with Backend(rules=lambda _: []) as backend:
+        backend.play(refusing(words, has('"type": "image_url"')))
+        for calls in (2, 4):
+            async with running(backend, learned=tmp_path / "learned.json", **env) as app:
+                reply = await app.post(request)
+            assert reply.status_code == 200, reply.text
+            assert len(backend.chats) == calls
+            assert "image omitted" in json.dumps(backend.chats[-1].body["messages"])
+            assert "image-omitted" in reply.headers["x-proxy-notes"]
+            assert "backend-learned" not in reply.headers["x-proxy-notes"]
 
 
 ROW = next(row for row in ROWS if row.dialect.name == "openai")

@@ -12,7 +12,7 @@ from .prepare import Prepared, known_window
 from .routing import Route
 from .shaping import Shaper
 from .translate.notes import Notes
-from .translate.repairs import PASSING, Refusal, read_repair
+from .translate.repairs import Passing, Refusal, read_repair
 
 _NUMBERS = re.compile(r"\d+")
 _MOST_REPAIRS = 3  # different ones, for one request
@@ -81,7 +81,7 @@ class Mending:
             if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
                 return {}
             self._notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
-            facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else {"room": overflow.room}
+            facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else Passing(room=overflow.room)
         elif error.kind == "oversized" and self.rooms:
             return {}  # less output was asked for already
         elif may_be_repaired(error):
@@ -90,11 +90,11 @@ class Mending:
                 self._notes.add("max-tokens-clamped", "max_tokens", "what one request may have a minute")
         else:
             return {}
-        self.passing |= {name: value for name, value in facts.items() if name in PASSING}
-        lasting = {name: value for name, value in facts.items() if name not in PASSING}
-        if lasting:
-            self.taught |= lasting
-            self._notes.add("backend-learned", "body", ", ".join(lasting))
+        if isinstance(facts, Passing):
+            self.passing |= facts
+        elif facts:
+            self.taught |= facts
+            self._notes.add("backend-learned", "body", ", ".join(facts))
         return facts
 
 

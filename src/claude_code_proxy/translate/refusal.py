@@ -31,6 +31,10 @@ _CAMEL = re.compile(r"\b[a-z]+(?:[A-Z][a-z]*)+\b")
 _NAMED = re.compile(r"[`'\"]([A-Za-z_$][\w.$\[\]-]*)[`'\"]|\bbody\.([\w.]+)")
 
 
+class Passing(dict[str, Any]):
+    """Facts of one request only: the fault is one of what it carries, and says nothing of the next one."""
+
+
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A backend's 400 or 422. text: its words; param: the parameter it names, "" for none; body: what it was sent.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..wire.shapes import items, mapping
 from .dialect import Dialect
-from .refusal import Refusal
+from .refusal import Passing, Refusal
 
 Facts = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def _thoughtless(refusal: Refusal, dialect: Dialect) -> Facts | None:
 
 def foreign_signature(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """Signatures of another route, model or key: the request is made again without them (translation reference 3.5)."""
-    return {"trusts_signatures": False} if dialect.trusts_signatures and refusal.says(_FOREIGN) else None
+    return Passing(trusts_signatures=False) if dialect.trusts_signatures and refusal.says(_FOREIGN) else None
 
 
 _FOREIGN = (

@@ -10,7 +10,7 @@ from .bounds import read_bounds
 from .dialect import Dialect
 from .failure_kinds import room_of
 from .output_limit import NAMES, OUTPUT, read_output_floor, read_output_limit
-from .refusal import Refusal
+from .refusal import Passing, Refusal
 
 Facts = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ def minute(refusal: Refusal, _dialect: Dialect) -> Facts | None:
     over = -room_of(refusal.text)
     sent = max((value for name in NAMES if isinstance(value := refusal.body.get(name), int)), default=0)
     room = sent - over
-    return {"room": room} if over > 0 and room >= _LEAST_ROOM else None
+    return Passing(room=room) if over > 0 and room >= _LEAST_ROOM else None
 
 
 def both(refusal: Refusal, dialect: Dialect) -> Facts | None:

@@ -18,20 +18,18 @@ import msgspec
 
 from ..wire.shapes import items, mapping
 from .dialect import EFFORTS, Dialect
-from .refusal import Refusal
+from .refusal import Passing, Refusal
 from .refused_content import refused_content
 from .refused_fields import FIELDS, refused_field, refused_fields
 from .refused_history import foreign_signature, missing_reasoning, refused_reasoning, roles
-from .refused_parts import image_address, image_in_a_result, refused_file
+from .refused_parts import broken_image, image_address, image_in_a_result, refused_file
 from .refused_schemas import refused_schema
 from .refused_values import both, lengths, minute, output_limit, sampling
 
-__all__ = ["LIMITS", "PASSING", "Refusal", "apply", "read_repair"]
+__all__ = ["LIMITS", "Passing", "Refusal", "apply", "read_repair"]
 
 LIMITS = ("max_output", "window")
 """Facts of a model, not of a dialect."""
-PASSING = ("room", "trusts_signatures")
-"""Facts that hold for one request only."""
 
 Facts = Mapping[str, Any]
 Rule = Callable[[Refusal, Dialect], Facts | None]
@@ -191,13 +189,16 @@ _STREAMS = (
 def _images(refusal: Refusal, dialect: Dialect) -> Facts | None:
     """A model without vision: the image stays in the history, so every later turn would be refused too.
 
-    From now on a note to the model stands in its place, and a note to the client says so.
+    From now on a note to the model stands in its place, and a note to the client says so. Where an image is at fault,
+    the next one may do.
     """
     if dialect.images == "no" or not _has_images(refusal.body):
         return None
     plain = refusal.says(r"content\S* (?:: )?(?:value )?must be a string")  # Groq's models without vision
     blind = _IMAGE.search(refusal.words) and (refusal.says_unknown or _BLIND.search(refusal.words))
-    return {"images": "no"} if plain or blind else None
+    if not (plain or blind):
+        return None
+    return Passing(images="no") if not plain and broken_image(refusal) else {"images": "no"}
 
 
 def _has_images(body: Mapping[str, Any]) -> bool:
