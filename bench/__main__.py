@@ -18,7 +18,7 @@ import uvloop
 from .client import Client, FailedError
 from .process import Process, folder, free_port
 from .report import Results, print_results, write_report
-from .scenarios import SCENARIOS, Scenario, busiest_worker, cost_by_history, cost_by_streams, cpu_of_first_requests
+from .scenarios import SCENARIOS, Scenario, cost_by_history, cost_by_streams, cpu_of_first_requests, gain_of_two
 from .targets import Target, all_targets, ours
 from .verify import verify
 
@@ -118,16 +118,15 @@ async def _grow(targets: list[Target], results: Results) -> None:
 
 
 async def _compare_workers(port: int, home: Path, results: Results) -> None:
-    """One worker and two, in turn: what the busiest process spends per token."""
+    """Two proxies of one worker and one of two, in turn."""
     _say("two workers")
-    one, two = targets = (ours(), ours(workers=2))
+    *lone, two = targets = (ours(), ours(), ours(workers=2))
     try:
         for number, target in enumerate(targets, 1):
             target.start(port, _made(home / f"workers-{number}"))
             await target.first_answer()
-        for _ in range(5):
-            single = await busiest_worker(one, 1.5)
-            results.workers.append(single / await busiest_worker(two, 1.5))
+        for _ in range(7):
+            results.workers.append(await gain_of_two(lone, two, 0.2))
     finally:
         for target in targets:
             target.stop()

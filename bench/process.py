@@ -41,9 +41,9 @@ class Process:
         """Return the seconds of CPU it has used."""
         return sum(_cpu_of(pid) for pid in _tree(self._process.pid))
 
-    def cpu_each(self) -> dict[int, float]:
-        """Return the seconds of CPU each of its processes has used, by process id."""
-        return {pid: _cpu_of(pid) for pid in _tree(self._process.pid)}
+    def sockets_each(self) -> dict[int, int]:
+        """Return how many sockets each of its processes has, by process id."""
+        return {pid: _sockets_of(pid) for pid in _tree(self._process.pid)}
 
     def memory(self) -> int:
         """Return its resident bytes; what its processes share counts once (PSS)."""
@@ -90,6 +90,14 @@ def _cpu_of(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0
+
+
+def _sockets_of(pid: int) -> int:
+    found = 0
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += str(handle.readlink()).startswith("socket:")
+    return found
 
 
 def _pss_of(pid: int) -> int:

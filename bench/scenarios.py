@@ -210,17 +210,37 @@ async def cost_by_history(
     return first, again
 
 
-async def busiest_worker(target: Target, seconds: float) -> float:
-    """CPU µs that the busiest process spends per token of all: 400 clients at once, answers of 100 tokens in bursts.
+_CLIENTS = 400
+_LENGTH = 100  # tokens of an answer
+_TURNS = 5
 
-    Where each worker has a core of its own, it is the one that sets the limit.
+
+async def gain_of_two(lone: list[Target], two: Target, seconds: float) -> float:
+    """How much more two workers carry than one, where each has a core of its own.
+
+    The busiest limits them: the one that most of 400 clients are connected to. What its tokens cost is measured while
+    all clients take answers in bursts; what they cost one worker, with two proxies of one worker that have half of the
+    clients each, so that the machine is as full and its caches are shared by as many processes. Of several short turns
+    the cheapest counts: what else runs on the machine makes all of them dearer.
     """
-    if target.process is None:
+    if two.process is None:
         return 0.0
-    tokens = 100
-    request = target.request(Script("text", tokens, 0))
-    await closed_loop(target.client, request, at_once=400, seconds=0.1)
-    before = target.process.cpu_each()
-    answers = await closed_loop(target.client, request, at_once=400, seconds=seconds)
-    spent = [after - before.get(pid, 0.0) for pid, after in target.process.cpu_each().items()]
-    return max(spent) / (len(answers) * tokens) * 1e6
+    two.client.close()  # connections are spread anew each time
+    turns = [(await _cost_of_bursts(lone, seconds), await _cost_of_bursts([two], seconds)) for _ in range(_TURNS)]
+    alone, together = (min(costs) for costs in zip(*turns, strict=True))
+    sockets = two.process.sockets_each().values()
+    return alone / (together * max(sockets) / sum(sockets))
+
+
+async def _cost_of_bursts(targets: list[Target], seconds: float) -> float:
+    """Seconds of CPU of all processes per token of all clients."""
+
+    async def load(target: Target, during: float) -> int:
+        request = target.request(Script("text", _LENGTH, 0))
+        at_once = _CLIENTS // len(targets)
+        return len(await closed_loop(target.client, request, at_once=at_once, seconds=during)) * _LENGTH
+
+    await asyncio.gather(*(load(target, 0.0) for target in targets))
+    cpu = [Cpu(target.process) for target in targets]
+    tokens = sum(await asyncio.gather(*(load(target, seconds) for target in targets)))
+    return sum(one.spent() for one in cpu) / tokens

@@ -43,8 +43,9 @@ class Totals(msgspec.Struct):
 
     def observe(self, key: Key, value: float) -> None:
         """Count a value into its bucket."""
-        bounds = BUCKETS[key[0]]
-        cells = self.spread.setdefault(key, [0.0] * (len(bounds) + 2))
+        bounds, cells = BUCKETS[key[0]], self.spread.get(key)
+        if cells is None:
+            cells = self.spread[key] = [0.0] * (len(bounds) + 2)
         cells[bisect_left(bounds, value)] += 1
         cells[-1] += value
 
@@ -94,16 +95,21 @@ class Tally:
         if record.backend:
             self._spread(record, place)
             self._tokens(record, place)
-        for code in record.codes:
-            totals.add(("notes", code))
-        if record.error_type:
-            totals.add(("errors", place[0], record.error_type))
-        totals.add(("retries", place[0]), record.retries)
-        totals.add(("repairs", place[0]), record.repairs)
-        totals.add(("failovers", place[0]), len(record.failed_over))
+        if record.notes or record.error_type or record.retries or record.failed_over:
+            self._trouble(record, place[0])
 
     def close(self) -> None:
         """Nothing is left to do."""
+
+    def _trouble(self, record: Record, backend: str) -> None:
+        totals = self._totals
+        for code in record.codes:
+            totals.add(("notes", code))
+        if record.error_type:
+            totals.add(("errors", backend, record.error_type))
+        totals.add(("retries", backend), record.retries)
+        totals.add(("repairs", backend), record.repairs)
+        totals.add(("failovers", backend), len(record.failed_over))
 
     def _spread(self, record: Record, place: Key) -> None:
         if record.first_byte >= 0:
@@ -116,16 +122,18 @@ class Tally:
             self._totals.counts["last_success", place[0]] = ended
 
     def _tokens(self, record: Record, place: Key) -> None:
-        kinds = {
-            "input": record.input_tokens - record.cache_write,
-            "cache_read": record.cache_read,
-            "cache_write": record.cache_write,
-            "output": record.output_tokens,
-            "thinking": record.thinking_tokens,
-        }
-        for kind, tokens in kinds.items():
-            self._totals.add(("tokens", *place, kind), max(0, tokens))
-        self._totals.add(("cost", *place), record.cost or 0)
+        kinds = (
+            ("input", record.input_tokens - record.cache_write),
+            ("cache_read", record.cache_read),
+            ("cache_write", record.cache_write),
+            ("output", record.output_tokens),
+            ("thinking", record.thinking_tokens),
+        )
+        for kind, tokens in kinds:
+            if tokens > 0:
+                self._totals.add(("tokens", *place, kind), tokens)
+        if record.cost:
+            self._totals.add(("cost", *place), record.cost)
 
     def _place(self, record: Record) -> tuple[str, str]:
         place = (record.backend, record.upstream_model)
