@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import itertools
 import re
@@ -61,8 +62,13 @@ def room(path: Path) -> str:
     return path.relative_to(SOURCE).with_suffix("").parts[0]
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the full dotted name of everything a file imports, inside functions and for types too."""
+@functools.cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Return the full dotted name of everything a file imports, inside functions and for types too."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     here = [PACKAGE, *path.relative_to(SOURCE).parent.parts]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

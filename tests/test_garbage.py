@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,6 +25,14 @@ def alive() -> Counter[str]:
     return Counter(
         type(one).__qualname__ for one in gc.get_objects() if str(type(one).__module__).startswith("claude_code")
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_older() -> Iterator[None]:
+    """What the other tests hold is not looked at."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
