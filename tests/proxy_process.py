@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -34,6 +35,18 @@ class ProxyProcess:
     def log(self) -> str:
         """Return everything it wrote so far, both streams."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def wait_gauge(self, name: str, holds: Callable[[float], bool], seconds: float = 20) -> None:
+        """Return when a number of its /metrics is as it should be: `in_flight`, or `queue_waiting` at its backend."""
+        deadline = time.monotonic() + seconds
+        while not holds(value := self._gauge(name)):
+            assert time.monotonic() < deadline, f"{name} is still {value} after {seconds} s:\n{self.log()[-1000:]}"
+            time.sleep(0.01)
+
+    def _gauge(self, name: str) -> float:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as page:
+            found = re.search(rf"(?m)^claude_code_proxy_{name}(?:\{{.*\}})? (\S+)$", page.read().decode())
+        return float(found[1]) if found else 0.0
 
     def kill(self) -> None:
         """End it without a word, for when a test has failed anyway."""

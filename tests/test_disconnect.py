@@ -103,7 +103,7 @@ def test_leaving_ends_the_wait_for_another_try() -> None:
         asked = backend.wait_chats(3)
         backend.wait(lambda: asked.finished, what="the refusal")
         leaving.leave()
-        time.sleep(1.5)
+        proxy.wait_gauge("in_flight", lambda number: number == 0)
         assert len(backend.chats) == 3
         staying.leave()
 

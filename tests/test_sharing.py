@@ -66,7 +66,7 @@ def test_a_request_sent_again_before_the_first_word_gets_the_same_answer(
     gate.wait_reached()
     time.sleep(LATER)
     second = Client(proxy, asked(f"slow {stream}", stream=stream))
-    time.sleep(0.3)
+    proxy.wait_gauge("in_flight", lambda number: number == 2)
     gate.open()
     assert first.done() == second.done()
     assert "answer" in second.text
@@ -109,7 +109,7 @@ def test_a_failure_is_told_to_all(backend: Backend, proxy: ProxyProcess) -> None
     gate.wait_reached()
     time.sleep(LATER)
     second = Client(proxy, asked("refused"))
-    time.sleep(0.3)
+    proxy.wait_gauge("in_flight", lambda number: number == 2)
     gate.open()
     assert first.done() == second.done()
     assert (first.status, second.status) == (400, 400)

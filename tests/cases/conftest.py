@@ -56,7 +56,7 @@ def asked_through(backend: Backend, **settings: str) -> Iterator[Client]:
         start_proxy(environment(backend, **settings)) as proxy,
         httpx2.Client(base_url=proxy.url, timeout=30, trust_env=False) as http,
     ):
-        yield Client(http, proxy.log)
+        yield Client(http, proxy.log, proxy.wait_gauge)
 
 
 @pytest.fixture(scope="session")

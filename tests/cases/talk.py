@@ -73,11 +73,17 @@ class Heard:
 
 
 class Client:
-    """Asks a proxy. Whatever comes back is held against the API's rules first. log: what the proxy wrote so far."""
+    """Asks a proxy. Whatever comes back is held against the API's rules first.
 
-    def __init__(self, http: httpx2.Client, log: Callable[[], str] = str) -> None:
+    log: what the proxy wrote so far; wait_gauge: `ProxyProcess.wait_gauge`.
+    """
+
+    def __init__(
+        self, http: httpx2.Client, log: Callable[[], str] = str, wait_gauge: Callable[..., None] | None = None
+    ) -> None:
         self.http = http
         self.log = log
+        self.wait_gauge = wait_gauge or _no_gauge
 
     def ask(
         self,
@@ -101,6 +107,10 @@ class Client:
         tokens = reply.json()["input_tokens"]
         assert type(tokens) is int
         return tokens
+
+
+def _no_gauge(name: str, *_: object) -> None:
+    raise AssertionError(f"this client knows no proxy to ask for {name}")
 
 
 def heard(reply: httpx2.Response) -> Heard:

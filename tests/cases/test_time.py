@@ -7,8 +7,8 @@ import concurrent.futures
 import json
 import socket
 import sys
-import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,8 @@ def test_ti_01_a_request_sent_again_joins_the_running_one(backend: Backend, bris
         gate.wait_reached(2)
         time.sleep(2.2)  # a copy counts as sent again only when it comes later
         second = [pool.submit(client.ask, **one) for one in asked.values()]
-        threading.Timer(0.4, gate.open).start()
+        brisk[0].wait_gauge("in_flight", lambda number: number == 4)
+        gate.open()
         told = [future.result().text for future in (*first, *second)]
     assert told == ["einmal langsam True", "einmal langsam False"] * 2
     assert len(backend.chats) == 2
@@ -227,10 +228,10 @@ def test_ca_02_leaving_between_two_tries_ends_them(backend: Backend) -> None:
         backend.wait_chats(2)
         for leaver in leavers:
             leaver.leave()
-        time.sleep(0.3)
-        tries = len(backend.chats)
-        time.sleep(1.2)
-        assert len(backend.chats) == tries
+        client.wait_gauge("in_flight", lambda number: number == 0)
+        tries = Counter(received.prompt for received in backend.chats)
+    assert tries["busy"] == 1
+    assert tries["cut"] < 6
 
 
 # -- CO-01 to CO-04 -------------------------------------------------------------------------------------------------
@@ -321,9 +322,9 @@ def test_co_04_the_main_turn_waits_before_subagents_and_small_models(backend: Ba
     ):
         futures = [pool.submit(client.ask, messages=[user("erster")], stream=True)]
         gate.wait_reached()
-        for name, fields in waiting.items():
+        for waits, (name, fields) in enumerate(waiting.items(), 1):
             futures.append(pool.submit(client.ask, messages=[user(name)], stream=True, **fields))
-            time.sleep(0.1)
+            client.wait_gauge("queue_waiting", lambda number, waits=waits: number == waits)
         gate.open()
         assert all(future.result().error is None for future in futures)
     assert [received.prompt for received in backend.chats] == ["erster", "haupt", "agent", "hintergrund"]
@@ -339,7 +340,7 @@ def test_co_04_more_than_may_wait_are_told_to_come_back(backend: Backend) -> Non
         first = pool.submit(client.ask, messages=[user("erster")], stream=True)
         gate.wait_reached()
         second = pool.submit(client.ask, messages=[user("zweiter")], stream=True)
-        time.sleep(0.2)
+        client.wait_gauge("queue_waiting", lambda number: number == 1)
         third = client.ask(messages=[user("dritter")])
         gate.open()
         assert (first.result().error, second.result().text) == (None, "dran")
