@@ -210,6 +210,14 @@ async def test_what_was_learned_before_is_shown(tmp_path: Path) -> None:
     assert lines["model.learned"].text == "learned: max_output = 4096"
 
 
+async def test_switches_are_told_as_settings_and_not_as_learned(tmp_path: Path) -> None:
+    with Backend(lambda _: say("hi"), models={"a-model": 100_000}) as backend:
+        switches = {"TEXT_TOOL_CALLS": "off", "THINK_TAGS": "off"}
+        line = (await findings(tmp_path, backend, **tiers("a-model"), **switches))["model.dialect"]
+    assert line.text.endswith(", TEXT_TOOL_CALLS off, THINK_TAGS off")
+    assert "learned" not in line.text
+
+
 async def test_a_backend_no_tier_uses_is_still_visited(tmp_path: Path) -> None:
     with Backend(lambda _: say("hello")) as backend:
         (tmp_path / "claude-code-proxy.toml").write_text(

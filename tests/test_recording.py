@@ -16,6 +16,7 @@ from tests.messages_api import HELLO
 from tests.pdf_files import pdf_base64
 from tests.proxy_process import start_proxy
 from tests.test_logs_command import run
+from tests.test_summary_tags import asking
 
 from claude_code_proxy.cli.recordings import replay_folder
 from claude_code_proxy.record import Record
@@ -85,6 +86,37 @@ async def test_an_exchange_comes_out_of_its_folder_as_it_was(tmp_path: Path, kin
     (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
     case = read_case(folder)
     assert differences(case, replay(case)) == []
+
+
+TOLD_CALL = '<tool_call>{"name": "Read", "arguments": {"file_path": "/x"}}</tool_call>'
+FULL = answer(Text("cut"), finish="length", usage={"prompt_tokens": 9_000, "completion_tokens": 1_000})
+NEW = {"anthropic-version": "2025-09-29", "anthropic-beta": "model-context-window-exceeded-2025-08-26"}
+UNDER: dict[str, tuple[dict[str, Any], Step, dict[str, str], dict[str, str]]] = {
+    "calls-looked-for": ({}, say(TOLD_CALL), {"TEXT_TOOL_CALLS": "on", "DIALECT": "openai"}, {}),
+    "calls-not-looked-for": ({}, say(TOLD_CALL), {"TEXT_TOOL_CALLS": "off", "DIALECT": "generic"}, {}),
+    "thoughts-looked-for": ({}, say("<think>so</think>well"), {"THINK_TAGS": "on", "DIALECT": "openai"}, {}),
+    "thoughts-not-looked-for": ({}, say("<think>so</think>well"), {"THINK_TAGS": "off", "DIALECT": "generic"}, {}),
+    "numbers-stretched": ({}, say("well"), {"MODEL_WINDOW": "100000", "CONTEXT_SCALE": "2"}, {}),
+    "a-full-window-told": ({}, FULL, {"MODEL_WINDOW": "10000", "CONTEXT_SCALE": "off"}, NEW),
+    "a-full-window-not-told": ({}, FULL, {"MODEL_WINDOW": "10000", "CONTEXT_SCALE": "off"}, {}),
+    "a-summary-mended": (asking(), say(f"no tags {TOLD_CALL}"), {"DIALECT": "generic"}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", UNDER)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_exchange_is_replayed_under_the_settings_it_ran_under(tmp_path: Path, kind: str, stream: bool) -> None:
+    asked, step, env, headers = UNDER[kind]
+    with Backend([step]) as backend:
+        async with running(backend, RECORD_DIR=str(tmp_path / "rec"), RECORD="all", **env) as app:
+            reply = await app.post({**ASKED, **asked, "stream": stream}, headers=headers)
+    assert reply.status_code == 200
+    (folder,) = folders(tmp_path / "rec")
+    case = read_case(folder)
+    assert differences(case, replay(case)) == []
+    accept(case, tmp_path / "accepted" / "case")
+    again = read_case(tmp_path / "accepted" / "case")
+    assert [line for line in differences(again, replay(again)) if "signature" not in line] == []
 
 
 @every_kind

@@ -329,10 +329,20 @@ def test_another_program_s_name_in_dotenv_is_no_problem(place, name):
     assert place.load() is not None
 
 
-def test_a_misspelt_name_is_no_matter_where_the_right_one_is_set(place):
-    place.write(".env", "BIGMODEL=x")
-    config = place.load({**KEY, "BIG_MODEL": "a", "OPENAI_APIKEY": "b", "OPENROUTER_API_KEY": "c"})
-    assert (config.big_model, config.warnings) == ("a", ())
+def test_a_misspelt_name_beside_the_right_one_is_a_warning(place):
+    place.write(".env", "BIGMODEL=x\nMAX_TOKEN_LIMIT=5\nMAX_TOKENS_LIMIT=6000")
+    config = place.load({**KEY, "BIG_MODEL": "a"})
+    assert (config.big_model, config.max_tokens_limit) == ("a", 6000)
+    assert config.warnings == (
+        '"BIGMODEL" in .env is not a setting; BIG_MODEL in environment is what counts',
+        '"MAX_TOKEN_LIMIT" in .env is not a setting; MAX_TOKENS_LIMIT in .env is what counts',
+    )
+
+
+def test_another_programs_name_is_no_matter_where_ours_is_set(place):
+    ours = {**KEY, "OPENAI_BASE_URL": "https://openrouter.ai/api/v1"}
+    config = place.load({**ours, "OPENROUTER_API_KEY": "c", "OPENAI_API_BASE": "http://x", "openai_api_key": "d"})
+    assert config.warnings == ()
 
 
 @pytest.mark.parametrize("value", ["", " "], ids=repr)

@@ -75,7 +75,7 @@ async def _answer(call: Call, record: Record, recording: Recording | None) -> No
     running, aside = call.services.running, call.services.aside
     body = await call.body()
     if recording is not None:
-        recording.read(body)
+        recording.read(body, call.headers)
     key = await aside.run(len(body), key_of, body, call.headers)
     running_one = running.joinable(key)
     if running_one is not None and await unless_gone(call, running_one.follow(call.channel.forward)):

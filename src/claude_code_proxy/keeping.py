@@ -62,6 +62,7 @@ def _recorder(config: Config) -> Recorder:
         Redaction(secrets_of(config)),
         everything=config.record == "all",
         key=config.signature_key,
+        scale=config.context_scale,
     )
 
 

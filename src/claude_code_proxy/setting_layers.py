@@ -330,16 +330,21 @@ def _check_names(layers: Layers) -> None:
     for layer in (environment, dotenv):
         for name in layer.unknown:
             meant = _meant(name)
-            if not meant or layers.find(meant) or name in borrowed:
+            if not meant or name in borrowed:
                 continue
-            misspelt = layer is dotenv and name.upper() not in OTHER_NAMES
-            (layers.problems if misspelt else layers.warnings).append(_unknown(name, layer, meant))
+            slip = name.upper() not in OTHER_NAMES
+            right = layers.find(meant)
+            if right is None:
+                misspelt = layer is dotenv and slip
+                (layers.problems if misspelt else layers.warnings).append(_unknown(name, layer, meant))
+            elif slip and name.upper() != meant:
+                layers.warnings.append(f"{_unknown(name, layer)}; {meant} in {right[1]} is what counts")
     for name in toml.unknown:
         layers.problems.append(_unknown(name, toml, _meant(name) or near(name.upper(), BY_NAME)))
     if "CONFIG_FILE" in toml.values:
         layers.problems.append(f"CONFIG_FILE in {toml.source} can't name another file")
 
 
-def _unknown(name: str, layer: Layer, meant: str) -> str:
+def _unknown(name: str, layer: Layer, meant: str = "") -> str:
     hint = f"; did you mean {meant}?" if meant else ""
     return f"{quoted(name)} in {layer.source} is not a setting{hint}"

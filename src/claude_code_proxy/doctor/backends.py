@@ -19,7 +19,7 @@ from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
 from ..endpoint import Backend, is_loopback
 from ..models import near_names
-from ..prepare import Prepared, prepare
+from ..prepare import Prepared, prepare, switched
 from ..remedies import key_setting, url_setting
 from ..routing import alias_for, chain, resolve
 from ..translate.notes import Notes
@@ -282,8 +282,10 @@ def _dialect(proxy: Inside, model: Model, prepared: Prepared) -> str:
     family = "" if spoken == DIALECTS[spoken.name] else ", with the needs of this model's family"
     told = informed(spoken, prepared.facts.reasoning)
     said = "" if told == spoken else ", with what the server says of this model"
-    taught = "" if prepared.dialect == told else ", changed by what was learned"
-    return f"dialect {spoken.name} ({_reason(backend, spoken.name, identity)}){family}{said}{taught}"
+    taught = "" if prepared.dialect == switched(told, backend) else ", changed by what was learned"
+    given = {"TEXT_TOOL_CALLS": backend.text_tool_calls, "THINK_TAGS": backend.think_tags}
+    switches = "".join(f", {name} {value}" for name, value in given.items() if value != "auto")
+    return f"dialect {spoken.name} ({_reason(backend, spoken.name, identity)}){family}{said}{taught}{switches}"
 
 
 def _reason(backend: Backend, name: str, identity: str) -> str:

@@ -17,10 +17,12 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from ..backends.model_lists import Reasoning, informed
 from ..dialects import DIALECTS, recognise
@@ -76,13 +78,17 @@ class Case(NamedTuple):
 
     @property
     def dialect(self) -> Dialect:
-        """What the backend speaks, with what was learned of it by then; OpenAI's where it is not known who that is."""
+        """What the backend speaks, with what was learned of it by then, under the settings of that time.
+
+        OpenAI's where it is not known who that is.
+        """
         if "base_url" not in self.about:
             return DIALECTS["openai"]
         backend = Backend(name=self.backend, base_url=self.about["base_url"], dialect=text(self.about.get("dialect")))
         known = recognise(backend, self.model, self.about.get("identity", ""))
         reasoning = msgspec.json.decode(self.about.get("reasoning", "{}"), type=Reasoning)
-        return apply(informed(known, reasoning), mapping(json.loads(self.about.get("learned", "{}"))))
+        spoken = apply(informed(known, reasoning), mapping(json.loads(self.about.get("learned", "{}"))))
+        return replace(spoken, **mapping(self.about.get("switched")))
 
     @property
     def request(self) -> dict[str, Any]:
@@ -133,7 +139,9 @@ class Case(NamedTuple):
             **facts,
         )
         measure = (lambda _: estimate) if estimate else None
-        return translate_request(check_request(self.request), target, notes or Notes(), count=measure)
+        translated = translate_request(check_request(self.request), target, notes or Notes(), count=measure)
+        plan = structs.replace(translated.plan, **mapping(self.about.get("plan")))
+        return structs.replace(translated, plan=plan)
 
     def body(self) -> str:
         """Return the backend's body, for a person to read."""

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,18 @@ import msgspec
 from starlette.types import Message
 
 from .. import __version__
-from ..backends.model_lists import Reasoning
+from ..backends.model_lists import Reasoning, informed
 from ..background import Background
+from ..context_scale import believed_window, factor
+from ..dialects import recognise
 from ..endpoint import public_url
 from ..errors import ProxyError
 from ..prepare import Prepared
 from ..record import Record
 from ..redaction import Redaction
+from ..translate.ending import knows_window_stop
+from ..translate.plan import Plan
+from ..translate.repairs import apply
 from ..wire.anthropic import PING
 from ..wire.shapes import mapping, text
 from .case import MESSAGE_ID, error_frame, opened, toml, unsealed
@@ -33,7 +38,8 @@ _MOST_FOLDERS = 200  # kept in a recording directory; the oldest go first
 _FOLDER = re.compile(r"\d{8}-\d{6}-[A-Za-z0-9]{8}")
 _FAILED = ("failed", "broke")
 _OWNER = ("user", "safety_identifier", "prompt_cache_key")
-_MESSAGE_ID = re.compile(r'"id":"msg_[0-9A-Za-z]{24}"')
+_MESSAGE_ID = re.compile(r'"id":"msg_([0-9A-Za-z]{24})"')
+_USUAL = Plan(model="")
 _WORTH = 120  # characters of an error in the line that says what a case shows
 
 
@@ -61,20 +67,22 @@ class Attempt:
 class Recording:
     """One exchange as it runs.
 
-    body: the client's, until a backend is asked; prepared: what a backend is to be asked; refusal: the error the
-    exchange ended with.
+    body: the client's, until a backend is asked; headers: the client's; prepared: what a backend is to be asked;
+    refusal: the error the exchange ended with.
     """
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
         self.sent: list[bytes] = []
         self.body = b""
+        self.headers: Mapping[str, str] = {}
         self.prepared: Prepared | None = None
         self.refusal: ProxyError | None = None
         self._size = 0
 
-    def read(self, body: bytes) -> None:
+    def read(self, body: bytes, headers: Mapping[str, str]) -> None:
         """The client's request has come."""
+        self.headers = headers
         self.body = body if len(body) <= _MOST_BYTES else b""
 
     def asked(self, prepared: Prepared) -> Attempt:
@@ -94,14 +102,18 @@ class Recording:
 class Recorder:
     """Keeps exchanges in a directory: those that failed, or all of them.
 
-    everything: all of them; key: opens signatures of ours; redaction: hides what must not be written.
+    everything: all of them; key: opens signatures of ours; redaction: hides what must not be written; scale:
+    CONTEXT_SCALE.
     """
 
-    def __init__(self, directory: Path, redaction: Redaction, *, everything: bool, key: bytes) -> None:
+    def __init__(
+        self, directory: Path, redaction: Redaction, *, everything: bool, key: bytes, scale: str = "auto"
+    ) -> None:
         self._directory = directory
         self._redaction = redaction
         self._everything = everything
         self._key = key
+        self._scale = scale
         self._open: dict[str, Recording] = {}
         self._background: Background[Callable[[], None]] = Background("a recording", _do_all, most=_MOST_OPEN)
         self.close = self._background.close
@@ -137,10 +149,20 @@ class Recorder:
             self._attempt(folder / f"attempt-{number}", attempt)
             self._put(folder / f"attempt-{number}", "about.toml", toml({"status": attempt.status}))
         self._attempt(folder, last)
-        about = _of_backend(record, last.prepared) | _of_attempt(last) | _of_record(record)
+        about = _of_backend(record, last.prepared) | _of_attempt(last)
+        about |= {"plan": self._plan(last.prepared, recording.headers)} | _of_record(record)
         self._put(folder, "about.toml", toml(about))
         self._ready(folder, last.prepared)
         self._put(folder, *_sent(record, b"".join(recording.sent), self._key))
+
+    def _plan(self, prepared: Prepared, headers: Mapping[str, str]) -> dict[str, Any]:
+        """What the answer's way hangs on beside the request and its backend, as far as it is not as usual."""
+        plan = prepared.translated.plan
+        believed = believed_window(str(prepared.request["model"]), headers)
+        known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
+        scale = factor(self._scale, plan.window, believed)
+        facts = {"summary": plan.summary, "window_stop": known, "scale": scale}
+        return {name: value for name, value in facts.items() if value != getattr(_USUAL, name)}
 
     def _refused(self, folder: Path, record: Record, recording: Recording) -> None:
         """Write what there is of a request that no backend was asked."""
@@ -219,7 +241,16 @@ def _of_backend(record: Record, prepared: Prepared) -> dict[str, Any]:
     facts = ("window", "max_output", "vision", "min_tokens", "min_tokens_explicit", "max_tokens_limit")
     about["target"] = {name: getattr(target, name) for name in facts}
     about["target"]["estimate"] = prepared.gauge.counted.tokens
+    about["switched"] = _switched(prepared)
     return about
+
+
+def _switched(prepared: Prepared) -> dict[str, bool]:
+    """What is looked for in an answer's text against the backend's habit: by settings, or in a summary."""
+    usual = recognise(prepared.route.backend, prepared.route.model, prepared.identity)
+    usual = apply(informed(usual, prepared.facts.reasoning), prepared.learned)
+    found = {name: getattr(prepared.dialect, name) for name in ("text_tools", "think_tags")}
+    return {name: value for name, value in found.items() if value != getattr(usual, name)}
 
 
 def _of_attempt(attempt: Attempt) -> dict[str, Any]:
@@ -256,7 +287,10 @@ def _sent(record: Record, sent: bytes, key: bytes) -> tuple[str, str]:
     if record.stream and sent.startswith(b"{"):  # a failure before the stream began
         error = mapping(mapping(msgspec.json.decode(sent)).get("error"))
         return "events.sse", error_frame(text(error.get("type")), text(error.get("message"))).decode()
-    plain = _MESSAGE_ID.sub(f'"id":"{MESSAGE_ID}"', opened(sent.replace(PING, b""), key), count=1)
+    plain = opened(sent.replace(PING, b""), key)
+    found = _MESSAGE_ID.search(plain)
+    if found is not None:  # it is in the ids of calls that the backend gave none, too
+        plain = plain.replace(found[1], MESSAGE_ID.removeprefix("msg_"))
     if record.stream:
         return "events.sse", re.sub(r',"request_id":"req_\w+"', "", plain)
     try:
