@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
+from msgspec import structs
 from tests.backend import Backend, Gate, Text, answer, say
 from tests.e2e.browser import Page, browsing, program
 from tests.messages_api import HELLO
@@ -126,6 +130,55 @@ async def test_lists_have_what_they_should(page: Page, proxy: ProxyProcess, coun
         assert await page.js("document.querySelectorAll('#costplot rect.cost').length") > 0
     await page.key("5")
     assert await page.js("document.querySelectorAll('#errorlist .remedy').length") == (25 if count == 500 else 0)
+
+
+PLANTED = {3: 2, 26: 1, 24 * 6: 4, 24 * 40: 9}  # requests by the hours since
+COLUMNS = """[...document.querySelectorAll('#tokenplot svg > g')].map((group) => ({
+    title: group.querySelector('title').textContent, bars: group.querySelectorAll('rect:not(.touch)').length,
+    left: group.querySelector('.touch').getBoundingClientRect().left, tick: group.querySelector('text')?.textContent,
+}))"""
+
+
+def planted(proxy: ProxyProcess, now: float) -> None:
+    keeper = Usage(usage_path(Path(proxy.home.name) / ".local" / "state" / "claude-code-proxy"), 90)
+    for hours, requests in PLANTED.items():
+        for number in range(requests):
+            keeper.add(structs.replace(record(0, 0), id=f"r{hours}-{number}", started=now - hours * 3600))
+    keeper.close()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York"])
+async def test_the_plots_have_every_hour_and_day_of_the_browsers_clock(page: Page, zone: str) -> None:
+    now = time.time()
+    with Backend() as backend, proxy_for(backend, TZ="Pacific/Auckland") as proxy:
+        planted(proxy, now)
+        await page.call("Emulation.setTimezoneOverride", timezoneId=zone)
+        await page.go(f"{proxy.url}/ui#usage")
+
+        def at(hours: float) -> datetime:
+            return datetime.fromtimestamp(now - hours * 3600, ZoneInfo(zone))
+
+        await page.until("document.querySelectorAll('#tokenplot .touch').length >= 24")
+        columns = await page.js(COLUMNS)
+        assert [one["title"][:16] for one in columns] == [f"{at(n):%Y-%m-%d %H}:00" for n in range(24, -1, -1)]
+        assert {one["title"].split(",")[0]: one["bars"] for one in columns if one["bars"]} == {
+            f"{at(3):%Y-%m-%d %H}:00: 2 requests": 3
+        }
+        assert [one["left"] for one in columns] == sorted(one["left"] for one in columns)
+        assert columns[0]["tick"] == f"{at(24):%H}:00"
+        for days in (7, 30):
+            await page.js(f"document.querySelector('[data-days=\"{days}\"]').click()")
+            await page.until(f"document.querySelectorAll('#tokenplot .touch').length === {days + 1}")
+            columns = await page.js(COLUMNS)
+            dates = [at(0).date() - timedelta(days=n) for n in range(days, -1, -1)]
+            assert [one["title"].split(":")[0] for one in columns] == [str(date) for date in dates]
+            requests = Counter[str]()
+            for hours, count in PLANTED.items():
+                if at(hours).date() >= dates[0]:
+                    requests[str(at(hours).date())] += count
+            counted = {one["title"].split(": ")[0]: one["title"].split(": ")[1].split()[0] for one in columns}
+            assert {date: int(told) for date, told in counted.items() if told != "0"} == requests
+        await page.leave()
 
 
 @pytest.mark.parametrize("count", [500], indirect=True)

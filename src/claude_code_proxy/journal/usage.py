@@ -74,12 +74,13 @@ _INSERT = f"INSERT OR REPLACE INTO requests ({', '.join(COLUMNS)}) VALUES ({', '
 GROUPS = {
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
     "hour": "strftime('%Y-%m-%d %H:00', started, 'unixepoch', 'localtime')",
+    "quarter": "CAST(CAST(started / 900 AS INTEGER) * 900 AS TEXT)",
     "model": "CASE WHEN backend = '' THEN '(not sent)' ELSE backend || '/' || upstream_model END",
     "session": "CASE WHEN session = '' THEN '(none)' ELSE session END",
     "backend": "CASE WHEN backend = '' THEN '(not sent)' ELSE backend END",
     "tier": "CASE WHEN tier = '' THEN '(by name)' ELSE tier END",
 }
-"""What usage can be added up by."""
+"""What usage can be added up by; quarters of an hour are Unix times, from which every clock's hours and days follow."""
 
 
 class NewerFileError(Exception):

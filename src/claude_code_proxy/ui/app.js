@@ -173,22 +173,26 @@ const drawBackends = () => {
   $("tiers").replaceChildren(...Object.entries(state.tiers).flatMap(([tier, model]) => [el("dt", "", tier), el("dd", "", model)]));
 };
 
-// Every hour or day of the time shown, those without requests too: keys are local time, "2026-11-22" or "2026-11-22 23:00".
-const NONE = { requests: 0, input_tokens: 0, cache_read: 0, output_tokens: 0, cost: 0 };
+// Every hour or day of the time shown, those without requests too, by this browser's clock: rows have the Unix time of
+// their quarter of an hour, since the proxy's clock may be another zone's.
+const NONE = { requests: 0, input_tokens: 0, cache_read: 0, output_tokens: 0, cost: null };
 const two = (number) => String(number).padStart(2, "0");
+const placeOf = (at, hourly) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}${hourly ? ` ${two(at.getHours())}:00` : ""}`;
 const everyTime = (rows) => {
   if (!rows.length) return rows;
-  const known = new Map(rows.map((one) => [one.key, one]));
-  const hourly = rows[0].key.length > 10;
-  const now = new Date();
-  const times = [];
+  const hourly = days <= 2, now = new Date(), sums = new Map();
   for (let n = hourly ? days * 24 : days; n >= 0; n -= 1) {
     const at = hourly ? new Date(now.getTime() - n * 3600000) : new Date(now.getFullYear(), now.getMonth(), now.getDate() - n);
-    const key = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}${hourly ? ` ${two(at.getHours())}:00` : ""}`;
-    if (!times.includes(key)) times.push(key); // an hour that comes twice in autumn is one
+    sums.set(placeOf(at, hourly), { ...NONE }); // an hour that comes twice in autumn is one
   }
-  const others = rows.map((one) => one.key).filter((key) => !times.includes(key)); // the proxy's clock may be another zone's
-  return [...times, ...others].sort().map((key) => known.get(key) || { ...NONE, key });
+  const [first] = sums.keys();
+  for (const row of rows) {
+    const key = placeOf(new Date(Number(row.key) * 1000), hourly), sum = sums.get(key) || { ...NONE };
+    if (key < first) continue;
+    for (const name of Object.keys(NONE)) sum[name] = row[name] === null ? sum[name] : sum[name] + row[name];
+    sums.set(key, sum);
+  }
+  return [...sums].map(([key, sum]) => ({ ...sum, key })).sort((one, other) => (one.key < other.key ? -1 : 1));
 };
 
 const drawUsage = () => {
