@@ -44,6 +44,22 @@ def locked_pdf() -> bytes:
     return pdf("secret").replace(b"/Root 1 0 R", b"/Root 1 0 R " + key)
 
 
+def circular_pdfs() -> dict[str, bytes]:
+    """Return PDFs whose parts lead back to themselves, by what does."""
+    catalog, page = b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] "
+    drawn = page + b"/Contents 4 0 R /Resources << /XObject << /F 5 0 R >> >> >>"
+    form = b"/Type /XObject /Subtype /Form /BBox [0 0 300 300] /Resources << /XObject << /F 5 0 R >> >>"
+    pages = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
+    twice = b"<< /Type /Pages /Parent %d 0 R /Kids [%d 0 R %d 0 R] /Count 600 >>"
+    return {
+        "a page tree": _file({1: catalog, 2: b"<< /Type /Pages /Kids [2 0 R] /Count 600 >>"}),
+        "two page trees": _file({1: catalog, 2: twice % (3, 3, 3), 3: twice % (2, 2, 2)}),
+        "a parent": _file({1: catalog, 2: pages, 3: b"<< /Type /Page /Parent 3 0 R >>"}),
+        "a form": _file({1: catalog, 2: pages, 3: drawn, 4: _stream(b"/F Do " * 10), 5: _stream(b"/F Do " * 10, form)}),
+        "a table": pdf("text").replace(b"/Root 1 0 R", b"/Root 1 0 R /Prev 9"),
+    }
+
+
 def _drawing(page: str) -> bytes:
     if page == GREY_SCAN:
         return b"q 300 0 0 400 0 0 cm /Im1 Do Q"

@@ -5,13 +5,15 @@ import base64
 import ipaddress
 import socket
 import struct
+import subprocess
+import sys
 import zlib
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.pdf_files import COLOUR_DRAWING, GREY_SCAN, pdf, pdf_base64
+from tests.pdf_files import COLOUR_DRAWING, GREY_SCAN, circular_pdfs, pdf, pdf_base64
 
 from claude_code_proxy import documents_io, pdf_reader
 from claude_code_proxy.documents_io import Cache, gather_resources, guarded_session, is_public
@@ -49,6 +51,14 @@ async def test_a_damaged_pdf_says_so():
 
 async def test_data_that_is_no_base64_says_so():
     assert (await only(Want(key="k", data="!", pages=True))).error
+
+
+async def test_pdfs_that_lead_back_to_themselves_end_with_their_readers():
+    """Some take PDFium down."""
+    wants = [Want(key=name, data=base64.b64encode(data).decode(), pages=True) for name, data in circular_pdfs().items()]
+    read = await gather_resources(wants)
+    assert set(read) == set(circular_pdfs())
+    assert all(one.error or one.pages for one in read.values())
 
 
 async def test_a_reader_that_takes_too_long_is_ended(monkeypatch):
@@ -95,6 +105,17 @@ def test_a_scan_becomes_a_grey_picture():
     width, height, colour, pixels = picture(pdf_reader.read_pdf(pdf(GREY_SCAN)).pages[0])
     assert colour == 0
     assert len(pixels) == height * (1 + width)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
+def test_the_reader_has_limits_gives_way_to_streams_and_leaves_no_memory_on_the_disk():
+    limited = (
+        "import os, resource; from claude_code_proxy.pdf_reader import _limit; before = os.nice(0); _limit();"
+        "print(os.nice(0) > before, [resource.getrlimit(one)[0] for one in"
+        " (resource.RLIMIT_CORE, resource.RLIMIT_CPU, resource.RLIMIT_AS)])"
+    )
+    said = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=True).stdout
+    assert said == f"True [0, 30, {1024**3}]\n"
 
 
 def test_pictures_are_limited_and_the_rest_is_counted(monkeypatch):
