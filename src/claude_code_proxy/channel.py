@@ -87,11 +87,10 @@ class Channel:
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
         self.status = status
-        told = (self.headers | dict(headers)).items()
-        raw = [
-            (name.encode("latin-1"), value.encode() if value.isascii() and value.isprintable() else _latin(value))
-            for name, value in told
-        ]
+        told = {**self.headers, **headers}
+        values = "".join(told.values())
+        encoded = str.encode if values.isascii() and values.isprintable() else _latin
+        raw = [(name.encode("latin-1"), encoded(value)) for name, value in told.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
 

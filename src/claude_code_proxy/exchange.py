@@ -368,7 +368,7 @@ class Exchange:
 
     def _warn(self) -> None:
         """Tell a person, not only the client, that the model read half of what it was sent."""
-        self._half = next((note.detail for note in self.notes if note.code == "prompt-cut"), "")
+        self._half = next((note.detail for note in self.notes if note.code == "prompt-cut"), "") if self.notes else ""
         if self._half:
             model = f"{self.record.backend}/{self.record.upstream_model}"
             structlog.get_logger().warning(f"{model} cut a prompt of {self._half}, in silence. {_LARGER}")

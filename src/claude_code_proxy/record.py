@@ -106,7 +106,7 @@ def sentence(record: Record) -> str:
         parts.append(f"stop {record.stop}")
     if record.failed_over or record.retries or record.notes:
         parts += _trouble(record)
-    return " | ".join([part for part in parts if part])
+    return " | ".join(filter(None, parts))
 
 
 def _trouble(record: Record) -> Iterator[str]:

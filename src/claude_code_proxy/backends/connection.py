@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -64,7 +65,7 @@ class Form:
     def __init__(self, url: str, headers: Mapping[str, str], connect: float, way: Mapping[str, Any] = {}) -> None:
         options = {**way, "proxy": URL(way["proxy"])} if "proxy" in way else way
         version = aiohttp.HttpVersion11
-        self.request = aiohttp.ClientRequest("POST", URL(url), headers=headers, version=version, **options)
+        self.request = _Request("POST", URL(url), headers=headers, version=version, **options)
         self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
         self._head = b""
 
@@ -76,6 +77,15 @@ class Form:
             lines = [f"{name}: {value}" for name, value in request.headers.items() if name.lower() not in _UNFRAMED]
             self._head = "\r\n".join([f"POST {path} HTTP/1.1", *lines, "Content-Length: "]).encode("latin-1")
         return b"%b%d\r\n\r\n" % (self._head, length)
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request whose place in the pool is found once."""
+
+    @functools.cached_property
+    def connection_key(self) -> ConnectionKey:
+        """By what connections are told apart."""
+        return super().connection_key
 
 
 class _Protocol(ResponseHandler):

@@ -152,12 +152,16 @@ def estimate(text: str) -> int:
     raw = text.encode("utf-8", "surrogatepass")
     classes = b" " + raw.translate(_CLASS, _CONTINUATION)
     total = _words(raw, classes)
+    count = classes.count
     for pattern, weight in _TRANSITIONS:
-        total += weight * classes.count(pattern)
+        total += weight * count(pattern)
     for view, pattern, weight in _SPACING:
+        if pattern[1:] not in classes:
+            continue
         total += weight * classes.translate(view).count(pattern)
     for run in _RUNS:
-        total += _runs(classes.translate(run.view), run)
+        if run.member in classes:
+            total += _runs(classes.translate(run.view), run)
     if not text.isascii():
         total += _beyond_ascii(raw, classes)
     return max(1, round(total), len(classes) // _SPARSEST)
@@ -167,8 +171,9 @@ def _words(raw: bytes, classes: bytes) -> float:
     view = classes.translate(_LETTERS)
     letters = view.count(b"a")
     total = _WORD * view.count(b" a") + _WORD_OF_THREE * view.count(b" aaa") + _LETTER * letters
+    count = raw.count
     for pattern, weight in _ENGLISH:
-        total += weight * raw.count(pattern)
+        total += weight * count(pattern)
     return max(total, letters / _LONGEST_WORD)
 
 

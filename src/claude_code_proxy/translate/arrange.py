@@ -76,8 +76,8 @@ def mark_last(messages: list[Message], marker: Mapping[str, Any]) -> None:
 
 def limit_markers(messages: Iterable[Message]) -> None:
     """Take the middle ones of too many cache markers away: the oldest hold the longest prefix, the newest the turn."""
-    contents = (message["content"] for message in messages)  # a string has no place for a marker
-    marked = [part for content in contents if isinstance(content, list) for part in content if is_marked(part)]
+    contents = [message["content"] for message in messages if type(message["content"]) is list]
+    marked = [part for content in contents for part in content if is_marked(part)] if contents else []
     for part in marked[_MOST_MARKERS // 2 : -(_MOST_MARKERS // 2)] if len(marked) > _MOST_MARKERS else []:
         for key in marker_in(part):
             del part[key]

@@ -228,7 +228,8 @@ _MOST = 12  # names in the log
 
 
 def _note_ignored(request: Mapping[str, Any], notes: Notes) -> None:
-    names = [name for name, value in request.items() if name not in KNOWN and value is not None]
+    names = [] if request.keys() <= KNOWN else [name for name in request if name not in KNOWN]
+    names = [name for name in names if request[name] is not None]
     if "context_management" in request:
         names += [f"context_management {kind}" for kind in _unknown_edits(request)]
     if "output_config" in request and mapping(request["output_config"]).get("task_budget") is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .writer import Writer
 
 _MOST = 100  # pages of one answer
+_TEXT = State.TEXT
 
 
 class SearchBlocks:
@@ -35,7 +36,7 @@ class SearchBlocks:
         """Take a page the answer leans on; a text that is open cites it at once, else the next one does."""
         if len(self._pages) < _MOST:
             self._pages.setdefault(page.url, page)
-        if self._writer.state is State.TEXT:
+        if self._writer.state is _TEXT:
             self._cite(page)
         else:
             self._waiting.append(page)

@@ -15,6 +15,8 @@ from .snapshots import Snapshots
 if TYPE_CHECKING:
     from .writer import Writer
 
+_THINKING = State.THINKING
+
 
 class ThinkingBlocks:
     """The writer's part for reasoning. hidden: there was some, and the client did not want any; unsaid: its text."""
@@ -52,7 +54,7 @@ class ThinkingBlocks:
             self._said_in = delta.field
             self._unmirrored.append(fresh)
         if fresh:
-            if writer.state is not State.THINKING:
+            if writer.state is not _THINKING:
                 self._open()
             self._field = delta.field
             self._show(fresh)
@@ -92,7 +94,7 @@ class ThinkingBlocks:
 
     def flush(self) -> None:
         """Give state without a block one of its own: an empty, signed thinking block, which clients keep."""
-        if (self._details or self._calls) and self._writer.state is not State.THINKING:
+        if (self._details or self._calls) and self._writer.state is not _THINKING:
             self._open()
 
     def sign(self) -> None:

@@ -90,11 +90,13 @@ def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:
 
     scale: of the prompt's tokens; the answer's stay true, since `max_tokens` limits them.
     """
-    prompt = round((usage.input_tokens + usage.cache_read + usage.cache_write) * scale)
-    read = round(usage.cache_read * scale)
-    written = min(round(usage.cache_write * scale), prompt - read)
+    fresh, read, written = usage.input_tokens, usage.cache_read, usage.cache_write
+    if scale != 1.0:
+        prompt, read = round((fresh + read + written) * scale), round(read * scale)
+        written = min(round(written * scale), prompt - read)
+        fresh = prompt - read - written
     shown: dict[str, Any] = {
-        "input_tokens": prompt - read - written,
+        "input_tokens": fresh,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
         "output_tokens": usage.output_tokens,

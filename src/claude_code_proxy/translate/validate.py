@@ -165,9 +165,8 @@ def _refuse(path: str, message: str, code: str | None = None) -> NoReturn:
 
 def _check_sizes(body: dict[str, Any]) -> None:
     for name, most in MOST.items():
-        value = body.get(name)
-        if isinstance(value, list) and len(value) > most:
-            _refuse(name, f"List should have at most {most} items, not {len(value)}")
+        if name in body and isinstance(body[name], list) and len(body[name]) > most:
+            _refuse(name, f"List should have at most {most} items, not {len(body[name])}")
     model = body.get("model")
     if isinstance(model, str) and len(model) > LONGEST_NAME:
         _refuse("model", f"String should have at most {LONGEST_NAME} characters")

@@ -46,6 +46,8 @@ from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
 from .usage import anthropic_usage, cut_window, whole_prompt
 
+_BEFORE, _BETWEEN, _ENDED = State.BEFORE, State.BETWEEN, State.ENDED  # by name: an Enum looks each one up
+_TEXT, _THINKING = State.TEXT, State.THINKING
 _CONTENT = (Text, Thinking, Refusal, Citation)
 _DISCARDED = (*_CONTENT, ThinkingState, ToolFragment)
 _WEAK = ("end_turn", "tool_use", "unknown")  # reasons that do not say why
@@ -59,7 +61,7 @@ class Writer:
         self.plan = plan
         self.notes = notes
         self.message_id = message_id
-        self.state = State.BEFORE
+        self.state: State = _BEFORE
         self.index = -1
         self.failure: UpstreamError | None = None
         self.usage: Usage | None = None
@@ -84,7 +86,7 @@ class Writer:
 
     def finish(self) -> list[Event]:
         """Return the last events. An answer that did not end, or said nothing, sets `failure` and has no last event."""
-        if self.failure is None and self.state is not State.ENDED:
+        if self.failure is None and self.state is not _ENDED:
             self._conclude()
         return self._flush()
 
@@ -125,14 +127,14 @@ class Writer:
     def close(self) -> None:
         """Close the open block, if any; a thinking block gets its signature first."""
         self.start()
-        if self.state is State.THINKING:
+        if self.state is _THINKING:
             self.thinking.sign()
-        if self.state is not State.BETWEEN:
+        if self.state is not _BETWEEN:
             self.emit(ContentBlockStop(self.index))
 
     def start(self) -> None:
         """Start the message, once."""
-        if self.state is not State.BEFORE:
+        if self.state is not _BEFORE:
             return
         usage = self._whole(self.usage) if self.usage else Usage(self.plan.input_estimate, 1)
         usage = ending.without_output(usage) if self.plan.discard else usage
@@ -162,7 +164,7 @@ class Writer:
     def _text(self, delta: Text) -> None:
         if not delta.text:
             return
-        if self.state is not State.TEXT:
+        if self.state is not _TEXT:
             self.thinking.flush()
             self.search.lead()
             self.open({"type": "text", "text": ""})
@@ -217,7 +219,7 @@ class Writer:
         self.tools.judge()
         self.thinking.flush()
         self._say_what_was_hidden()
-        silent = self.state is State.BEFORE and not self.thinking.hidden
+        silent = self.state is _BEFORE and not self.thinking.hidden
         fault = ending.emptiness(self.ending, self.plan, self.usage, forbidden=self.tools.forbidden) if silent else ""
         if fault:
             self.failure = RetryableError(fault)
@@ -234,7 +236,7 @@ class Writer:
         """
         told = self.ending.reason if self.ending else ""
         said = "".join(self.thinking.unsaid)
-        if self.state is State.BEFORE and said.strip() and told not in ending.CUTTING:
+        if self.state is _BEFORE and said.strip() and told not in ending.CUTTING:
             self.notes.add("thinking-as-text", "content")
             self._text(Text(said))
 
