@@ -102,6 +102,37 @@ def test_st_23_message_start_has_an_estimate_and_the_end_as_well_when_nobody_cou
     assert "usage-estimated" in heard.notes
 
 
+HALF_COUNTED: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
+    ("no prompt", {"completion_tokens": 5}, (1234, 5)),
+    ("a prompt of 0", {"prompt_tokens": 0, "completion_tokens": 5, "total_tokens": 5}, (1234, 5)),
+    ("no output", {"prompt_tokens": 100}, (100, 1)),
+    ("an output of 0", {"prompt_tokens": 100, "completion_tokens": 0, "total_tokens": 100}, (100, 1)),
+    ("all of it 0", {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, (1234, 1)),
+]
+
+
+@pytest.mark.parametrize(("usage", "expected"), [pytest.param(*rest, id=name) for name, *rest in HALF_COUNTED])
+def test_st_22_a_count_that_cannot_be_is_made_by_the_proxy(usage: dict[str, Any], expected: tuple[int, int]) -> None:
+    """No prompt has 0 tokens, nor has an answer that says something: a client's gauge would be back at zero."""
+    plan = plan_of(input_estimate=1234)
+    streamed = hear(stream(HI | {"usage": usage}, STOP, {"choices": [], "usage": usage}), plan=plan)
+    assert streamed.events[0].message["usage"]["input_tokens"] == expected[0]  # type: ignore[union-attr]
+    whole_one = hear_whole(answer({"content": "hi"}, usage=usage), plan=plan)
+    for heard in (streamed, whole_one):
+        assert (heard.usage["input_tokens"], heard.usage["output_tokens"]) == expected
+        assert "usage-estimated" in heard.notes
+
+
+def test_a_prompt_that_was_all_cached_and_an_answer_that_says_nothing_are_counted_as_they_are() -> None:
+    usage = {"prompt_tokens": 0, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 90}}
+    heard = hear(stream(HI, STOP, {"choices": [], "usage": usage}), plan=plan_of(input_estimate=1234))
+    assert (heard.usage["input_tokens"], heard.usage["cache_read_input_tokens"]) == (0, 90)
+    assert "usage-estimated" not in heard.notes
+    silent = hear(stream(chunk({}, "length"), {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 0}}))
+    assert (silent.usage["input_tokens"], silent.usage["output_tokens"]) == (9, 0)
+    assert "usage-estimated" not in silent.notes
+
+
 @pytest.mark.parametrize("words", ["plain words", "北京 😀", 'a "quote" and \n a line', "\u2028"])
 def test_the_estimate_is_the_same_on_the_short_way(words: str) -> None:
     """Token frames take a short way; what they say counts as on the long one."""

@@ -94,6 +94,18 @@ CASES: list[tuple[str, dict[str, Any], Usage]] = [
         {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": [1], "cost": "much", "total_tokens": "13"},
         Usage(10, 3),
     ),
+    ("the total says what the prompt was", {"completion_tokens": 7, "total_tokens": 107}, Usage(100, 7)),
+    ("a prompt of 0, and the total knows better", {"prompt_tokens": 0, "completion_tokens": 7, "total_tokens": 107}, Usage(100, 7)),
+    (
+        "a prompt of 0, details, and the total knows better",
+        {"prompt_tokens": 0, "completion_tokens": 7, "total_tokens": 107, "prompt_tokens_details": {"cached_tokens": 0}},
+        Usage(100, 7),
+    ),
+    (
+        "a prompt of 0 beside cached tokens is all cache",
+        {"prompt_tokens": 0, "completion_tokens": 7, "total_tokens": 97, "prompt_tokens_details": {"cached_tokens": 90}},
+        Usage(0, 7, cache_read=90),
+    ),
     ("a prompt without completion", {"prompt_tokens": 10, "completion_tokens": 0}, Usage(10, 0)),
     ("a price beyond all numbers", {"prompt_tokens": 1, "completion_tokens": 1, "cost": 10**400}, Usage(1, 1)),
     ("a count beyond all numbers", {"prompt_tokens": 10**30, "completion_tokens": 3}, Usage(0, 3)),
@@ -119,6 +131,7 @@ def test_llama_cpp_says_it_with_timings_alone() -> None:
     timings = {"cache_n": 90, "prompt_n": 10, "predicted_n": 5, "prompt_ms": 3.2}
     assert read_usage(None, timings) == Usage(10, 5, cache_read=90)
     assert read_usage({"prompt_tokens": 100, "completion_tokens": 5}, timings) == Usage(10, 5, cache_read=90)
+    assert read_usage({"prompt_tokens": 0, "completion_tokens": 5}, timings) == Usage(10, 5, cache_read=90)
     told = {"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 0}}
     assert read_usage(told, timings) == Usage(100, 5)
     assert read_usage(None, {"prompt_ms": 1}) is None

@@ -55,9 +55,25 @@ def emptiness(finish: Finish | None, plan: Plan, usage: Usage | None, *, forbidd
     return "" if paid else "The backend's answer was empty: no text, no reasoning, no tool call."
 
 
-def estimate(plan: Plan, characters: int) -> Usage:
-    """Return counts for an answer whose backend gave none."""
-    return Usage(plan.input_estimate, -(-characters // _CHARACTERS_PER_TOKEN))
+def counted(usage: Usage | None, plan: Plan, characters: int) -> tuple[Usage, str]:
+    """Return an answer's counts, and which of them the backend did not give, "" for none: those are estimated.
+
+    A prompt of 0 tokens is none, and so is an output of 0 where something was said (translation reference, 4.9).
+    """
+    if usage is None:
+        return Usage(plan.input_estimate, _tokens(characters)), "the backend counted nothing"
+    missing = []
+    if not (usage.input_tokens or usage.cache_read or usage.cache_write):
+        usage = msgspec.structs.replace(usage, input_tokens=plan.input_estimate)
+        missing.append("input")
+    if characters and not usage.output_tokens:
+        usage = msgspec.structs.replace(usage, output_tokens=_tokens(characters))
+        missing.append("output")
+    return usage, f"the backend counted no {' and no '.join(missing)}" if missing else ""
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // _CHARACTERS_PER_TOKEN)
 
 
 def without_output(usage: Usage) -> Usage:

@@ -34,11 +34,14 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
     completion = _first(given, "completion_tokens", "output_tokens")
     if not (prompt or completion):
         return _from_timings(mapping(timings))
+    total = _first(given, "total_tokens")
     if not timings and given.keys() <= _TOTALS:  # nothing is told apart
-        return Usage(prompt, max(completion, _first(given, "total_tokens") - prompt))
+        prompt = prompt or max(0, total - completion)
+        return Usage(prompt, max(completion, total - prompt))
     prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
     output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
     cached = _first(prompt_details, "cached_tokens") or _first(given, *_CACHED)
+    prompt = prompt or _unsaid(mapping(timings), 0 if cached else total - completion)
     if "cached_tokens" not in prompt_details:
         cached = cached or min(prompt, count(mapping(timings).get("cache_n")))
     written = _first(prompt_details, "cache_write_tokens") or _first(given, "cache_creation_input_tokens")
@@ -50,7 +53,7 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
     return Usage(
         input_tokens=prompt + apart - cached - written,
         # reasoning that is not part of completion_tokens shows in the total (xAI, Gemini)
-        output_tokens=max(completion, _first(given, "total_tokens") - prompt - apart - audio),
+        output_tokens=max(completion, total - prompt - apart - audio),
         cache_read=cached,
         cache_write=written,
         thinking=thinking or None,
@@ -116,6 +119,11 @@ def _are_apart(given: Mapping[str, Any], prompt: int, cached: int, written: int)
         return True
     completion = _first(given, "completion_tokens", "output_tokens")
     return cached + written > prompt and count(given.get("total_tokens")) == prompt + cached + written + completion
+
+
+def _unsaid(timings: Mapping[str, Any], left: int) -> int:
+    """Return the prompt's tokens where they are said nowhere but in `timings`, or by what is `left` of the total."""
+    return count(timings.get("cache_n")) + count(timings.get("prompt_n")) or max(0, left)
 
 
 def _first(holder: Mapping[str, Any], *names: str) -> int:

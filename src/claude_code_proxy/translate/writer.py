@@ -136,7 +136,7 @@ class Writer:
         """Start the message, once."""
         if self.state is not _BEFORE:
             return
-        usage = self._whole(self.usage) if self.usage else Usage(self.plan.input_estimate, 1)
+        usage = self._whole(ending.counted(self.usage or Usage(0, 1), self.plan, 0)[0])
         usage = ending.without_output(usage) if self.plan.discard else usage
         message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage, self.plan.scale)}
         self.emit(MessageStart(message))
@@ -241,10 +241,9 @@ class Writer:
             self._text(Text(said))
 
     def _message_delta(self) -> MessageDelta:
-        usage = self.usage
-        if usage is None:
-            self.notes.add("usage-estimated", "usage", "the backend counted nothing")
-            usage = ending.estimate(self.plan, self.characters)
+        usage, guessed = ending.counted(self.usage, self.plan, self.characters)
+        if guessed:
+            self.notes.add("usage-estimated", "usage", guessed)
         window = cut_window(self.plan.input_estimate, usage)
         if window:
             self.notes.add("prompt-cut", "messages", f"about {self.plan.input_estimate} tokens to {window}")
