@@ -61,7 +61,10 @@ class Local:
 
     @property
     def backend(self) -> Backend:
-        return Backend(name="local", base_url=self.url, key=self.key)
+        return self.spoken("")
+
+    def spoken(self, dialect: str) -> Backend:
+        return Backend(name="local", base_url=self.url, key=self.key, dialect=dialect)
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -247,6 +250,53 @@ async def test_start_and_first_request_wait_for_no_path_that_hangs(monkeypatch: 
     async with Local(answers, other="hang") as local, asyncio.timeout(15), running(local) as app:
         assert (await app.post({**HELLO, "model": "m"})).status_code == 200
         assert (await app.get("/v1/models/m")).json()["max_tokens"] == 77, "the list itself is known by then"
+
+
+UNLISTED: dict[str, tuple[dict[str, Any], str, str, int]] = {
+    "Ollama, loaded": (ollama(OWN, LIBRARY, loaded={OWN: 12_288}), OWN, "ollama", 12_288),
+    "Ollama, not loaded": (ollama(OWN, HUB), OWN, "ollama", 16_384),
+    "llama.cpp": (LLAMACPP, "whatever", "llamacpp", 8192),
+    "LM Studio": (LM_STUDIO, "qwen/qwen3-vl-8b", "lmstudio", 4096),
+    "SGLang": (SGLANG, "Qwen/Qwen3-8B", "sglang", 20_000),
+}
+
+
+@pytest.mark.parametrize("kind", UNLISTED)
+@pytest.mark.parametrize("list_of_models", [None, {"object": "list", "data": []}], ids=["404", "empty"])
+async def test_a_server_without_a_list_tells_its_window_in_its_own_places(kind: str, list_of_models: Any) -> None:
+    answers, model, dialect, window = UNLISTED[kind]
+    answers = {path: told for path, told in answers.items() if path != "/v1/models"}
+    async with Local(answers | ({"/v1/models": list_of_models} if list_of_models else {})) as local:
+        backend = local.spoken(dialect)
+        async with ClientSession() as session:
+            catalogue = Catalogue(session)
+            assert await catalogue.refresh(backend)
+            assert catalogue.facts(backend, model).window == window
+
+
+async def test_ollama_is_asked_for_the_tiers_models_where_it_lists_none() -> None:
+    answers = {path: told for path, told in ollama(OWN, HUB).items() if path == "/api/show"}
+    async with (
+        Local(answers) as local,
+        running(local, DIALECT="ollama", BIG_MODEL=OWN, MIDDLE_MODEL=OWN, SMALL_MODEL=OWN) as app,
+    ):
+        assert (await app.get("/v1/models/claude-opus-4-8")).json()["max_input_tokens"] == 16_384
+
+
+async def test_a_prompt_over_the_window_of_a_server_without_a_list_is_refused_before_it_is_cut() -> None:
+    answers = {path: told for path, told in ollama(OWN, loaded={OWN: 4096}).items() if path != "/v1/models"}
+    async with Local(answers) as local, running(local, DIALECT="ollama", BIG_MODEL=OWN) as app:
+        long = [{"role": "user", "content": "word " * 20_000}]
+        told = await app.post({**HELLO, "model": OWN, "messages": long, "max_tokens": 32_000})
+        assert told.status_code == 400
+        assert "tokens > 4096 maximum" in told.text
+        assert "POST /v1/chat/completions" not in local.asked
+
+
+async def test_a_server_of_no_known_kind_without_a_list_is_asked_nothing_more() -> None:
+    async with Local({}) as local, ClientSession() as session:
+        assert not await Catalogue(session).refresh(local.spoken("generic"))
+        assert local.asked == ["GET /v1/models"]
 
 
 async def test_what_ollama_can_is_known_of_each_model() -> None:

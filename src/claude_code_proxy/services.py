@@ -28,7 +28,7 @@ from .health_across import health_of
 from .journal.journal import Journal
 from .neighbours import neighbours_in
 from .pulse import Pulse
-from .routing import Route, chain
+from .routing import Route, chain, tier_routes
 from .shaping import Shaper
 from .sharing import Running
 from .sharing_across import running_in
@@ -93,7 +93,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             config=config,
             aside=Aside(),
             client=client,
-            catalogue=Catalogue(client.session, client.way),
+            catalogue=Catalogue(client.session, client.way, _wanted(config)),
             counter=counter,
             exact=ExactCounts(client.session, client.way),
             gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json", keeping.add),
@@ -116,6 +116,14 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             services.aside.close()
             learned.later = at_once
             await asyncio.to_thread(keeping.close)
+
+
+def _wanted(config: Config) -> dict[str, set[str]]:
+    """Return the models that the tiers ask for, by backend."""
+    wanted: dict[str, set[str]] = {}
+    for route in tier_routes(config).values():
+        wanted.setdefault(route.backend.name, set()).add(route.model)
+    return wanted
 
 
 def _each(works: Sequence[Callable[[], object]]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,7 @@ from ..dialects import SIGNS, identity_of, is_told, is_worth_asking, recognise
 from .address import headers, models_url, root_of
 from .local_windows import ONE_MODEL, WINDOWS
 from .model_lists import UNKNOWN, ModelFacts, read_models
+from .own_lists import OWN_LISTS
 from .shipped import filled
 
 __all__ = ["UNKNOWN", "Catalogue", "ModelFacts"]
@@ -29,22 +31,32 @@ _FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError)
 
 
 class _RefusedError(ValueError):
-    """A status other than 200. is_passing: the server, or what is before it, is only just starting."""
+    """A status other than 200.
 
-    def __init__(self, status: int) -> None:
+    is_passing: the server, or what is before it, is only just starting; server: its name, as its header has it.
+    """
+
+    def __init__(self, status: int, server: str = "") -> None:
         super().__init__(status)
         self.is_passing = status >= 500  # noqa: PLR2004
+        self.server = server
 
 
 Way = Callable[[Backend], Mapping[str, Any]]
 
 
 class Catalogue:
-    """The models of every backend, as last read. way: the options of a request to a backend (`Client.way`)."""
+    """The models of every backend, as last read.
 
-    def __init__(self, session: aiohttp.ClientSession, way: Way = lambda _: {}) -> None:
+    way: the options of a request to a backend (`Client.way`); wanted: names that requests ask for, by backend.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, way: Way = lambda _: {}, wanted: Mapping[str, Iterable[str]] = {}
+    ) -> None:
         self._session = session
         self._way = way
+        self._wanted = wanted
         self._models: dict[str, dict[str, ModelFacts]] = {}
         self._identities: dict[str, str] = {}
         self._looked: dict[str, float] = {}
@@ -104,19 +116,37 @@ class Catalogue:
 
     async def refresh(self, backend: Backend) -> bool:
         """Read one backend's list; False when it has none or can't be reached: what was known stays known."""
+        server = ""
         try:
             answer, server = await self._get(backend, models_url(backend))
             found = {model.id: model for model in read_models(answer)}
+        except _RefusedError as error:
+            self._reached(backend, error.is_passing)
+            return await self._refresh_unlisted(backend, error.server)
         except _FAULTS as error:
-            self._reached(backend, not isinstance(error, _RefusedError) or error.is_passing)
-            return False
+            self._reached(backend, True)
+            return isinstance(error, ValueError) and await self._refresh_unlisted(backend, "")
         self._reached(backend, False)
         if not found:
-            return False
+            return await self._refresh_unlisted(backend, server)
         known = self._models.setdefault(backend.name, found)  # limits first: a server may hang on other paths
         self._identities[backend.name] = await self._identity(backend, answer, server)
         self._models[backend.name] = await self._described(backend, found, known)
         return True
+
+    async def _refresh_unlisted(self, backend: Backend, server: str) -> bool:
+        """Read what a local server says in places of its own; False when it says nothing there. server: its name.
+
+        Which program it is says the header, a person or a usual port: nobody is asked for signs who has no list.
+        """
+        program = identity_of(None, server) or self.identity(backend) or recognise(backend, "").name
+        if program not in OWN_LISTS:
+            return False
+        found = await OWN_LISTS[program](partial(self._ask, backend), self._wanted.get(backend.name, ()))
+        if found:
+            self._identities[backend.name] = program
+            self._models[backend.name] = await self._described(backend, found, self._models.get(backend.name, found))
+        return bool(found)
 
     def _reached(self, backend: Backend, away: bool) -> None:
         (self._away.add if away else self._away.discard)(backend.name)
@@ -135,13 +165,7 @@ class Catalogue:
     ) -> dict[str, ModelFacts]:
         """Add what a local server says of its models in its own places."""
         read = WINDOWS.get(self.identity(backend))
-        if read is None:
-            return models
-
-        async def ask(path: str, body: Mapping[str, Any] | None = None) -> Any:
-            return await self._ask(backend, path, body)
-
-        return await read(ask, models, known)
+        return models if read is None else await read(partial(self._ask, backend), models, known)
 
     async def _ask(self, backend: Backend, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask a server for a path of its own; None for no answer that can be read, `_HANGS` for none in time."""
@@ -170,7 +194,7 @@ class Catalogue:
             ) as response,
         ):
             if response.status != 200:  # noqa: PLR2004
-                raise _RefusedError(response.status)
+                raise _RefusedError(response.status, response.headers.get("server", ""))
             answer = await response.content.read(_MAX_LIST)
             while not response.content.at_eof() and len(answer) < _MAX_LIST:
                 answer += await response.content.read(_MAX_LIST)
