@@ -13,7 +13,9 @@ import pytest
 import structlog
 
 from claude_code_proxy.background import Background
+from claude_code_proxy.config import Config
 from claude_code_proxy.journal.log_file import LogFile, follow_log, log_path, read_log
+from claude_code_proxy.keeping import state_trouble
 from claude_code_proxy.record import Record
 from claude_code_proxy.translate.notes import Note
 
@@ -108,6 +110,18 @@ def test_a_place_that_takes_nothing_is_one_line_of_the_log(tmp_path: Path) -> No
     (line,) = logs
     assert "log file can't be written" in line["event"]
     assert str(tmp_path) not in line["event"]
+
+
+def test_a_state_directory_that_takes_nothing_is_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    config = Config(backends={})
+    assert state_trouble(config, tmp_path / "new") == ""
+    assert list((tmp_path / "new").iterdir()) == []
+    assert state_trouble(config, tmp_path / "file" / "state") == (
+        "The log of requests and usage can't be kept in the state directory: Not a directory. "
+        "XDG_STATE_HOME takes another folder."
+    )
+    assert state_trouble(Config(backends={}, request_log=False, usage_db=False), tmp_path / "file" / "state") == ""
 
 
 def test_a_writer_that_hangs_holds_up_nobody_and_the_loss_is_told() -> None:

@@ -17,6 +17,8 @@ from .journal.log_file import LogFile, log_path, usage_path
 if TYPE_CHECKING:
     from .recording.recorder import Recorder
 
+_BLOCK = bytes(4096)  # what a full disk does not take
+
 
 def journal_for(config: Config, state: Path | None) -> Journal:
     """Return the journal of a serving process. state: the directory for what is kept, None where there is none."""
@@ -32,12 +34,31 @@ def recording_trouble(config: Config) -> str:
     if not config.record_dir:
         return ""
     folder = recording_folder(config)
+    reason = _refusal(folder)
+    if not reason:
+        return ""
+    return f"Nothing can be recorded in {folder}: {reason}. RECORD_DIR takes a folder that can be written."
+
+
+def state_trouble(config: Config, state: Path | None) -> str:
+    """Return what can't be kept between runs, and why, "" when all can; makes the folder."""
+    kept = [what for what, wanted in (("log of requests", config.request_log), ("usage", config.usage_db)) if wanted]
+    reason = _refusal(state) if state is not None and kept else ""
+    if not reason:
+        return ""
+    what = " and ".join(kept)
+    return f"The {what} can't be kept in the state directory: {reason}. XDG_STATE_HOME takes another folder."
+
+
+def _refusal(folder: Path) -> str:
+    """Return why a folder takes no file, "" when it does; makes the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(_BLOCK)
     except OSError as error:
-        return f"Nothing can be recorded in {folder}: {error.strerror}. RECORD_DIR takes a folder that can be written."
+        return error.strerror or "it takes no file"
+    return ""
 
 
 def recording_folder(config: Config) -> Path:

@@ -125,7 +125,7 @@ async def _state(services: Services, running: list[Record]) -> dict[str, Any]:
     return {
         "version": __version__,
         "tiers": {"opus": config.big_model, "sonnet": config.middle_model, "haiku": config.small_model},
-        "running": [{**_shown(record), "age": round(now - record.started, 1)} for record in running],
+        "running": [{**_shown(record), "age": round(max(0.0, now - record.started), 1)} for record in running],
         "backends": [_backend(services, name, totals.counts) for name in config.backends],
         "usage_kept": services.journal.usage is not None,
     }

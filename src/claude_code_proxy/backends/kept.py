@@ -57,7 +57,7 @@ class Kept:
             return 0, {}
         try:
             data = mapping(msgspec.json.decode(self._path.read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return 0, {}
         except (OSError, ValueError, RecursionError):
             self._tell_broken()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import os
@@ -19,7 +18,7 @@ from ..backends.learned import Learned
 from ..config import Config, load
 from ..dialects import DIALECTS
 from ..errors import ConfigError
-from ..keeping import journal_for, recording_trouble, secrets_of
+from ..keeping import journal_for, recording_trouble, secrets_of, state_trouble
 from ..local_servers import find_servers
 from ..observe import hear_libraries, setup, tell
 from ..port_owner import port_owner
@@ -28,6 +27,7 @@ from ..setting_layers import gather
 from ..setting_values import Reading
 from ..state import state_dir
 from ..uvicorn_settings import uvicorn_config
+from .open_files import within_files
 from .workers import Supervisor, sockets_for
 
 _COLLECTED = (5_000, 20, 50)
@@ -37,7 +37,6 @@ _HANDED_OVER = 0.001
 """Seconds after which a thread that works on a large request, or writes, lets the event loop go on. Python's own 5 ms
 are longer than a small request takes: beside large ones it would take twice as long, and they a seventh less."""
 _WRONG_SETTINGS = 2  # exit code
-_FILES = 65_536  # open ones, at most; macOS refuses far more
 
 
 def serve(overrides: Mapping[str, str]) -> int:
@@ -58,11 +57,11 @@ def serve(overrides: Mapping[str, str]) -> int:
     if trouble := recording_trouble(config):
         tell(config.log_format, trouble, level="error")
         return _WRONG_SETTINGS
-    _open_many()
+    config, few = within_files(config)
     listener = _listen(config)
     if isinstance(listener, int):
         return listener
-    _banner(config, listener)
+    _banner(config, listener, few)
     if early:
         return 0
     if config.workers == 1:
@@ -91,18 +90,6 @@ def _work(config: Config, listener: socket.socket, early: list[int]) -> int:
     sys.setswitchinterval(_HANDED_OVER)
     server.run(sockets=[listener])
     return 0 if server.started else 1
-
-
-def _open_many() -> None:
-    """Let this process open as many files as it may: a stream takes two, and 1024 is what many systems begin with."""
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - there is none on Windows
-
-        least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
-        if least != resource.RLIM_INFINITY and least < wanted:
-            with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _on_signal(obey: Callable[[int], None]) -> None:
@@ -149,11 +136,12 @@ def _why_not(config: Config, error: OSError) -> str:
     return f"{at} HOST takes an address of this machine: 127.0.0.1 for itself only, 0.0.0.0 for all of its addresses."
 
 
-def _banner(config: Config, listener: socket.socket) -> None:
+def _banner(config: Config, listener: socket.socket, few: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::1", "::") else host  # noqa: S104 - compared, not bound
     key = " ANTHROPIC_AUTH_TOKEN=<your ANTHROPIC_API_KEY>" if config.client_key else " ANTHROPIC_AUTH_TOKEN=any"
-    tell(config.log_format, *config.warnings, level="warning")
+    trouble = state_trouble(config, state_dir(os.environ))
+    tell(config.log_format, *config.warnings, *filter(None, (trouble, few)), level="warning")
     tell(
         config.log_format,
         *config.notices,
