@@ -23,7 +23,7 @@ demo: $(VENV)/.demo  ## A real model, the proxy before it, two questions; goes o
 PROCESSES = $(shell $(PY) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')  # one more than cores: many tests wait
 
 test: $(VENV)/.dev  ## Every test that needs nothing but Python
-	@$(PY) -m pytest -m "not e2e" --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not e2e" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev  ## Lint, formatting, types, import rules, cost of the hot path
 	$(VENV)/bin/ruff check .

@@ -12,6 +12,18 @@ pytest.register_assert_rewrite("tests.backend", "tests.e2e", "tests.messages_api
 from tests.backend import Backend  # noqa: E402 - helpers that assert are to say what they saw
 from tests.proxy_process import ProxyProcess, proxy_for  # noqa: E402
 
+LONGEST = (
+    *("test_run", "test_parameters_by_backend", "test_serve", "test_hostile", "test_setup", "test_loops_cost"),
+    *("test_time", "test_logs_command", "test_context", "test_doctor", "test_formats", "test_patterns"),
+    *("test_commands_page", "test_parameters", "test_documents", "test_workers", "test_faults"),
+)
+"""The files that take longest, nearly in their order: a process that begins one of them last ends alone, long after the others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture(scope="module")
 def module_backend() -> Iterator[Backend]:
