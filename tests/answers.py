@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from tests import grammar_oracle
 
 from claude_code_proxy.errors import UpstreamError
@@ -32,10 +31,6 @@ from claude_code_proxy.translate.plan import Plan, ToolFacts
 from claude_code_proxy.translate.stream import StreamTranslator
 from claude_code_proxy.wire import anthropic
 from claude_code_proxy.wire.anthropic import Event, encode
-
-if settings.get_current_profile_name() == "default":  # this machine's speed proves nothing
-    settings.register_profile("without deadline", deadline=None)
-    settings.load_profile("without deadline")
 
 KEY = b"the key of these tests"
 MESSAGE_ID = "msg_0123456789"

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.backend", "tests.e2e", "tests.messages_api", "tests.proxy_process")
 
 from tests.backend import Backend  # noqa: E402 - helpers that assert are to say what they saw
 from tests.proxy_process import ProxyProcess, proxy_for  # noqa: E402
+
+if settings.get_current_profile_name() == "default":  # this machine's speed proves nothing
+    settings.register_profile("without deadline", deadline=None)
+    settings.load_profile("without deadline")
 
 LONGEST = (
     *("test_run", "test_parameters_by_backend", "test_serve", "test_hostile", "test_setup", "test_loops_cost"),
