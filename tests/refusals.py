@@ -149,6 +149,18 @@ OVERFLOWS: dict[str, Row] = {
     "Cohere, without the limit": (400, "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs, or setting prompt_truncation='AUTO'.", Prompt()),
     "llama.cpp behind OpenRouter": (400, {"message": "Provider returned error", "code": 400, "metadata": {"raw": '{"error":{"code":400,"message":"the request exceeds the available context size, try increasing it","type":"exceed_context_size_error","n_prompt_tokens":9412,"n_ctx":8192}}'}}, Prompt(9412, 8192)),
     "llama.cpp, numbers beside": (400, {"message": "the request exceeds the available context size", "detail": {"type": "exceed_context_size_error", "n_prompt_tokens": 9412, "n_ctx": 8192}}, Prompt(9412, 8192)),
+    "Fireworks": (400, "The prompt is too long: 253897, model maximum context length: 163839", Prompt(253897, 163839)),
+    "Mistral, newer": (400, "Prompt 262280 > 262144 maximum context length", Prompt(262280, 262144)),
+    "Poolside": (400, {"code": 400, "message": "Input length 264373 exceeds the maximum allowed input length of 262112 tokens.", "type": "Bad Request"}, Prompt(264373, 262112)),
+    "Volcengine Ark": (400, {"code": "OutofContextError", "message": "Total tokens of image and text exceed max message tokens. Request id: 0217", "type": "BadRequest", "param": ""}, Prompt()),
+    "Volcengine Ark, older": (400, {"code": "InvalidParameter", "message": "Messages exceed max message tokens"}, Prompt()),
+    "Bedrock, bytes": (400, {"message": "too many total text bytes: 9500000 > 9000000"}, Prompt()),
+    "Bedrock, behind Databricks": (400, "Input is too long.", Prompt()),
+    "SGLang-Omni": (400, "Request requires more tokens than the thinker KV cache can hold (input_tokens=10009, max_new_tokens=64000, required_tokens=74009, kv_capacity=32768).", Total(10009, 64000, 32768)),
+    "SGLang-Omni, prompt": (400, "Request requires more tokens than the thinker KV cache can hold (input_tokens=40009, max_new_tokens=16, required_tokens=40025, kv_capacity=32768).", Prompt(40009, 32768)),
+    "in Chinese": (400, "Prompt 超长", Prompt()),
+    "in Chinese, a gateway's": (400, "输入内容过长，请精简后重试", Prompt()),
+    "in Chinese, the window": (400, "上下文长度超过模型限制", Prompt()),
     "a code alone": (400, {"code": "context_length_exceeded", "message": "Bad request"}, Prompt()),
 }  # fmt: skip
 
@@ -242,6 +254,7 @@ LIMITS_OF_ACCOUNTS: dict[str, Row] = {
 }  # fmt: skip
 
 NOT_OVERFLOWS: dict[str, Row] = {
+    "in Chinese, a quota": (400, "tokens 用量已超出每日额度", "request"),
     "descriptions of tools": (400, "request is too large: tool descriptions exceed 65536 characters", "request"),
     "characters": (400, "The request is too large: input exceeds 1048576 characters", "request"),
     "an image": (400, "image exceeds 5 MB maximum: 6291456 bytes > 5242880 bytes", "request"),

@@ -63,6 +63,37 @@ async def test_one_more_try_is_enough_however_the_prompt_was_counted(backend: Ba
     assert "max-tokens-clamped" in reply.headers["x-proxy-notes"]
 
 
+WITHOUT_NUMBERS = [
+    "Input length and `max_tokens` exceed context limit, decrease input length or `max_tokens` and try again",
+    "The prompt plus max_tokens exceeds the context window of this model",
+]
+
+
+@pytest.mark.parametrize("said", WITHOUT_NUMBERS)
+async def test_where_nobody_says_a_number_less_output_is_tried_once_and_then_the_prompt_is_too_long(
+    backend: Backend, said: str
+) -> None:
+    for prompt, answered in ((COUNTED, True), (40_000, False)):
+        backend.play(refuse(said, prompt))
+        async with running(backend) as app:
+            reply = await app.post(ASKED)
+        assert backend.chats[-1].body["max_tokens"] < 8000
+        if answered:
+            assert reply.status_code == 200, reply.text
+            assert "backend-learned" not in reply.headers["x-proxy-notes"]
+        else:
+            assert re.fullmatch(r"prompt is too long: \d+ tokens > \d+ maximum", envelope(reply)[2])
+    assert len(backend.chats) == 4
+
+
+async def test_a_sum_in_nobodys_words_is_known_by_the_proxys_own_count(backend: Backend) -> None:
+    backend.play(refuse("The prompt is too long: {total}, model maximum context length: {window}", COUNTED))
+    async with running(backend) as app:
+        reply = await app.post(ASKED)
+    assert reply.status_code == 200, reply.text
+    assert len(backend.chats) == 2
+
+
 @pytest.mark.parametrize("prompt", [6500, 7000, 7500, 7900, 9000])
 async def test_a_prompt_that_nearly_fills_its_window_is_answered_or_compacted(backend: Backend, prompt: int) -> None:
     backend.play(refuse(AT_LEAST, prompt, 8192))

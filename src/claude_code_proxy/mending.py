@@ -81,7 +81,8 @@ class Mending:
             if not 0 < overflow.room < body.get(prepared.dialect.max_tokens_field, 0):
                 return {}
             self._notes.add("max-tokens-clamped", "max_tokens", "what the backend had room for")
-            facts: Mapping[str, Any] = {"max_output": overflow.limit} if overflow.limit else Passing(room=overflow.room)
+            capped = overflow.limit and overflow.kind == "output"
+            facts: Mapping[str, Any] = {"max_output": overflow.limit} if capped else Passing(room=overflow.room)
         elif error.kind == "oversized" and self.rooms:
             return {}  # less output was asked for already
         elif may_be_repaired(error):

@@ -13,7 +13,7 @@ from typing import Literal
 from ..errors import ContextOverflowError, Overflow, UpstreamError
 from .bounds import numbers
 from .output_limit import OTHER_LIMIT, OUTPUT, read_output_limit
-from .overflow_sums import UNCOUNTED, Own, of_either, of_least, of_sum
+from .overflow_sums import UNCOUNTED, Own, of_either, of_least, of_sum, of_unsaid
 
 Kind = Literal["prompt", "total", "output"]
 
@@ -27,6 +27,7 @@ _LONGEST = 4_000  # characters looked at: an overflow says so at its beginning, 
 # Texts that speak of tokens and limits and yet mean something else.
 _NEVER = re.compile(
     r"rate.?limit|too many requests|tokens per (min|day|hour)|\bTP[MD]\b|throttl|stream options can only be defined"
+    r"|速率|频率|每分钟|配额|额度|限额|余额|套餐"
     r"|(metadata|user|name|safety_identifier)\S{0,80}: string too long",
     re.IGNORECASE,
 )
@@ -117,6 +118,10 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
         ),
     ),
     ("prompt", r"`inputs` must have less than (?P<m>\d+) tokens\. Given: (?P<n>\d+)"),
+    (
+        "total",
+        r"input_tokens=(?P<n>\d+), max_new_tokens=(?P<o>\d+), required_tokens=\d+, kv_capacity=(?P<m>\d+)",
+    ),
     ("prompt", r"prompt has (?P<n>[\d,]+) tokens?, but the configured context size is (?P<m>[\d,]+) tokens?"),
     ("prompt", r"(?:prompt|requested) tokens \((?P<n>\d+)\) exceeds? context (?:size|window of) \(?(?P<m>\d+)"),
     # hosted models
@@ -152,6 +157,11 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("prompt", r"(?:longer|larger|greater) than the (?:model'?s? )?(?:maximum )?context (?:length|window|size)"),
     ("prompt", r"context window exceeds limit|exceeds the maximum allowed input length|prompt exceeds max length"),
     ("prompt", r"input is too long for requested model|prompt is longer than the context|prompt is too long"),
+    ("prompt", r"exceeds? max message tokens|too many total text bytes|tokens in request more than max tokens allowed"),
+    (
+        "prompt",
+        r"(?:prompt|输入|上下文|对话|消息|内容|tokens? ?数?量?)[^。\d]{0,20}(?:过长|太长|超长|超过|超出|超限)",
+    ),
     ("prompt", r"(?:ran|run) out of context|n_ctx\W{1,3}\d+\W{1,3}(?:is )?too small"),
     ("prompt", r"messages\[\d+\]\.content\S{0,80}: string too long|'input': string too long"),
 )
@@ -168,6 +178,7 @@ _CODES = frozenset(
         "model_context_window_exceeded",
         "too_many_prompt_tokens",
         "tokens_limit_reached",  # GitHub Models
+        "outofcontexterror",  # Volcengine Ark
         "1261",  # GLM
     }
 )
@@ -189,7 +200,7 @@ _TOO_MUCH = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"token|context (?:length|window|size)", re.IGNORECASE)
-_SUM = re.compile(r"\+|\bplus\b|\bsum\b|together", re.IGNORECASE)
+_SUM = re.compile(r"\+|\bplus\b|\bsum\b|together|(?:input|prompt)\b[^.]{0,40}\band\b", re.IGNORECASE)
 _WINDOW = re.compile(
     r"context[ _](?:length|window|size|limit)\W{0,3}(?:(?:is|of|reached|exceeded)\W{1,3})?[\d,]{3,}", re.IGNORECASE
 )
@@ -220,7 +231,7 @@ def read_overflow(
     if limit := read_output_limit(text, asked):
         return Overflow("output", output=asked, limit=limit)
     coded = not _CODES.isdisjoint(code.lower() for code in codes) or _CODE_WORDS.search(text)
-    return _guessed(text, asked) if known or coded or _is_unheard(text, status, codes) else None
+    return _guessed(text, asked, own) if known or coded or _is_unheard(text, status, codes) else None
 
 
 _SILENT = Overflow("prompt")
@@ -259,16 +270,18 @@ def _settled(found: Overflow) -> Overflow:
     return found._replace(kind="prompt") if found.kind == "total" and (fills or not found.output) else found
 
 
-def _guessed(text: str, asked: int) -> Overflow:
+def _guessed(text: str, asked: int, own: Own) -> Overflow:
     """Read the numbers of a sentence without known words: they count where it speaks of tokens (not of characters).
 
-    Of two numbers the larger is the prompt and the smaller the window. Where one of them is the output that was asked
-    for, and the sentence names it, what fits is less output.
+    Of two numbers the larger is the prompt, or its sum with the output, and the smaller the window. Where one of them
+    is the output that was asked for, and the sentence names it, what fits is less output.
     """
     said = set(numbers(text)) if _COUNTED.search(text) else set()
     rest = sorted(said - {asked})
+    both = OUTPUT.search(text) and _SUM.search(text)
+    if not said and both:
+        return of_unsaid(asked, own)
     if len(rest) == 1 and asked not in said:
-        both = OUTPUT.search(text) and _SUM.search(text)
         window = rest[0] if both or _WINDOW.search(text) else 0
         return Overflow("total", output=asked, window=window) if both and asked else Overflow("prompt", window=window)
     if asked in said and OUTPUT.search(text):
@@ -278,8 +291,9 @@ def _guessed(text: str, asked: int) -> Overflow:
         if len(rest) == 2 and rest[0] + asked > rest[1]:  # noqa: PLR2004 - a prompt and a window
             return Overflow("total", prompt=rest[0], output=asked, window=rest[1])
         return _SILENT
-    window, prompt = rest if len(rest) == 2 else (0, 0)  # noqa: PLR2004 - a window and a prompt
-    return Overflow("prompt", prompt=prompt, window=window)
+    if len(rest) == 2:  # noqa: PLR2004 - a window and a prompt
+        return of_either(rest[1], rest[0], asked, own)
+    return _SILENT
 
 
 def overflow_error(
@@ -326,9 +340,10 @@ def _too_much_output(known: Overflow) -> str:
 
 
 def _too_much(known: Overflow) -> str:
-    output = max(known.output, known.window - known.prompt + 1)
+    window = known.window or max(1, known.prompt + known.output - 1)
+    output = max(known.output, window - known.prompt + 1)
     return (
-        f"input length and `max_tokens` exceed context limit: {known.prompt} + {output} > {known.window}, "
+        f"input length and `max_tokens` exceed context limit: {known.prompt} + {output} > {window}, "
         "decrease input length or `max_tokens` and try again"
     )
 

@@ -47,6 +47,14 @@ def of_either(said: int, window: int, asked: int, own: Own) -> Overflow:
     return Overflow("prompt", said, 0, window)
 
 
+def of_unsaid(asked: int, own: Own) -> Overflow:
+    """Return the overflow of both together in a sentence without numbers (Claude on Bedrock): less output may help."""
+    room = asked // _PARTS
+    if own.lowered or room < _LEAST_ROOM:
+        return Overflow("prompt")
+    return Overflow("total", output=asked, limit=room)
+
+
 def of_least(least: int, output: int, window: int, own: Own) -> Overflow:
     """Return the overflow of a prompt that has `least` tokens or any number more."""
     if not own.counted or least >= window:
