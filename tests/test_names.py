@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_code_proxy.translate.names import legal_name
+from claude_code_proxy.translate.names import is_made_of, legal_name
 
 LEGAL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MCP = "mcp__an_issue_tracker_with_a_rather_long_name__create_an_issue_with_labels_v"
@@ -76,3 +76,21 @@ def test_every_name_has_a_legal_alias_that_is_its_own_alias(name, limit):
 @given(st.lists(st.text(max_size=80), unique=True, max_size=30))
 def test_different_names_have_different_aliases(names):
     assert len({legal_name(name) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("letters", ["any", "word", "lower"])
+@pytest.mark.parametrize("limit", [64, 32, 12])
+@given(name=st.text("aB9_-. é", max_size=80))
+def test_a_name_is_made_of_what_a_backend_takes(letters, limit, name):
+    alias = legal_name(name, limit, letters)
+    assert is_made_of(alias, letters)
+    assert len(alias) <= limit
+    assert legal_name(alias, limit, letters) == alias
+    assert legal_name(name + "x", limit, letters) != alias
+
+
+def test_a_backend_without_dashes_or_capitals_gets_an_alias_of_each():
+    assert legal_name("mcp__my-server__go", letters="word").startswith("mcp__my_server__go_")
+    assert legal_name("9lives", letters="word").startswith("t_9lives_")
+    assert legal_name("Bash", letters="lower").startswith("bash_")
+    assert legal_name("Bash", letters="word") == "Bash"

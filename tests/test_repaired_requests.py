@@ -276,6 +276,18 @@ CASES: dict[str, Case] = {
         has_both_names_short,
         {"tools": [{**TOOL, "name": LONG_NAME}], "messages": LONG_CALLED},
     ),
+    "a pattern without a dash": Case(
+        "Invalid tools[0].function.name: String should match pattern '^[a-zA-Z_][a-zA-Z0-9_]*$'",
+        lambda body: "ware-house" in json.dumps(body["tools"]),
+        lambda body: (
+            body["tools"][0]["function"]["name"].startswith("mcp__ware_house__ask_")
+            and body["tools"][0]["function"]["name"] in json.dumps(body["messages"])
+        ),
+        {
+            "tools": [{**TOOL, "name": "mcp__ware-house__ask"}],
+            "messages": json.loads(json.dumps(LONG_CALLED).replace(LONG_NAME, "mcp__ware-house__ask")),
+        },
+    ),
     "parallel calls in words": Case(
         "This model does not support parallel tool calls",
         lambda body: "parallel_tool_calls" in body,

@@ -306,3 +306,34 @@ def test_an_image_that_is_broken_teaches_nothing() -> None:
 
 def test_without_an_image_nobody_is_called_blind() -> None:
     assert learned("image input is not supported") == {}
+
+
+LETTERS = {
+    "Invalid 'tools[0].function.name': string does not match pattern '^[a-zA-Z_][a-zA-Z0-9_]*$'": "word",
+    "tools.0.function.name: String should match pattern '^[a-z_][a-z0-9_]*$'": "lower",
+    "Invalid function name 'mcp__a-b__c': must match [a-zA-Z0-9_]+": "word",
+    "Function name 'a-b' is invalid: only letters, digits and underscores are allowed": "word",
+    "Tool names may only contain lowercase letters, numbers and underscores": "lower",
+    "Tool names must not contain hyphens": "word",
+    "hyphens are not allowed in function names": "word",
+    "Invalid tools[0].function.name: expected a string that matches '^[a-zA-Z0-9_-]+$'": None,
+    "Tool names may only contain letters, digits, underscores and hyphens": None,
+    "temperature may only be 1": None,
+}
+
+
+@pytest.mark.parametrize("text", LETTERS)
+def test_characters_a_backend_forbids_in_names_are_learned(text: str) -> None:
+    tools = [{"type": "function", "function": {"name": "mcp__My-Server__go", "parameters": {}}}]
+    taught = {"name_letters": LETTERS[text]} if LETTERS[text] else {}
+    assert {
+        name: value for name, value in learned(text, body={**FULL, "tools": tools}).items() if "name" in name
+    } == taught
+    legal = [{"type": "function", "function": {"name": "go", "parameters": {}}}]
+    assert "name_letters" not in learned(text, body={**FULL, "tools": legal}), "no name that was sent is at fault"
+
+
+def test_length_and_characters_of_names_are_learned_at_once() -> None:
+    tools = [{"type": "function", "function": {"name": "my-tool", "parameters": {}}}]
+    text = "Invalid function name: must match ^[a-z_][a-z0-9_]{0,31}$"
+    assert learned(text, body={**FULL, "tools": tools}) == {"name_length": 32, "name_letters": "lower"}

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from .names import Letters
+
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"]
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 
@@ -72,6 +74,8 @@ class Dialect:
     """`strict` on functions is understood."""
     name_length: int = 64
     """Longest function name."""
+    name_letters: Letters = "any"
+    """Function names: letters, digits, `_` and `-` (any), no `-` and no digit first (word), no capitals either (lower)."""
     tool_limit: int = 128
     """Most tools in one request; 0: no limit."""
     id_style: Literal["any", "mistral9"] = "any"

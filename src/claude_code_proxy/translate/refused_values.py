@@ -98,12 +98,10 @@ def _range(refusal: Refusal) -> tuple[float, float] | None:
 
 
 def lengths(refusal: Refusal, dialect: Dialect) -> Facts | None:
-    """Names of functions, ids of calls and lists of stops that are too long."""
-    most = _length(refusal.words)
+    """Ids of calls and lists of stops that are too long."""
+    most = length_of(refusal.words)
     if not most:
         return None
-    if _is_of_a_name(refusal) and _LEAST_NAME <= most < dialect.name_length:
-        return {"name_length": most}
     if refusal.says(r"tool_call_?id|tool_calls\S*\.id\b") and (not dialect.id_length or most < dialect.id_length):
         return {"id_length": most}
     stops = refusal.body.get("stop")
@@ -112,7 +110,6 @@ def lengths(refusal: Refusal, dialect: Dialect) -> Facts | None:
     return None
 
 
-_LEAST_NAME = 12  # an alias of a name that is cut has nine characters that tell it from others
 _LENGTH = re.compile(
     r"(?:maximum length|max(?:imum)? (?:number )?of|limit(?: is| of)?|up to"
     r"|exceed(?:s|ing)?(?: the)?(?: limit| maximum)?(?: of)?|(?:longer|more) than) (\d+)",
@@ -122,7 +119,7 @@ _OVER = re.compile(r"\b\d{1,6} > (\d{1,6})\b|\b(?P<most>\d{1,6}) char\w* or (?:f
 _PATTERN = re.compile(r"(\[[^\]]{1,80}\])?\[[^\]]{1,80}\]\{\d{0,3},(\d{1,4})\}")  # `^[a-z_][a-z0-9_]{0,63}$`
 
 
-def _length(words: str) -> int:
+def length_of(words: str) -> int:
     """Return how long something may be: as a sentence says, or a regular expression."""
     if pattern := _PATTERN.search(words):
         return int(pattern[2]) + bool(pattern[1])
@@ -131,19 +128,3 @@ def _length(words: str) -> int:
     _, most = read_bounds(words).whole
     found = _LENGTH.search(words)
     return most or (int(found[1]) if found else 0)
-
-
-_OF_A_FUNCTION = (
-    r"function\.name|(?:function|tool)(?:'s)? names?\b|\bnames? of (?:\w+ )?(?:tool|function)"
-    r"|tools\W*\d+\W*(?:\w+\W+)?name\b"
-    r"|function_declarations\W*\d+\W*name\b"
-)
-_OF_SOME_NAME = r"\bnames?\b[^.]{0,100}(?:too long|at most|characters|longer than|match pattern)"
-
-
-def _is_of_a_name(refusal: Refusal) -> bool:
-    """Whether it is a function's name that is too long: in so many words, or as the only names that were sent."""
-    if refusal.says(_OF_A_FUNCTION):
-        return True
-    other = refusal.in_a_schema or refusal.says(r"model\W+name|json_schema|response_format|properties")
-    return bool(refusal.body.get("tools")) and not other and refusal.says(_OF_SOME_NAME)

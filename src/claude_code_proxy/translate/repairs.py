@@ -22,6 +22,7 @@ from .refusal import Passing, Refusal
 from .refused_content import refused_content
 from .refused_fields import FIELDS, refused_field, refused_fields
 from .refused_history import foreign_signature, missing_reasoning, refused_reasoning, roles
+from .refused_names import names
 from .refused_parts import broken_image, image_address, image_in_a_result, refused_file
 from .refused_schemas import refused_schema
 from .refused_values import both, lengths, minute, output_limit, sampling
@@ -217,6 +218,7 @@ _RULES: tuple[Rule, ...] = (
     _effort,
     _tool_choice,
     _stop,
+    names,
     lengths,
     _format,
     roles,
@@ -230,4 +232,4 @@ _RULES: tuple[Rule, ...] = (
     refused_field,
     refused_schema,
 )
-_OF_A_SCHEMA: tuple[Rule, ...] = (missing_reasoning, foreign_signature, lengths, _format, refused_schema)
+_OF_A_SCHEMA: tuple[Rule, ...] = (missing_reasoning, foreign_signature, names, lengths, _format, refused_schema)

@@ -59,7 +59,7 @@ def translate_tools(
     """
     changes = read_tool_changes(request)
     if not (request.get("tools") or request.get("tool_choice") or changes.added or changes.asked):
-        return ToolSet(limit=dialect.name_length, history=changes.history)
+        return ToolSet(limit=dialect.name_length, letters=dialect.name_letters, history=changes.history)
     key = _key(request, changes, referenced, dialect)
     known = _kept.get(key) if key else None
     if known is None:
@@ -251,7 +251,7 @@ def _tool_set(tools: list[_Tool], selection: _Selection, dialect: Dialect, notes
     sent = {tool.function.name for tool in tools}
     for tool in tools:
         function = tool.function
-        alias = _alias(function, dialect.name_length, facts, sent)
+        alias = _alias(function, dialect, facts, sent)
         if alias != function.name and not function.toolset:
             notes.add("tool-renamed", tool.path, alias)
         declared, meant = _function(tool, alias, dialect, notes)
@@ -265,20 +265,21 @@ def _tool_set(tools: list[_Tool], selection: _Selection, dialect: Dialect, notes
         server_tools=tuple(name for name in dict.fromkeys(selection.server_tools) if name not in sent),
         left_out=frozenset(selection.left_out | {tool.function.name for tool in selection.tools}) - sent,
         limit=dialect.name_length,
+        letters=dialect.name_letters,
         history=history,
         search=selection.search,
         search_path=selection.search_path,
     )
 
 
-def _alias(function: Function, limit: int, taken: Mapping[str, Any], declared: set[str]) -> str:
+def _alias(function: Function, dialect: Dialect, taken: Mapping[str, Any], declared: set[str]) -> str:
     """Return a backend name no other tool of the request has: a name that is legal as it stands goes first."""
     name = flat(function.name, function.toolset)
-    alias = legal_name(name, limit)
+    alias = legal_name(name, dialect.name_length, dialect.name_letters)
     own = alias == function.name and not function.toolset
     while not own and (alias in taken or alias in declared):
         name += "\0"
-        alias = legal_name(name, limit)
+        alias = legal_name(name, dialect.name_length, dialect.name_letters)
     return alias
 
 

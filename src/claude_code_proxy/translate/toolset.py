@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .names import legal_name
+from .names import Letters, legal_name
 from .plan import ToolFacts
 
 TOOL_SEARCH = "tool_search_tool"
@@ -19,8 +19,8 @@ class ToolSet(msgspec.Struct, frozen=True):
 
     functions: OpenAI's `tools`; empty: the key is left out. facts: by backend name. aliases: backend name by client
     name (members of a toolset as `toolset/member`). server_tools: declared tools that Anthropic's servers would run.
-    left_out: client tools that were declared and are not sent. limit: of a name. history: calls or results were found
-    in the messages. search: the declared web_search, where the backend serves it; search_path: its place.
+    left_out: client tools that were declared and are not sent. limit, letters: of a name. history: calls or results
+    were found in the messages. search: the declared web_search, where the backend serves it; search_path: its place.
     """
 
     functions: list[dict[str, Any]] = []
@@ -29,13 +29,14 @@ class ToolSet(msgspec.Struct, frozen=True):
     server_tools: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()
     limit: int = 64
+    letters: Letters = "any"
     history: bool = False
     search: Mapping[str, Any] | None = None
     search_path: str = ""
 
     def alias_of(self, name: str, toolset: str = "") -> str:
         """Return the backend's name of any tool: declared, or only found in the history (invented ones too)."""
-        return self.aliases.get(key_of(name, toolset)) or legal_name(flat(name, toolset), self.limit)
+        return self.aliases.get(key_of(name, toolset)) or legal_name(flat(name, toolset), self.limit, self.letters)
 
 
 def flat(name: str, toolset: str) -> str:
