@@ -83,6 +83,22 @@ def test_behind_the_clis_own_sentence_and_with_its_environment_a_title_is_enough
     assert left.endswith(f"{ENVIRONMENT.strip()}\n\n# Tone and style\nMine.\n")
 
 
+@pytest.mark.parametrize("title", ["Tone and style", "Using your tools", "System"])
+@pytest.mark.parametrize("apart", [True, False], ids=["a block of its own", "one text"])
+def test_where_the_others_begin_as_a_known_version_s_a_title_is_a_persons(title: str, *, apart: bool) -> None:
+    written = long_prompt()
+    start = written.index(f"# {title}\n")
+    end = written.index("\n# ", start) + 1
+    mine = f"# {title}\nAnswer in verse.\n\n"
+    text = written[:start] + mine + written[end:]
+    system = blocks(text) if apart else f"{OFFICIAL}\n\n{text}"
+    shorter = compact(system, 1, words)
+    left = shorter.system[1]["text"] if apart else shorter.system
+    assert mine in left
+    assert title not in shorter.removed
+    assert len(shorter.removed) > 3
+
+
 def test_without_its_environment_it_is_not() -> None:
     assert compact(f"{OFFICIAL}\n\n{REWORDED}", 1, words).removed == ()
 

@@ -3,7 +3,8 @@
 Titles and openings read from what the CLI sends: 2.1.197 (the long prompt of known models and the short one of unknown
 models) and 2.1.330, 2026-11-22. A section counts as Claude Code's by its title and how it begins (`beginnings.py`); one
 nobody knows is kept: it may be the user's. Only behind the CLI's own sentence of who it is, in a text that tells the
-environment as its prompt does, is a title enough, so that another version's wording is known too. In these versions
+environment as its prompt does and whose sections mostly begin otherwise, is a title enough: so another version's
+wording is known too, and in a prompt of these versions a person's section under one of the titles is theirs. Here
 everything of the user's stands behind the environment (`--append-system-prompt` right behind "Context management",
 without a mark of its own, then the git status), and project instructions are never followed by a section of Claude
 Code's.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from ..wire.shapes import items, mapping, text
@@ -69,11 +71,17 @@ def sections_of(system: object) -> list[list[Section]]:
     texts = texts_of(system)
     official = any(_IDENTITY in text[:_EARLY] for text in texts)
     return [
-        split(text, official=official and _tells_environment(text))
-        if is_claude_codes(text)
-        else [Section("", text, "kept")]
+        split(text, official=official and _is_reworded(text)) if is_claude_codes(text) else [Section("", text, "kept")]
         for text in texts
     ]
+
+
+def _is_reworded(text: str) -> bool:
+    """Whether this tells the environment as the CLI does, behind sections that have its titles and other words."""
+    ahead = list(takewhile(lambda section: not _tells_environment(section.text), split(text)))
+    titled = [section for section in ahead if _name(section.title) in {*BOILERPLATE, *SPARE}]
+    known = sum(section.kind != "kept" for section in titled)
+    return _tells_environment(text) and known * 2 < len(titled)
 
 
 def _tells_environment(text: str) -> bool:

@@ -75,7 +75,7 @@ class Dialect:
     name_length: int = 64
     """Longest function name."""
     name_letters: Letters = "any"
-    """Function names: letters, digits, `_` and `-` (any), no `-` and no digit first (word), no capitals either (lower)."""
+    """Function names: letters, digits, `_` and `-` (any), no `-`, no digit first (word), no capitals either (lower)."""
     tool_limit: int = 128
     """Most tools in one request; 0: no limit."""
     id_style: Literal["any", "mistral9"] = "any"
