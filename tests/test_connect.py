@@ -14,7 +14,10 @@ import pytest
 from tests.backend import Backend, say
 from tests.proxy_process import ProxyProcess, clean_environment, free_port, proxy_for, run_command
 
+from claude_code_proxy.cli import connect
+from claude_code_proxy.launch.environment import Connection
 from claude_code_proxy.launch.shells import SHELLS, script
+from claude_code_proxy.launch.snippets import CLIENTS, snippets
 
 KEY = """it's "a" $HOME `b` \\ key"""
 TIERS = {"BIG_MODEL": "gpt-5.4", "MIDDLE_MODEL": "gpt-5.4-mini", "SMALL_MODEL": "my-opus-tune"}
@@ -38,6 +41,23 @@ def told(proxy: ProxyProcess, home: Path, client: str) -> str:
     done = command(home, "settings", "--url", proxy.url, "--client", client)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("url", ["nope", "ftp://x", "localhost:8082"])
+def test_an_address_that_is_none_is_wrong_use(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert connect.env(shell="bash", url=url) == connect.settings(client="", url=url, as_data=False) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert all(line.startswith("--url takes an http or https URL") for line in err.splitlines())
+
+
+def test_a_client_nobody_knows_is_wrong_use_whether_a_proxy_runs_or_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert connect.settings(client="nobody", url="", as_data=False) == 2
+    assert capsys.readouterr().err.startswith("--client takes claude-code, vscode,")
+
+
+def test_every_client_that_can_be_named_is_there() -> None:
+    assert tuple(snippets(Connection(url="http://x", key=""), {})) == CLIENTS
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "pwsh"])

@@ -97,6 +97,11 @@ def test_a_prompt_that_is_not_claude_codes_is_left_alone(
     assert "nothing is touched" in capsys.readouterr().out
 
 
+def test_a_view_there_is_not_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prompt("-", **{**OPTIONS, "view": "nope"}) == 2
+    assert "--view takes table, json, diff, text, not nope" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"x": 1}', None])
 def test_what_is_no_request_is_said_in_a_sentence(
     tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]

@@ -18,7 +18,7 @@ from tests.proxy_process import start_proxy
 from tests.test_logs_command import run
 from tests.test_summary_tags import asking
 
-from claude_code_proxy.cli.recordings import replay_folder
+from claude_code_proxy.cli.recordings import replay_folder, report
 from claude_code_proxy.record import Record
 from claude_code_proxy.recording.case import KEY, read_case, toml, unsealed
 from claude_code_proxy.recording.recorder import Recorder
@@ -306,6 +306,30 @@ def test_a_folder_without_a_recording_is_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+BROKEN = {
+    "no-toml": {"about.toml": "= broken"},
+    "no-model": {"about.toml": "status = 200\n"},
+    "other-types": {"about.toml": 'model = 5\nbase_url = 7\nstatus = "x"\n'},
+    "other-facts": {"about.toml": 'model = "x"\n[target]\nfoo = 1\n'},
+    "no-such-dialect": {"about.toml": 'model = "x"\nbase_url = "http://x"\ndialect = "nobody\'s"\n'},
+    "no-such-refusal": {"about.toml": 'model = "x"\n[refused]\nby = "nobody"\n'},
+    "nothing-else": {"about.toml": 'model = "x"\nbase_url = "http://x"\n'},
+    "no-json": {"about.toml": 'model = "x"\nbase_url = "http://x"\n', "request.json": "[1,"},
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_folder_is_a_sentence(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content in BROKEN[kind].items():
+        (tmp_path / name).write_text(content)
+    assert replay_folder(tmp_path, trace=True, diff=True, accept_as=None) == 2
+    assert report([str(tmp_path)], to=tmp_path / "r.zip", prompts=False, last=0) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 2)
+    assert str(tmp_path) in err
+    assert not (tmp_path / "r.zip").exists()
+
+
 def test_a_report_without_recordings_is_written_too(tmp_path: Path) -> None:
     env = {"OPENAI_API_KEY": SECRET, "OPENAI_BASE_URL": "http://alice:pass-word@127.0.0.1:9/v1"}
     done = run(tmp_path, "report", "-o", "r.zip", **env)
@@ -324,7 +348,7 @@ def test_a_report_on_nothing_known_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_about_is_toml_whatever_texts_are_in_it(tmp_path: Path) -> None:
-    about = {"a": 'quo"te\n\x00\x7f\ud83d', "n": 1, "f": True, "t": {"x": None, "y": "ü"}}
+    about = {"model": "m", "a": 'quo"te\n\x00\x7f\ud83d', "n": 1, "f": True, "t": {"x": None, "y": "ü"}}
     (tmp_path / "about.toml").write_text(toml(about), encoding="utf-8")
     assert read_case(tmp_path).about["t"] == {"y": "ü"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import threading
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from claude_code_proxy.backends.catalogue import ModelFacts
 from claude_code_proxy.backends.model_lists import read_models
 from claude_code_proxy.wizard.file import Plan, text
+from claude_code_proxy.wizard.flow import _model
 from claude_code_proxy.wizard.probing import list_models
 from claude_code_proxy.wizard.providers import PROVIDERS, Source, found_sources
 from claude_code_proxy.wizard.suggest import Choice, chat_models, described, matching, suggest
@@ -89,6 +91,22 @@ def test_every_typed_word_must_be_in_the_name_and_a_whole_name_comes_first() -> 
     listed = models("a/gpt-5.4-mini", "gpt-5.4", "gpt-4")
     assert [model.id for model in matching(listed, "GPT 5.4")] == ["a/gpt-5.4-mini", "gpt-5.4"]
     assert matching(listed, "gpt-5.4")[0].id == "gpt-5.4"
+
+
+def test_hyphens_need_not_be_typed() -> None:
+    listed = models("gpt-oss:20b", "qwen3-coder:30b", "qwen3:8b")
+    assert [model.id for model in matching(listed, "gptoss")] == ["gpt-oss:20b"]
+    assert [model.id for model in matching(listed, "qwen3coder 30")] == ["qwen3-coder:30b"]
+    assert matching(listed, "qwen-3") == []
+
+
+def test_a_name_that_none_has_is_told_with_near_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("qwn3:8b\nn\n2\n"))
+    assert _model(models("gpt-oss:20b", "qwen3:8b"), "opus", "", set()) == "qwen3:8b"
+    asked = capsys.readouterr().err
+    assert "No model has 'qwn3:8b' in its name; qwen3:8b is near. Use it as a name all the same?" in asked
 
 
 def test_keys_are_found_under_each_of_their_names_and_the_first_provider_comes_first() -> None:

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 from ..doctor.report import writable
+from ..endpoint import read_base_url
 from ..errors import ConfigError
 from ..launch.environment import REMOVED, Connection, variables
 from ..launch.running import client_key, connection_to, usual_url
 from ..launch.shells import SHELLS, script, shell_of
-from ..launch.snippets import snippets
+from ..launch.snippets import CLIENTS, snippets
 from ..setting_layers import settings_folder
 
 _FAILED, _WRONG_USE = 1, 2  # exit codes
@@ -23,6 +24,9 @@ def env(*, shell: str, url: str) -> int:
     name = shell or shell_of(os.environ.get("SHELL", ""))
     if name not in SHELLS:
         _complain(f"--shell takes {', '.join(SHELLS)}, not {shell}.")
+        return _WRONG_USE
+    if url and (wrong := _wrong_url(url)):
+        _complain(wrong)
         return _WRONG_USE
     connection = _connection(url)
     if connection is None:
@@ -35,15 +39,18 @@ def env(*, shell: str, url: str) -> int:
 
 def settings(*, client: str, url: str, as_data: bool) -> int:
     """Print what each client needs; returns 1 when no proxy runs."""
+    if client and client not in CLIENTS:
+        _complain(f"--client takes {', '.join(CLIENTS)}, not {client}.")
+        return _WRONG_USE
+    if url and (wrong := _wrong_url(url)):
+        _complain(wrong)
+        return _WRONG_USE
     connection = _connection(url)
     if connection is None:
         return _FAILED
     exempt = {name: value for name, value in os.environ.items() if name.upper() == "NO_PROXY"}
     wanted = variables(connection, exempt)  # for programs with another environment than this shell's
     found = snippets(connection, wanted)
-    if client and client not in found:
-        _complain(f"--client takes {', '.join(found)}, not {client}.")
-        return _WRONG_USE
     if as_data:
         facts = {"base_url": connection.url, "key": connection.key or "any"}
         models = {tier.family: {"model": tier.model, "window": tier.window} for tier in connection.tiers}
@@ -54,6 +61,15 @@ def settings(*, client: str, url: str, as_data: bool) -> int:
         for where, text in found.values():
             _say(f"# {where}", "", text, "", "")
     return 0
+
+
+def _wrong_url(url: str) -> str:
+    """What is wrong with a URL, "" for nothing."""
+    try:
+        read_base_url(url)
+    except ValueError as taken:
+        return f"--url takes {taken}, not {url}."
+    return ""
 
 
 def _connection(url: str) -> Connection | None:

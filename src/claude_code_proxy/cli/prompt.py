@@ -60,6 +60,9 @@ class Shown(NamedTuple):
         }
 
 
+VIEWS = ("table", "json", "diff", "text")
+
+
 class Wanted(NamedTuple):
     """What to do to tools: TOOL_DESCRIPTIONS=short, TOOL_SUBSET, and the model's window in tokens."""
 
@@ -73,6 +76,8 @@ def prompt(file: str, *, budget: int, wanted: Wanted, view: str) -> int:
 
     budget: tokens; view: table, json, diff or text.
     """
+    if view not in VIEWS:
+        return _complain(f"--view takes {', '.join(VIEWS)}, not {view}")
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         request = _request(msgspec.json.decode(data))

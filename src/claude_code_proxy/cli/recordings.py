@@ -29,7 +29,8 @@ def replay_folder(folder: Path, *, trace: bool, diff: bool, accept_as: Path | No
         return 2
     try:
         replayed = replay(case)
-    except (OSError, ValueError) as error:
+        found = differences(case, replayed)
+    except (OSError, ValueError, LookupError) as error:
         print(f"{folder} can't be replayed: {reason(error)}", file=sys.stderr)
         return 2
     if accept_as is not None:
@@ -41,7 +42,6 @@ def replay_folder(folder: Path, *, trace: bool, diff: bool, accept_as: Path | No
         print(f"Accepted: {accept_as}")
         return 0
     _print(case, replayed, trace=trace)
-    found = differences(case, replayed)
     if diff and found:
         _say(*found)
     otherwise = f"It comes out otherwise: {len(found)} lines of difference."
@@ -84,7 +84,7 @@ def record_serve(directory: Path, *, everything: bool) -> int:
 
 
 def report(wanted: list[str], *, to: Path, prompts: bool, last: int) -> int:
-    """Write a bundle for a bug report; returns 1 when what it is about is not there."""
+    """Write a bundle for a bug report; returns 1 when what it is about is not there, 2 when that is broken."""
     settings = read_settings(os.environ, Path.cwd())
     directory = recording_folder(settings.config) if settings.config and settings.config.record_dir else None
     folders, records = [], deque(_kept(), maxlen=last)
@@ -105,6 +105,9 @@ def report(wanted: list[str], *, to: Path, prompts: bool, last: int) -> int:
     except OSError as error:
         print(f"{to} can't be written: {reason(error)}", file=sys.stderr)
         return 1
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     _say(f"{to}:", *(f"  {name}" for name in names))
     _say("Look through it before you give it to others." if not prompts else "It has prompts and answers in it.")
     return 0

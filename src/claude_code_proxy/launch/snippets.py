@@ -32,6 +32,9 @@ curl {bare}/v1/messages -H 'content-type: application/json' -H 'anthropic-versio
   -d '{{"model": {model}, "max_tokens": 100, "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
 
 
+CLIENTS = ("claude-code", "vscode", "python", "typescript", "curl", "other")
+
+
 def snippets(connection: Connection, variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return by a client's name where its settings go, and the settings."""
     return {

@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -47,7 +47,56 @@ KEY = b"recordings"
 BACKEND = "recorded"
 MESSAGE_ID = "msg_recorded"
 _SUCCESS = 200
+_LONGEST = 60  # characters of a name in a message
 _SIGNATURE = re.compile(r'"signature":"(px1\.[^"]+)"')
+
+
+class _Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    window: int = 0
+    max_output: int = 0
+    vision: bool | None = None
+    min_tokens: int = 0
+    min_tokens_explicit: bool = False
+    max_tokens_limit: int = 0
+    estimate: int = 0
+
+
+class _Planned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    summary: bool = False
+    window_stop: bool = True
+    scale: float = 1.0
+
+
+class _Switched(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    text_tools: bool = False
+    think_tags: bool = False
+
+
+class _Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    by: Literal["unread", "form", "window", "moment", "fault"]
+    prompt: int = 0
+    window: int = 0
+    told: str = ""
+
+
+class _About(msgspec.Struct):
+    """What about.toml may say, so that one somebody changed is told, not met."""
+
+    model: str
+    backend: str = BACKEND
+    base_url: str = ""
+    dialect: str = ""
+    identity: str = ""
+    learned: str = "{}"
+    reasoning: str = "{}"
+    status: int = _SUCCESS
+    stream: bool = True
+    complete: bool = True
+    target: _Known = _Known()
+    plan: _Planned = _Planned()
+    switched: _Switched = _Switched()
+    refused: _Refused | None = None
+    recorded: dict[str, str | int] = {}
 
 
 class Case(NamedTuple):
@@ -182,7 +231,11 @@ class Case(NamedTuple):
 
 def read_case(folder: Path) -> Case:
     """Return the case in a folder. Raises OSError or ValueError for a folder that has none."""
-    return Case(folder, tomllib.loads((folder / "about.toml").read_text(encoding="utf-8")))
+    about = tomllib.loads((folder / "about.toml").read_text(encoding="utf-8"))
+    msgspec.convert(about, _About)
+    if about.get("dialect") and about["dialect"] not in DIALECTS:
+        raise ValueError(f"about.toml names a dialect that is not known: {about['dialect'][:_LONGEST]}")
+    return Case(folder, about)
 
 
 def opened(events: bytes, key: bytes = KEY) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from .. import __version__
+from ..errors import reason
 from ..quoting import Quotes, said
 from ..record import Record, facts
 from ..redaction import Redaction
@@ -66,7 +67,10 @@ def write_report(
     redaction: Redaction,
     prompts: bool,
 ) -> list[str]:
-    """Write a bundle (zip); returns the names of what is in it. prompts: leave prompts and answers readable."""
+    """Write a bundle (zip); returns the names of what is in it. prompts: leave prompts and answers readable.
+
+    Raises OSError where it can't be written, ValueError for a folder that has no whole recording.
+    """
     hide = redaction.all
     files: dict[str, bytes] = {
         "README.txt": _README.format(version=__version__, prompts=_KEPT if prompts else _FILLED).encode(),
@@ -75,8 +79,11 @@ def write_report(
         "log.jsonl": hide("".join(json.dumps(_told(record, prompts=prompts)) + "\n" for record in records)).encode(),
     }
     for folder in folders:
-        for name, content in _covered(folder, redaction, prompts=prompts).items():
-            files[f"recordings/{folder.name}/{name}"] = content
+        try:
+            covered = _covered(folder, redaction, prompts=prompts)
+        except (OSError, ValueError, LookupError) as error:
+            raise ValueError(f"{folder} can't be read as a recorded exchange: {reason(error)}") from None
+        files |= {f"recordings/{folder.name}/{name}": content for name, content in covered.items()}
     handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in files.items():

@@ -10,6 +10,7 @@ from ..backends.catalogue import ModelFacts
 from ..doctor.windows import is_narrow, narrow_window
 from ..endpoint import read_base_url
 from ..local_servers import find_servers
+from ..models import near_names
 from ..settings import quoted
 from .file import Plan
 from .probing import Listing, Trial, list_models, try_models
@@ -162,7 +163,9 @@ def _model(models: Sequence[ModelFacts], title: str, default: str, likely: set[s
         name = picked if isinstance(picked, str) else picked.id
         if name and (not isinstance(picked, str) or name == default or not models):
             return name
-        if name and _wants(f"No model has {name!r} in its name. Use it as a name all the same?"):
+        near = near_names(name, [model.id for model in models])
+        hint = f"; {' and '.join(near)} {'is' if len(near) == 1 else 'are'} near" if near else ""
+        if name and _wants(f"No model has {name!r} in its name{hint}. Use it as a name all the same?"):
             return name
 
 

@@ -50,10 +50,17 @@ def suggest(models: Sequence[ModelFacts], provider: Provider | None) -> Choice |
 
 
 def matching(models: Sequence[ModelFacts], letters: str) -> list[ModelFacts]:
-    """Return the models whose names have every typed word in them; a name that is typed whole comes first."""
+    """Return the models whose names have every typed word in them; a name that is typed whole comes first.
+
+    Hyphens and the like count only where they are typed: `gptoss` is in `gpt-oss:20b`.
+    """
     words = letters.lower().split()
-    found = [model for model in models if all(word in f"{model.id} {model.name}".lower() for word in words)]
+    found = [model for model in models if all(_has(f"{model.id} {model.name}".lower(), word) for word in words)]
     return sorted(found, key=lambda model: model.id.lower() != letters.strip().lower())
+
+
+def _has(name: str, word: str) -> bool:
+    return word in name or (word.isalnum() and word in "".join(filter(str.isalnum, name)))
 
 
 def described(model: ModelFacts) -> str:
