@@ -95,6 +95,14 @@ def test_following_begins_now_and_goes_over_a_turn_of_the_file(tmp_path: Path) -
     assert [next(fresh).id, next(fresh).id] == ["new", "newer"]
 
 
+def test_following_takes_a_file_that_is_shorter_for_a_new_one(tmp_path: Path) -> None:
+    path = log_path(tmp_path)
+    written(path, Record(id="old", error="e" * 900))
+    fresh = follow_log(path)
+    path.write_text('{"id": "new"}\n')  # the same inode: a file system gives a number again
+    assert next(fresh).id == "new"
+
+
 def test_following_waits_for_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
     fresh = follow_log(log_path(tmp_path))
     written(log_path(tmp_path), Record(id="first"))

@@ -278,6 +278,7 @@ def test_days_back_are_days_back(home: Path) -> None:
 def test_csv_and_json_are_for_programs(home: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(run(home, "usage", "--by", "session", "--csv").stdout)))
     assert {row["session"]: row["requests"] for row in rows} == {"s-1": "2", "s-2": "1"}
+    assert all(len(value.rpartition(".")[2]) <= 6 for row in rows for value in row.values() if value[:1].isdigit())
     told = json.loads(run(home, "usage", "--by", "model", "--json").stdout)
     assert [row["model"] for row in told] == ["default/older", "default/gpt-5.4"]
     assert len(json.loads(run(home, "usage", "--requests", "--json").stdout)) == 3

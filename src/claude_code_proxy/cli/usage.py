@@ -35,11 +35,11 @@ def usage(*, by: str, days: int, session: str, as_csv: bool, as_json: bool, ever
     since = _midnight(time.time() - (days - 1) * _DAY)
     try:
         if every:
-            rows = list(read_rows(path, since=since, session=session))
+            rows = [_rounded(row) for row in read_rows(path, since=since, session=session)]
             names: Sequence[str] = COLUMNS
         else:
             sums = read_usage_by(path, by, since=since, session=session)
-            rows, names = [_named(by, one) for one in sums], (by, *Sum.__struct_fields__[1:])
+            rows, names = [_rounded(_named(by, one)) for one in sums], (by, *Sum.__struct_fields__[1:])
     except (OSError, sqlite3.Error) as error:
         print(f"The usage file can't be read: {reason(error)}", file=sys.stderr)
         return 1
@@ -109,6 +109,11 @@ def total(sums: Iterable[Sum]) -> Sum:
 def _named(by: str, one: Sum) -> dict[str, Any]:
     known: dict[str, Any] = msgspec.structs.asdict(one)
     return {by: known.pop("key"), **known}
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers without the digits that a sum in binary leaves: a millionth of a dollar or second is the least."""
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _cells(one: Sum) -> tuple[str, ...]:

@@ -70,19 +70,19 @@ def read_log(path: Path) -> Iterator[Record]:
 
 def follow_log(path: Path) -> Iterator[Record]:
     """Return what is written from now on, for ever."""
-    try:
-        at = path.stat().st_size
-    except OSError:
-        at = 0
-    return _follow(path, at, _number(path))
+    number, size = _now(path)
+    return _follow(path, size, number)
 
 
 def _follow(path: Path, at: int, known: int) -> Iterator[Record]:
     while True:
         time.sleep(_POLL)
-        if _number(path) != known:  # the file had its turn: its rest is in the one before
+        number, size = _now(path)
+        if number != known:  # the file had its turn: its rest is in the one before
             yield from (record for record, _ in _behind(_before(path), at) if known)
-            at, known = 0, _number(path)
+            at, known = 0, _now(path)[0]
+        elif size < at:  # it had so many that its number came again
+            at = 0
         for record, end in _behind(path, at):
             at = end
             yield record
@@ -110,12 +110,13 @@ def _records(lines: Iterable[bytes]) -> Iterator[Record]:
             continue
 
 
-def _number(path: Path) -> int:
-    """Which file it is, however it is named; 0 for none."""
+def _now(path: Path) -> tuple[int, int]:
+    """Which file it is, however it is named, and its bytes; 0 for none."""
     try:
-        return path.stat().st_ino
+        stat = path.stat()
     except OSError:
-        return 0
+        return 0, 0
+    return stat.st_ino, stat.st_size
 
 
 def _before(path: Path) -> Path:
