@@ -70,6 +70,7 @@ PASSING: dict[str, Step] = {
     "an answer that says stop and counts no token": answer(
         usage={"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9}
     ),
+    "a 200 that announces a call and has none": answer(finish="tool_calls"),
     "a 200 without anything": Reply(200, b""),
     "a connection cut before the answer": answer(before=(Cut(),)),
     "a connection closed before the answer": answer(before=(Cut(reset=False),)),
@@ -108,6 +109,24 @@ async def test_an_empty_answer_is_an_api_error_in_the_end(backend: Backend, *, s
         _, kind, message = envelope(await app.post(hello(stream=stream)))
     assert kind == "api_error"
     assert "empty" in message
+
+
+@BOTH
+async def test_an_empty_answer_that_was_paid_for_is_asked_again_once(backend: Backend, *, stream: bool) -> None:
+    backend.play([answer(), say("second try")])
+    async with running(backend, **TWICE) as app:
+        reply = await app.post(hello(stream=stream))
+    assert text_of(reply, stream=stream) == "second try"
+
+
+@BOTH
+async def test_a_turn_that_is_ended_at_once_twice_is_ended(backend: Backend, *, stream: bool) -> None:
+    backend.play(lambda _: answer())
+    async with running(backend, MAX_RETRIES="5") as app:
+        reply = await app.post(hello(stream=stream))
+    assert reply.status_code == 200
+    assert text_of(reply, stream=stream) == ""
+    assert len(backend.chats) == 2
 
 
 @BOTH

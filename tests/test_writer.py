@@ -369,6 +369,7 @@ FAILURES: list[tuple[str, list[Delta], str]] = [
     ("ST-16: nothing but [DONE]", [Ended()], "empty"),
     ("ST-16: stop, and nothing said", [STOP], "empty"),
     ("ST-16: stop, nothing said, no tokens", [Usage(5, 0), STOP], "empty"),
+    ("ST-16: a call is announced, and none comes", [Usage(5, 1), Finish("tool_use", "tool_calls")], "empty"),
     ("ST-17: text and no end", [SAID], "ended early"),
     ("nothing at all", [], "ended early"),
     ("finish error without an error object", [SAID, Finish("error", "error")], "error in the middle"),

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from .backends.connection import Answer
 from .backends.prices import Price, cost_of
-from .backends.slots import Priority
+from .backends.slots import priority_of
 from .channel import Captive, Channel
 from .context_scale import factor
 from .errors import FilteredError, ProxyError, RetryableError, UpstreamError
@@ -170,7 +170,8 @@ class Exchange:
         while True:
             slots, health = self._services.slots[prepared.route.backend.name], tries.health
             try:
-                async with slots.hold(self._priority(prepared.route), learns=tries.alone) as slot:
+                first = priority_of(prepared.route.tier_of_model, self.record.agent)
+                async with slots.hold(first, learns=tries.alone) as slot:
                     with health.asking(prepared.route.model, prepared.route.backend.key):
                         return await self._answered(prepared, watch, sink)
             except UpstreamError as error:
@@ -203,12 +204,6 @@ class Exchange:
             self.notes.add("failed-over", "model", told[-1])
             self._announce()
         return msgspec.structs.replace(prepared, route=route)
-
-    def _priority(self, route: Route) -> Priority:
-        """Who waits first when slots are few: Claude Code names its subagents in a header, and has a small model."""
-        if self.record.agent:
-            return Priority.SUBAGENT
-        return Priority.BACKGROUND if route.tier_of_model == "small" else Priority.MAIN
 
     async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         self._witness.asked(prepared)
@@ -275,6 +270,7 @@ class Exchange:
             plan, counted = prepared.translated.plan, prepared.gauge.counted.tokens
             scale = factor(self._services.config.context_scale, plan.window, self._believed)
             plan = structs.replace(plan, window_stop=self._window_stop, scale=scale, input_estimate=counted)
+            plan = structs.replace(plan, may_be_empty=self._tries.may_be_empty)
             self._translating = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
         return self._translating
 

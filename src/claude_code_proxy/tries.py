@@ -29,6 +29,7 @@ _turns = itertools.count()
 class Tries:
     """The attempts of one request. `route`: whom to ask now, with one key; `told`: who failed, and how.
 
+    may_be_empty: an answer without content is what the model means, since one was met or none is asked again;
     sender: requests of one sender begin with the same key, so that its prompt caches are of use; "" takes turns.
     """
 
@@ -37,6 +38,7 @@ class Tries:
         self._routes = routes
         self._health = health
         self._left = retries
+        self.may_be_empty = not retries
         self._waited = 0
         self._turn = zlib.crc32(sender.encode()) if sender else next(_turns)
         self._failed: set[tuple[int, str]] = set()
@@ -69,6 +71,7 @@ class Tries:
         left: seconds until ANSWER_DEADLINE; who was silent is asked again if it may be silent as long once more.
         """
         silent = error.kind == "silent"
+        self.may_be_empty = self.may_be_empty or error.kind == "empty"
         longest = self._routes[self._at].backend.timeouts.first_byte
         if self._move(error):
             return 0.0

@@ -33,6 +33,13 @@ class Priority(IntEnum):
     BACKGROUND = 2
 
 
+def priority_of(tier: str, agent: str) -> Priority:
+    """Who waits first when slots are few: Claude Code names its subagents in a header, and has a small model."""
+    if agent:
+        return Priority.SUBAGENT
+    return Priority.BACKGROUND if tier == "small" else Priority.MAIN
+
+
 class Slot:
     """One slot. crowded: the backend refused what was asked in it because it worked on others of ours."""
 

@@ -50,9 +50,9 @@ def emptiness(finish: Finish | None, plan: Plan, usage: Usage | None, *, forbidd
         return ""
     if forbidden:
         return "The backend's answer was nothing but a tool call, which tool_choice none forbids."
-    # a model may end its turn at once, and be paid for it
-    paid = finish is not None and usage is not None and usage.output_tokens
-    return "" if paid else "The backend's answer was empty: no text, no reasoning, no tool call."
+    # A model may end its turn at once, and be paid for it; of that only a second answer can convince (case ST-16).
+    ended = finish is not None and finish.reason == "end_turn" and usage is not None and usage.output_tokens
+    return "" if ended and plan.may_be_empty else "The backend's answer was empty: no text, no reasoning, no tool call."
 
 
 def counted(usage: Usage | None, plan: Plan, characters: int) -> tuple[Usage, str]:

@@ -16,12 +16,12 @@ from .complaint import Complaint
 
 Kind = Literal[
     "quota", "allowance", "oversized", "unloaded", "loading", "tools", "model", "key", "access", "rate", "overloaded",
-    "timeout", "conflict", "large", "output", "request", "address", "broken",
+    "timeout", "conflict", "large", "output", "request", "address", "broken", "empty",
 ]  # fmt: skip
 """quota: no credit; allowance: what a day or a month has is used up; oversized: one request is more than a minute has;
 unloaded, loading: a local server's model; tools: the model has none; access: the key may not do this; output: the model
 wrote an illegal tool call; request: the request is at fault; address: something else than a chat-completions API
-answered; broken: the backend itself."""
+answered; broken: the backend itself; empty: an answer without content."""
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     show_thinking: thinking text is visible (`display`), else only the signature goes out; hide_thinking:
     no thinking block at all (the client switched thinking off); one_tool: only the first call counts; choice: the
     type of tool_choice, chosen: the tool it names, as the backend knows it, or "";
+    may_be_empty: a model that ended its turn without a word, and was paid for it, meant it;
     discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
     window: tokens, 0 unknown; prefill: text the answer must not repeat; input_estimate: tokens;
     seal: key of the signature envelope; server_tools: those that nothing serves, by name;
@@ -64,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     one_tool: bool = False
     choice: str = ""
     chosen: str = ""
+    may_be_empty: bool = True
     discard: bool = False
     max_tokens: int = 0
     window: int = 0

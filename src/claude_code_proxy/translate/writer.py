@@ -223,6 +223,7 @@ class Writer:
         fault = ending.emptiness(self.ending, self.plan, self.usage, forbidden=self.tools.forbidden) if silent else ""
         if fault:
             self.failure = RetryableError(fault)
+            self.failure.kind = "empty"
             return
         self.search.finish()
         self.close()
