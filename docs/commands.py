@@ -264,7 +264,7 @@ def _steady(text: str, stage: Stage) -> str:
     """Replace what differs from run to run."""
     port = stage.backend.url.removesuffix("/v1").rpartition(":")[2]
     text = text.replace(f"127.0.0.1:{port}", "127.0.0.1:BACKEND").replace(str(stage.home), "~")
-    text = text.replace(sys.executable, "/usr/bin/python3")
+    text = text.replace(os.path.normpath(sys.executable), "/usr/bin/python3")  # as the program knows itself
     for pattern, steady in _STEADY:
         text = re.sub(pattern, steady, text)
     return text
