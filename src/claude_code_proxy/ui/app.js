@@ -2,7 +2,7 @@
 
 // What is known: finished requests by id, those under way, and what the proxy says of itself.
 const ended = new Map();
-let running = [], state = null, usageRows = null, days = 1;
+let running = [], state = null, usage = { rows: [], days: 1 }, days = 1; // days: asked for; usage: what is there
 let view = "requests", chosen = null, open = null, wanted = "", shown = 100;
 const MOST = 500, STEP = 100;
 const BAD = new Set(["failed", "broke"]);
@@ -178,7 +178,7 @@ const drawBackends = () => {
 const NONE = { requests: 0, input_tokens: 0, cache_read: 0, output_tokens: 0, cost: null };
 const two = (number) => String(number).padStart(2, "0");
 const placeOf = (at, hourly) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}${hourly ? ` ${two(at.getHours())}:00` : ""}`;
-const everyTime = (rows) => {
+const everyTime = ({ rows, days }) => {
   if (!rows.length) return rows;
   const hourly = days <= 2, now = new Date(), sums = new Map();
   for (let n = hourly ? days * 24 : days; n >= 0; n -= 1) {
@@ -196,8 +196,8 @@ const everyTime = (rows) => {
 };
 
 const drawUsage = () => {
-  const rows = everyTime(usageRows || []);
-  const label = (key) => (days <= 2 ? key.slice(11, 16) : key.slice(5));
+  const rows = everyTime(usage);
+  const label = (key) => (usage.days <= 2 ? key.slice(11, 16) : key.slice(5));
   const shape = (of) => rows.map((one) => ({ label: label(one.key), title: `${one.key}: ${plural(one.requests, "request")}, ${tokens(one.input_tokens)} read, ${tokens(one.cache_read)} cached, ${tokens(one.output_tokens)} written, ${dollars(one.cost) || "no price"}`, values: of(one) }));
   for (const figure of document.querySelectorAll("#usage figure")) figure.hidden = !rows.length; // axes of nothing say nothing
   plot($("tokenplot"), shape((one) => [one.input_tokens, one.cache_read, one.output_tokens]), ["in", "cached", "out"], { name: "Tokens over time", unit: tokens });
@@ -284,12 +284,14 @@ const move = (by) => {
 // ---- what comes from the proxy ----
 
 const loadUsage = async () => {
+  const asked = days;
+  let rows = [];
   try {
-    const answer = await fetch(`/ui/usage?days=${days}`);
-    usageRows = answer.ok ? await answer.json() : [];
-  } catch {
-    usageRows = [];
-  }
+    const answer = await fetch(`/ui/usage?days=${asked}`);
+    if (answer.ok) rows = await answer.json();
+  } catch { /* the link says that the proxy is away */ }
+  if (asked !== days) return; // another time was asked for meanwhile
+  usage = { rows, days: asked };
   if (view === "usage") drawUsage();
 };
 
