@@ -310,7 +310,9 @@ def test_a_broken_file_is_a_sentence(home: Path) -> None:
     usage_path(home / ".local" / "state" / "claude-code-proxy").write_bytes(b"no database" * 500)
     done = run(home, "usage")
     assert done.returncode == 1
-    assert "can't be read" in done.stderr
+    assert done.stderr.startswith(
+        "The usage file can't be read: file is not a database. A proxy that serves sets it aside"
+    )
     assert "Traceback" not in done.stderr
 
 

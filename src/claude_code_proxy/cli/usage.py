@@ -24,6 +24,7 @@ from ..state import state_dir
 _DAY = 86_400
 _NONE_YET = "No usage is kept yet. It is kept while USAGE_DB is on."
 _NOTHING = ("", None, 0, -1)  # -1: no first byte came
+_DAMAGED = " A proxy that serves sets it aside with the next request, and begins a new one."
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HEADS = ("", "requests", "failed", "input", "cached", "output", "cost", "first", "tok/s")
 
@@ -41,7 +42,8 @@ def usage(*, by: str, days: int, session: str, as_csv: bool, as_json: bool, ever
             sums = read_usage_by(path, by, since=since, session=session)
             rows, names = [_rounded(_named(by, one)) for one in sums], (by, *Sum.__struct_fields__[1:])
     except (OSError, sqlite3.Error) as error:
-        print(f"The usage file can't be read: {reason(error)}", file=sys.stderr)
+        remedy = "" if isinstance(error, OSError | sqlite3.OperationalError) else _DAMAGED
+        print(f"The usage file can't be read: {reason(error)}.{remedy}", file=sys.stderr)
         return 1
     if as_csv:
         _as_csv(rows, names)
