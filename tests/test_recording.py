@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zipfile
 from pathlib import Path
@@ -64,7 +65,6 @@ KINDS: dict[str, tuple[Step, bool]] = {
     "broken-off": (answer(Text(f"half a {PRIVATE}"), Cut()), True),
     "failed-inside": (answer(Text(f"a {PRIVATE}"), Failure("boom")), True),
 }
-every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 async def recorded(place: Path, *steps: Step, stream: bool = True, **env: str) -> list[Path]:
@@ -80,11 +80,17 @@ def folders(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.is_dir()) if place.exists() else []
 
 
-@every_kind
-async def test_an_exchange_comes_out_of_its_folder_as_it_was(tmp_path: Path, kind: str) -> None:
-    step, stream = KINDS[kind]
-    (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
-    case = read_case(folder)
+@pytest.fixture(scope="module", params=KINDS)
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that an exchange of a kind has left."""
+    step, stream = KINDS[request.param]
+    place = tmp_path_factory.mktemp("kept") / "rec"
+    (folder,) = asyncio.run(recorded(place, step, stream=stream, RECORD="all"))
+    return folder
+
+
+def test_an_exchange_comes_out_of_its_folder_as_it_was(kept: Path) -> None:
+    case = read_case(kept)
     assert differences(case, replay(case)) == []
 
 
@@ -119,31 +125,25 @@ async def test_an_exchange_is_replayed_under_the_settings_it_ran_under(tmp_path:
     assert [line for line in differences(again, replay(again)) if "signature" not in line] == []
 
 
-@every_kind
-async def test_a_recording_has_no_key_and_not_who_it_was(tmp_path: Path, kind: str) -> None:
-    step, stream = KINDS[kind]
-    (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
-    everything = b"".join(path.read_bytes() for path in folder.rglob("*"))
+def test_a_recording_has_no_key_and_not_who_it_was(kept: Path) -> None:
+    everything = b"".join(path.read_bytes() for path in kept.rglob("*"))
     for secret in (SECRET, "device-of-alice"):
         assert secret.encode() not in everything
     assert PRIVATE.encode() in everything
-    assert folder.stat().st_mode & 0o077 == 0
-    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+    assert kept.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in kept.iterdir())
 
 
-@every_kind
-async def test_a_report_has_nothing_private_and_still_replays(tmp_path: Path, kind: str) -> None:
-    step, stream = KINDS[kind]
-    (folder,) = await recorded(tmp_path / "rec", step, stream=stream, RECORD="all")
+def test_a_report_has_nothing_private_and_still_replays(kept: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "report.zip"
     hide = Redaction([SECRET], "/home/alice")
-    write_report(bundle, [folder], records=[], settings=["HOME = /home/alice/x"], redaction=hide, prompts=False)
+    write_report(bundle, [kept], records=[], settings=["HOME = /home/alice/x"], redaction=hide, prompts=False)
     with zipfile.ZipFile(bundle) as file:
         everything = b"".join(file.read(name) for name in file.namelist())
         file.extractall(tmp_path / "got")
     for private in (SECRET, PRIVATE, "alice", "device-of", "ZEB"):
         assert private.encode() not in everything
-    case = read_case(tmp_path / "got" / "recordings" / folder.name)
+    case = read_case(tmp_path / "got" / "recordings" / kept.name)
     assert differences(case, replay(case)) == []
 
 
@@ -186,6 +186,24 @@ async def test_a_report_covers_every_kind_of_value_and_names_nobody_declared(tmp
     assert properties["pattern"]["type"] == "string"
     assert properties["n"] == {"const": 1111, "enum": [1111], "examples": [1111]}
     assert request["messages"][1]["content"][0]["input"] == {"pattern": "xxxxx", "xxxxxxxx": 1111, "n": 11.11}
+
+
+@pytest.mark.parametrize("said", [f"one {PRIVATE} two", f"one HALT two {PRIVATE}", "five STOP-3 six", "\n\nHuman: no"])
+async def test_a_covered_answer_stops_where_it_did_and_nowhere_else(tmp_path: Path, said: str) -> None:
+    talk = {**ASKED, "thinking": {"type": "disabled"}, "stop_sequences": ["HALT", "STOP-3", "\n\nHuman:"]}
+    with Backend([say(said, size=3)]) as backend:
+        async with running(backend, RECORD_DIR=str(tmp_path / "rec"), RECORD="all", DIALECT="openai") as app:
+            await app.post(talk)
+    (folder,) = folders(tmp_path / "rec")
+    bundle = tmp_path / "report.zip"
+    write_report(bundle, [folder], records=[], settings=[], redaction=Redaction([]), prompts=False)
+    with zipfile.ZipFile(bundle) as file:
+        file.extractall(tmp_path / "got")
+    covered = read_case(tmp_path / "got" / "recordings" / folder.name)
+    texts = [json.dumps(replay(case).sent) for case in (read_case(folder), covered)]
+    assert texts[0].count("text_delta") == texts[1].count("text_delta")
+    assert ["end_turn" in text for text in texts] == [not any(stop in said for stop in talk["stop_sequences"])] * 2
+    assert all(stop not in texts[1] for stop in ("HALT", "STOP", "Human", PRIVATE))
 
 
 async def test_documents_that_were_read_are_found_again_in_a_report(tmp_path: Path) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import random
 import re
+import zipfile
+from pathlib import Path
 
 import pytest
 from tests import case_folders, grammar_oracle
 
 from claude_code_proxy.dialects import DIALECTS
+from claude_code_proxy.recording.case import read_case
+from claude_code_proxy.recording.replay import differences, replay
+from claude_code_proxy.recording.report import write_report
+from claude_code_proxy.redaction import Redaction
 
 CASES = case_folders.all_cases()
 FILES = {"about.toml", "request.json", "upstream-request.json", "upstream.sse", "events.sse"}
@@ -48,6 +54,17 @@ def test_no_cut_makes_a_difference(case: case_folders.Case, seed: int) -> None:
 @every_case
 def test_line_ends_make_no_difference(case: case_folders.Case) -> None:
     assert case_folders.opened(case.events([case.answer.replace(b"\n", b"\r\n")])) == case.text("events.sse")
+
+
+@every_case
+def test_covered_for_a_report_it_comes_out_the_same_way(case: case_folders.Case, tmp_path: Path) -> None:
+    write_report(tmp_path / "r.zip", [case.folder], records=[], settings=[], redaction=Redaction(), prompts=False)
+    with zipfile.ZipFile(tmp_path / "r.zip") as bundle:
+        bundle.extractall(tmp_path)
+    covered = read_case(tmp_path / "recordings" / case.folder.name)
+    replayed = replay(covered)
+    assert differences(covered, replayed) == []
+    assert replayed.notes.codes() == replay(case).notes.codes()
 
 
 @every_case

@@ -48,6 +48,7 @@ _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
 _WORD = re.compile(r"\w+")
 _LITERALS = frozenset({"true", "false", "null"})
 _UNREADABLE = re.compile(r"[\udc80-\udcff]")  # bytes that are no UTF-8, as Python holds them
+_MARKS = "qzjkv"  # letters that no covered text has
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{200,}")
 
 
@@ -57,14 +58,24 @@ def filler(text: str) -> str:
 
 
 class Filler:
-    """A filler that knows which names of fields the request's tools declare: all others are covered too."""
+    """A filler that knows a request.
 
-    def __init__(self, declared: Iterable[str]) -> None:
+    declared: the names of fields that its tools declare; all others are covered too. stops: its stop sequences, which
+    stop no other text when they are covered, and are found where they were.
+    """
+
+    def __init__(self, declared: Iterable[str], stops: Iterable[str] = ()) -> None:
         self.declared = frozenset(declared)
+        self._stops = {stop: _marked(stop, _MARKS[n % len(_MARKS)]) for n, stop in enumerate(filter(None, stops))}
+        longest = sorted(self._stops, key=len, reverse=True)
+        self._found = re.compile("|".join(map(re.escape, longest))) if longest else None
 
     def __call__(self, text: str) -> str:
         """Return as much of nothing."""
-        return filler(text)
+        if self._found is None:
+            return filler(text)
+        parts = _split(text, self._found)
+        return "".join(self._stops[part] if kept else filler(part) for part, kept in parts)
 
     def key(self, key: str) -> str:
         """Return a key of a tool's arguments: as it is where it is declared."""
@@ -327,6 +338,10 @@ def _blank(text: str) -> str:
     if _BASE64.fullmatch(text):
         return "A" * len(text)
     return "".join("x" if c.isalpha() else "1" if c.isdigit() else c if ord(c) < 128 else "x" for c in text)  # noqa: PLR2004 - ASCII
+
+
+def _marked(stop: str, letter: str) -> str:
+    return "".join(letter if c.isalpha() or ord(c) > 127 else "7" if c.isdigit() else c for c in stop)  # noqa: PLR2004
 
 
 def _escaped(text: str) -> str:

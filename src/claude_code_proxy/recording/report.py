@@ -22,6 +22,7 @@ from ..quoting import Quotes, said
 from ..record import Record, facts
 from ..redaction import Redaction
 from ..translate.parts import key_of
+from ..wire.shapes import items, mapping
 from .case import Case, read_case, toml
 from .filler import (
     PROTOCOL,
@@ -116,7 +117,7 @@ def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[st
     hide = redaction.all
     case = read_case(folder)
     asked = json.loads(case.text("request.json")) if (folder / "request.json").exists() else None
-    cover: Cover = hide if prompts else Filler(declared_in(asked))
+    cover: Cover = hide if prompts else _filler_for(asked)
     quotes = Quotes([] if prompts else [*said(asked), *said_in(case.answer)])
     files = _request_files(case, cover)
     files["about.toml"] = _about_file(case.about, quotes.hidden_in, hide)
@@ -133,6 +134,11 @@ def _covered(folder: Path, redaction: Redaction, *, prompts: bool) -> Mapping[st
         if again.error:
             files["about.toml"] = _about_file(case.about, lambda _: again.error, hide)
     return files
+
+
+def _filler_for(asked: Any) -> Filler:
+    stops = (stop for stop in items(mapping(asked).get("stop_sequences")) if isinstance(stop, str))
+    return Filler(declared_in(asked), stops)
 
 
 def _request_files(case: Case, cover: Cover) -> dict[str, bytes]:
@@ -170,7 +176,7 @@ def _about_file(about: Mapping[str, Any], unquoted: Cover, hide: Cover) -> bytes
     if "error" in recorded:
         recorded["error"] = unquoted(recorded["error"])
     covered = {**about, "shows": unquoted(str(about.get("shows", ""))), "recorded": recorded}
-    return toml(json.loads(hide(json.dumps(covered)))).encode()
+    return toml(json.loads(hide(json.dumps(covered, default=str)))).encode()  # a date is as good as a text
 
 
 def _replayed(files: Mapping[str, bytes]) -> Replayed:
