@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests.asgi import App, running
 from tests.messages_api import HELLO
 from tests.raw_backend import Asked, completion, raw_backend, whole
 
-from claude_code_proxy.backends import cuts
+from claude_code_proxy.backends import catalogue, cuts
 
 LISTS: dict[str, dict[str, Any]] = {
     "told": {"data": [{"id": "m", "owned_by": "library", "context_length": 8192}]},
@@ -47,7 +49,7 @@ async def told(app: App, words: int) -> tuple[int, str]:
 
 
 def chats(backend: Any) -> int:
-    return sum(body is not None and "messages" in body for body in backend.bodies)
+    return sum(body is not None and "max_tokens" in body for body in backend.bodies)  # a question for a count has none
 
 
 async def test_a_prompt_near_the_window_is_not_refused_and_one_beyond_is() -> None:
@@ -157,6 +159,85 @@ async def test_a_window_known_from_a_refusal_alone_refuses_nothing_itself() -> N
         assert (await told(app, 9000))[0] == 200
 
 
+PREFLIGHT = {
+    "vLLM": ({"owned_by": "vllm", "max_model_len": 8192}, {}),
+    "SGLang": ({"owned_by": "sglang", "max_model_len": 8192}, {}),
+    "llama.cpp": ({"owned_by": "llamacpp", "meta": {"n_ctx": 8192}}, {}),
+    "a gateway": ({"owned_by": "me", "context_length": 8192}, {}),
+    "OpenRouter": ({"context_length": 8192}, {"DIALECT": "openrouter"}),
+    "GLM": ({"context_length": 8192}, {"DIALECT": "glm"}),
+    "declared": ({}, {"MODEL_WINDOW": "8192"}),
+}
+
+
+@pytest.mark.parametrize("kind", PREFLIGHT)
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+async def test_what_is_clearly_over_a_known_window_is_refused_before_anybody_is_asked(
+    kind: str, *, stream: bool
+) -> None:
+    entry, settings = PREFLIGHT[kind]
+    models = {"data": [{"id": "m", **entry}]}
+    talk = [{"role": "user", "content": " ".join(["word"] * 13_000)}]
+    async with raw_backend(reader(8192, 0.9), models=models) as backend, running(backend, **settings) as app:
+        reply = await app.post({**HELLO, "model": "m", "max_tokens": 16, "messages": talk, "stream": stream})
+        assert reply.status_code == 400
+        assert reply.headers["x-should-retry"] == "false"
+        found = SENTENCE.fullmatch(reply.json()["error"]["message"])
+        assert found is not None
+        assert int(found[1]) > int(found[2]) == 8192
+        assert chats(backend) == 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PREFLIGHT if kind != "GLM"])
+async def test_near_a_known_window_the_backend_has_the_last_word(kind: str) -> None:
+    """9,900 words are 8,900 tokens of ours, and may be fewer of the model's."""
+    entry, settings = PREFLIGHT[kind]
+    async with (
+        raw_backend(reader(8192, 0.8), models={"data": [{"id": "m", **entry}]}) as backend,
+        running(backend, **settings) as app,
+    ):
+        assert (await told(app, 9900))[0] == 200
+        assert chats(backend) == 1
+
+
+async def test_a_server_that_is_counted_exactly_or_has_reported_is_refused_by_less() -> None:
+    entry = {"owned_by": "vllm", "max_model_len": 8192}
+    async with (
+        raw_backend(reader(8192, 0.9), models={"data": [{"id": "m", **entry}]}) as backend,
+        running(backend) as app,
+    ):
+        for words in (2000, 2500, 3000, 3500):
+            assert (await told(app, words))[0] == 200
+        assert (await told(app, 9600))[0] == 400
+        assert chats(backend) == 4
+
+
+async def test_pictures_alone_are_no_reason_to_refuse() -> None:
+    """What an image costs is a guess: a backend that refuses by itself knows."""
+    size = struct.pack(">II", 1024, 1024)
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + size + b"\x08\x02\0\0\0"
+    source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(header).decode()}
+    talk = [{"role": "user", "content": [{"type": "image", "source": source}] * 30}]
+    models = {"data": [{"id": "m", "context_length": 8192}]}
+    async with raw_backend(reader(8192, 0.9), models=models) as backend, running(backend) as app:
+        assert (await app.post({**HELLO, "model": "m", "messages": talk})).status_code == 200
+        assert chats(backend) == 1
+
+
+async def test_a_list_that_a_request_was_refused_for_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_DOUBTED", 0.0)
+    windows = iter([8192])
+
+    def models() -> bytes:
+        return whole({"data": [{"id": "m", "owned_by": "vllm", "max_model_len": next(windows, 65_536)}]})
+
+    async with raw_backend(reader(65_536, 0.9), models=models) as backend, running(backend) as app:
+        assert (await told(app, 13_000))[0] == 400
+        async with asyncio.timeout(10):
+            while (await told(app, 13_000))[0] != 200:  # noqa: ASYNC110 - it is read aside
+                await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("refuses", [False, True])
 async def test_middle_out_is_switched_off_and_where_that_is_refused_the_proxy_refuses(*, refuses: bool) -> None:
     async def answer(asked: Asked) -> None:
@@ -168,5 +249,5 @@ async def test_middle_out_is_switched_off_and_where_that_is_refused_the_proxy_re
     async with raw_backend(answer, models=ROUTER) as backend, running(backend, DIALECT="openrouter") as app:
         assert (await told(app, 100))[0] == 200
         assert ("plugins" in backend.bodies[-1]) is not refuses
-        status, message = await told(app, 12_000)
+        status, message = await told(app, 11_000)
         assert (status, "prompt is too long" in message) == ((400, True) if refuses else (200, False))

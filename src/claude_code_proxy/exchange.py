@@ -148,7 +148,7 @@ class Exchange:
         taught = self._mending.facts
         prepared = await prepare(self._services, request, self.notes, ask, taught, route, size=self._size)
         self._know(prepared)
-        check_room(prepared, self._services.config.model_window, self._services.cuts)
+        check_room(prepared, self._services)
         lower_output(prepared, self._mending.rooms)
         return prepared
 

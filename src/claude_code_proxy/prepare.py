@@ -31,10 +31,13 @@ from .wire.shapes import count as count_of
 from .wire.shapes import items
 
 _NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of backend {}"}  # of those without a setting
-_EXACT = frozenset({"llamacpp", "vllm", "sglang"})
 _MOST_OF_A_BYTE = 8  # tokens: more than any text's byte is counted as, corrected by what a backend reported
 _WORDS = frozenset({"text", "thinking", "tool_use"})
 _OUR_WORDS = 8192  # tokens of what translation adds, at most
+
+
+EXACT = frozenset({"llamacpp", "vllm", "sglang"})
+"""Servers whose list or own places tell the window they run with, by identity."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -187,7 +190,7 @@ def _most_output(facts: ModelFacts, learned: Mapping[str, Any], ceiling: int) ->
 def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:
     """Return the window of a model: as an overflow named it, but for servers that say what they run it with."""
     named = count_of(learned["window"]) if "window" in learned else 0
-    exact = facts.loaded or identity in _EXACT
+    exact = facts.loaded or identity in EXACT
     return facts.window or named if exact else named or facts.window
 
 

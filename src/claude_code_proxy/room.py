@@ -7,34 +7,59 @@ from .backends.learned import Learned
 from .config import Config
 from .context_scale import factor
 from .errors import ContextOverflowError, Overflow, UpstreamError
-from .prepare import Prepared
+from .prepare import EXACT, Prepared
+from .services import Services
 from .translate.overflow import overflow_error, stretched
 from .translate.usage import edge_of
 from .wire.shapes import count
 
-_SURELY_CUT = 1.03  # of the window, by the proxy's own count
+_CUT_MARGIN = 0.03  # of a window beyond which a prompt is surely cut, by the proxy's own count
+_LIST_MARGIN = 0.25  # of a window that a list tells: behind a gateway the next provider may have a larger one
 _LEAST_WINDOW = 512  # tokens: a smaller number in an error is no window
 
 
-def check_room(prepared: Prepared, declared: int, cuts: Cuts) -> None:
-    """Refuse what can't fit. declared: MODEL_WINDOW; cuts: what was seen of prompts that were cut in silence.
+def check_room(prepared: Prepared, services: Services) -> None:
+    """Refuse what surely does not fit.
 
-    A backend that refuses by itself is asked: it knows better. One that would cut the prompt in silence, or was seen
-    to, is not, and where a person has said how large the window is, what is over it beyond the error of the count is
-    refused too. A window that is known from a refusal only is no reason: that backend does refuse, and may run with a
-    larger one now.
+    A backend that cuts prompts in silence, or was seen to, is not asked for more than its window. Any other is asked
+    for what may fit, since it knows better; what is over its window by more than the count may be off is refused, and
+    its list looked at again, in case it has a larger one now.
     """
-    facts, route = prepared.facts, prepared.route
+    gauge, route = prepared.gauge, prepared.route
+    if gauge.waits:  # so small that it fits anyway
+        return
+    window, margin = _limit(prepared, services.config.model_window, services.cuts)
+    if not window or _sure_tokens(prepared) <= window * (1 + margin):
+        return
+    services.catalogue.look_again(route.backend, route.model, doubted=True)
+    raise overflow_error(Overflow("prompt", prompt=gauge.counted.tokens, window=window))
+
+
+def _limit(prepared: Prepared, declared: int, cuts: Cuts) -> tuple[int, float]:
+    """Return the window that is refused beyond, 0 for none, and how far beyond it, as a part of it.
+
+    declared: MODEL_WINDOW. A window that is known from a refusal or the proxy's own table is no reason: such a backend
+    refuses by itself, and may have a larger one now.
+    """
+    facts, route, counted = prepared.facts, prepared.route, prepared.gauge.counted
     seen = 0 if declared else cuts.window(route.backend, route.model)
     if facts.loaded and facts.window > seen:  # as the server says, it runs with a larger one now
         seen = 0
-    window, cuts_off = declared or seen or facts.window, bool(seen or prepared.dialect.cuts)
-    if not (window and (cuts_off or declared)):
-        return
+    if seen or prepared.dialect.cuts:
+        return declared or seen or facts.window, _CUT_MARGIN
+    error = counted.bound / max(1, counted.tokens)
+    if declared:
+        return declared, error
+    told = 0 if facts.shipped else max(facts.window, count(prepared.learned.get("window")))
+    runs_with_it = facts.loaded or prepared.identity in EXACT
+    return told if facts.window else 0, error if runs_with_it else max(error, _LIST_MARGIN)
+
+
+def _sure_tokens(prepared: Prepared) -> int:
+    """Return the tokens a prompt is judged by: what its images cost is a guess, which a backend that refuses knows."""
     counted = prepared.gauge.counted
-    cut = cuts_off and counted.tokens > window * _SURELY_CUT
-    if cut or (declared and counted.least > window):
-        raise overflow_error(Overflow("prompt", prompt=counted.tokens, window=window))
+    guessed = counted.measure.media if counted.bound and not prepared.dialect.cuts else 0
+    return counted.tokens - guessed
 
 
 def lower_output(prepared: Prepared, rooms: list[int]) -> None:

@@ -26,6 +26,7 @@ _OWN_PATH = 3.0  # seconds for an answer from a path that only some programs hav
 _HANGS = "no answer in time"
 _LOOK_AGAIN = 30.0  # seconds: a local server says its window only once it has loaded the model
 _STAYS = 60.0  # seconds: it may be started anew with another one
+_DOUBTED = 10.0  # seconds: requests are refused by what was read
 _SOON = 15.0  # seconds: a server whose list can't be read may be starting; doubles each time
 _FAULTS = (aiohttp.ClientError, OSError, ValueError, RecursionError)
 
@@ -96,12 +97,14 @@ class Catalogue:
             soon = _SOON if all(read) else soon * 2
             await asyncio.sleep(pause)
 
-    def look_again(self, backend: Backend, model: str) -> None:
+    def look_again(self, backend: Backend, model: str, *, doubted: bool = False) -> None:
         """After an answer or a failure: a local server may have loaded the model, or run with another window now.
 
-        One that could not be reached before is there now.
+        One that could not be reached before is there now. doubted: a request was refused for what is known.
         """
-        if backend.name in self._away:
+        if doubted:
+            pause = _DOUBTED
+        elif backend.name in self._away:
             pause = _LOOK_AGAIN
         elif self.identity(backend) in WINDOWS:
             pause = _STAYS if self.facts(backend, model).loaded else _LOOK_AGAIN

@@ -159,6 +159,11 @@ class Gauge:
         return self._counted
 
     @property
+    def waits(self) -> bool:
+        """Whether the latest body is still to be counted."""
+        return self._waiting is not None
+
+    @property
     def is_sure(self) -> bool:
         """Whether the latest count is as good as exact."""
         return self.counted.bound * _SURE_PART <= self.counted.tokens

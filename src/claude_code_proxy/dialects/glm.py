@@ -5,7 +5,8 @@ charmbracelet/catwalk#603 (2026-09), theopenco/llmgateway#3049 (2026-07) and can
 efforts begin with 5.2, and 5.3 always thinks and takes no other word than low, high and max. java.agentscope.io on
 GLM (2026): only tool_choice auto, no `strict`; `tool_stream` sends the arguments of calls in pieces. Some
 deployments are said to refuse stream_options [2]; other clients send it to both public hosts, and without it there
-may be no token counts.
+may be no token counts. A prompt beyond the window is refused (code 1261) or cut in silence: translation reference, 6.3
+[K], 2026-11-22.
 """
 
 from ..translate.dialect import Dialect
@@ -24,6 +25,7 @@ GLM = Dialect(
     thinking_off={"thinking": {"type": "disabled"}},
     replay="reasoning_content",
     json_schema="json_object",
+    truncates=True,
     with_tools={"extra_body": {"tool_stream": True}},
     source="docs.z.ai via translation reference 3.13, 2026-11-22",
 )
