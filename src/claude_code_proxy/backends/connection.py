@@ -145,8 +145,8 @@ async def _exchanged(
     if protocol is None or protocol.transport is None:
         raise aiohttp.ServerDisconnectedError
     protocol.fresh = False
-    protocol.set_response_params(read_until_eof=True, read_bufsize=READ_BUFFER)
     protocol.transport.writelines((form.head(len(body)), body))
+    protocol.set_response_params(read_until_eof=True, read_bufsize=READ_BUFFER)  # before the loop can read
     meanwhile()
     while True:
         message, content = await protocol.read()

@@ -138,15 +138,14 @@ def _effort(request: Mapping[str, Any]) -> str | None:
     """Return the effort that holds at the end: a system message's until another names one, or until it is cleared."""
     lasting, passing = _effort_in(request) if "output_config" in request else "", ""
     for message in items(request.get("messages")):
-        if not isinstance(message, dict):
-            continue
-        word = _effort_in(message) if message.get("role") == "system" else ""
+        role = message.get("role") if isinstance(message, dict) else ""
+        if role == "user":
+            passing = ""
+        word = _effort_in(message) if role == "system" else ""
         if word and message.get("clear_at") == "next_user_message":
             passing = word
         elif word:
             lasting, passing = word, ""
-        elif message.get("role") == "user":
-            passing = ""
     return (passing or lasting).strip().lower() or None
 
 

@@ -188,7 +188,7 @@ def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect
             body["stream_options"] = {"include_usage": True, **off}
     if dialect.extra_body:
         body = merge(body, dialect.extra_body)
-    return {name: value for name, value in body.items() if name not in dialect.drop}
+    return {name: value for name, value in body.items() if name not in dialect.drop} if dialect.drop else body
 
 
 def _plan(
@@ -231,7 +231,7 @@ def _plan(
         server_tools=tools.server_tools,
         lead_blocks=lead,
         json_shape=parameters.json_shape,
-        used_ids=frozenset(filter(None, (text(call.get("id")) for call in calls))),
+        used_ids=frozenset(filter(None, [text(call.get("id")) for call in calls])),
         search_query=search.query,
         search_demanded=search.demanded,
     )

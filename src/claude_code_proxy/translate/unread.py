@@ -62,6 +62,7 @@ _OBJECTS: Mapping[str, frozenset[str]] = {
     "metadata": frozenset({"user_id"}),
     "context_management": frozenset({"edits"}),
 }
+_LOOKED_INTO = frozenset({*_OBJECTS, "output_format", "tools"})
 _FORMAT = frozenset({"type", "schema", "name"})
 _SOURCE = frozenset({"type", "media_type", "data", "url", "file_id", "content"})
 _TOOL = _ALL | {"name", "description", "input_schema", "strict", "input_examples", "defer_loading", "allowed_callers"}
@@ -122,6 +123,8 @@ def read_unread(request: Mapping[str, Any]) -> Unread:
 
 
 def _parameters(request: Mapping[str, Any], fields: dict[str, None]) -> None:
+    if _LOOKED_INTO.isdisjoint(request):
+        return
     for name, known in _OBJECTS.items():
         if name in request:
             _unknown(mapping(request[name]), known, name, fields)

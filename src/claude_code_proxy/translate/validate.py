@@ -199,13 +199,13 @@ def _refuse_first(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix:
     _refuse(f"{prefix}{name}", fields[name].message)
 
 
-def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
+def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], path: str) -> None:
     for name, kind in fields.items():
         found = value.get(name)
         if found is None:
-            _refuse(f"{prefix}{name}", REQUIRED)
+            _refuse(f"{path}.{name}", REQUIRED)
         if type(found) is not kind.type and not kind.fits(found):
-            _refuse(f"{prefix}{name}", kind.message)
+            _refuse(f"{path}.{name}", kind.message)
 
 
 def _check_strings(request: Mapping[str, Any]) -> None:
@@ -221,8 +221,8 @@ def _check_formats(request: Mapping[str, Any]) -> None:
     for path, holder in (("output_config.format", request.get("output_config", {})), ("output_format", request)):
         wanted = holder.get(path.rpartition(".")[2])
         if isinstance(wanted, dict) and wanted:
-            _require_fields(wanted, _TYPE, f"{path}.")
-            _require_fields(wanted, {"schema": _OBJECT} if wanted["type"] == "json_schema" else {}, f"{path}.")
+            _require_fields(wanted, _TYPE, path)
+            _require_fields(wanted, {"schema": _OBJECT} if wanted["type"] == "json_schema" else {}, path)
 
 
 def _check_asked(request: Mapping[str, Any]) -> None:
@@ -256,17 +256,12 @@ def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
 def _check_messages(messages: list[Any]) -> None:
     left = MOST_BLOCKS
     for number, message in enumerate(messages):
-        if _is_text(message):
-            continue
+        if type(message) is dict and type(message.get("content")) is str and type(message.get("role")) is str:
+            continue  # as most are: nothing else is looked at
         left -= _blocks_of(message)
         if left < 0:
             _refuse("messages", f"Input should have at most {MOST_BLOCKS} content blocks in all messages together")
         _check_message(message, f"messages.{number}")
-
-
-def _is_text(message: object) -> bool:
-    """Whether it is a message as most are: nothing else is looked at."""
-    return type(message) is dict and type(message.get("role")) is str and type(message.get("content")) is str
 
 
 def _countable(message: object) -> object:
@@ -308,7 +303,7 @@ def _blocks_of(holder: object) -> int:
 def _check_message(message: object, path: str) -> None:
     if not isinstance(message, dict):
         _refuse(path, _OBJECT.message)
-    _require_fields(message, _ROLE, f"{path}.")
+    _require_fields(message, _ROLE, path)
     if message["role"] == "system" and message.get("content") is None:
         return  # only output_config: the session's settings change here
     if "content" not in message:
@@ -323,15 +318,20 @@ def _check_content(content: object, path: str) -> None:
     if not isinstance(content, list):
         _refuse(path, _CONTENT.message)
     for number, block in enumerate(content):
-        _check_block(block, f"{path}.{number}")
+        if not _is_words(block):
+            _check_block(block, f"{path}.{number}")
+
+
+def _is_words(block: object) -> bool:
+    return type(block) is dict and block.get("type") == "text" and type(block.get("text")) is str
 
 
 def _check_block(block: object, path: str) -> None:
     if not isinstance(block, dict):
         _refuse(path, _OBJECT.message)
-    _require_fields(block, _TYPE, f"{path}.")
+    _require_fields(block, _TYPE, path)
     kind = block["type"]
-    _require_fields(block, _BLOCKS.get(kind, {}), f"{path}.")
+    _require_fields(block, _BLOCKS.get(kind, {}), path)
     if kind in {"image", "document"}:
         _check_source(block["source"], f"{path}.source")
     if kind in _RESULTS_WITH_BLOCKS and block.get("content") is not None:
@@ -339,8 +339,8 @@ def _check_block(block: object, path: str) -> None:
 
 
 def _check_source(source: Mapping[str, Any], path: str) -> None:
-    _require_fields(source, _TYPE, f"{path}.")
-    _require_fields(source, _SOURCES.get(source["type"], {}), f"{path}.")
+    _require_fields(source, _TYPE, path)
+    _require_fields(source, _SOURCES.get(source["type"], {}), path)
     if source["type"] == "content":
         _check_content(source["content"], f"{path}.content")
 
