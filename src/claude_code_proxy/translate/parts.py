@@ -15,6 +15,8 @@ from .notes import Notes
 Part = dict[str, Any]
 Block = Mapping[str, Any]
 
+_PLAIN = frozenset({"type", "text"})
+
 
 class Page(msgspec.Struct, frozen=True):
     """One page of a document: its text, or a picture of it (data URL) where it has none."""
@@ -91,7 +93,7 @@ def content_of(parts: Sequence[Part]) -> str | list[Part]:
 
     Every backend reads strings; lists of texts are refused by some and split into messages by others (PA-10).
     """
-    plain = all(is_text(part) and not is_marked(part) for part in parts)
-    if plain and len(parts) == 1:
+    if len(parts) == 1 and parts[0].keys() == _PLAIN:
         return str(parts[0]["text"])
+    plain = all(is_text(part) and not is_marked(part) for part in parts)
     return words_of(parts, "\n\n") if plain else list(parts)
