@@ -90,7 +90,7 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     facts = services.catalogue.facts(route.backend, route.model)
     window = config.model_window or known_window(facts, learned, identity)
     given = request
-    request = await services.shaper.shape(request, notes, ask, window)
+    request = await services.shaper.shape(request, notes, ask, window, compacts=compacts)
     dialect = recognise(route.backend, route.model, identity)
     dialect = apply(informed(dialect, facts.reasoning), learned)
     dialect = switched(dialect, route.backend, compacts=compacts)

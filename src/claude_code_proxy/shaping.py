@@ -13,7 +13,7 @@ import structlog
 from .config import Config
 from .prompt.compact import Compacted, compact
 from .prompt.summarize import Ask, Summaries
-from .prompt.summary_reminder import is_compaction, remind
+from .prompt.summary_reminder import remind
 from .prompt.tools import fit, trim
 from .tokens.count import Counter
 from .translate.notes import Notes
@@ -29,13 +29,20 @@ class Shaper:
         self._told: set[str] = set()
 
     async def shape(
-        self, request: Mapping[str, Any], notes: Notes, ask: Ask | None, window: int = 0
+        self,
+        request: Mapping[str, Any],
+        notes: Notes,
+        ask: Ask | None,
+        window: int = 0,
+        *,
+        compacts: bool = False,
     ) -> Mapping[str, Any]:
         """Return the request as it is to be sent.
 
         ask: puts a request to the backend; None: only count. window: the model's, in tokens, 0 where nobody knows it.
+        compacts: it asks for a summary of its conversation.
         """
-        if self._config.compaction_reminder and is_compaction(request):
+        if compacts and self._config.compaction_reminder:
             notes.add("compaction-reminded", "messages", "of <analysis> and <summary>")
             request = remind(request)
         request = self._with_fewer_tools(request, notes)
