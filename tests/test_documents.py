@@ -64,8 +64,18 @@ def test_image_data_becomes_a_data_url():
         (None, "UklGRg==", "image/webp"),
         ("image/avif", "AAAAIGZ0", "image/avif"),
         ("application/octet-stream", "AAAAIGZ0", "image/png"),
+        ("image/png\r\nX: 1;base64,AAAA,", "AAAAIGZ0", "image/png"),
+        ("image/" + "a" * 1000, "AAAAIGZ0", "image/png"),
     ],
-    ids=["a wrong type", "an empty type", "no type", "a type nobody knows", "a type that is no image"],
+    ids=[
+        "a wrong type",
+        "an empty type",
+        "no type",
+        "a type nobody knows",
+        "a type that is no image",
+        "a type with more than a type in it",
+        "a long one",
+    ],
 )
 def test_the_bytes_decide_the_media_type(declared, data, sent):
     assert rendered(image(base64_source(data, declared)))[0] == [picture(f"data:{sent};base64,{data}")]

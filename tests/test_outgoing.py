@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +136,52 @@ def test_a_ca_file_is_trusted_for_its_backend_only(tmp_path: Path) -> None:
     assert own.check_hostname
     assert client.way(_loaded(tmp_path, f'ca_file="{file}"'))["ssl"] is own
     assert client.way(_loaded(tmp_path, "")) == {}
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """A backend that knows one answer."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.wfile.write(whole(completion("over TLS")))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that does not trust the certificate leaves: that is the test."""
+
+
+@contextmanager
+def _secured(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Serve HTTPS with a certificate made for it; gives the port and the certificate."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=own"
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", *made.split(), *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with _Quiet(("127.0.0.1", 0), _Answers) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield server.server_address[1], certificate
+        server.shutdown()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
+async def test_a_backend_with_a_certificate_of_its_own_is_asked_where_that_is_trusted(tmp_path: Path) -> None:
+    with _secured(tmp_path) as (port, certificate):
+        described = f'base_url = "https://127.0.0.1:{port}/v1"\nkey = "k"\nmodels = ["m"]\n'
+        file = tmp_path / "two.toml"
+        file.write_text(f'[backends.own]\n{described}ca_file = "{certificate}"\n[backends.usual]\n{described}')
+        async with running(_Far(), OPENAI_BASE_URL="", OPENAI_API_KEY="", CONFIG_FILE=str(file)) as app:
+            assert (await app.post({**HELLO, "model": "own/m"})).json()["content"][0]["text"] == "over TLS"
+            status, _, told = envelope(await app.post({**HELLO, "model": "usual/m"}))
+    assert status == 502
+    assert "its TLS certificate is not trusted (set SSL_CERT_FILE, or ca_file in its table, to your CA file)" in told
+
+
+class _Far:
+    url = key = ""

@@ -229,7 +229,7 @@ def _distrust(error: BaseException) -> str:
         return "its TLS certificate has expired"
     if code in _OTHER_HOST:
         return "its TLS certificate is another host's"
-    return "its TLS certificate is not trusted (set SSL_CERT_FILE to your CA file)"
+    return "its TLS certificate is not trusted (set SSL_CERT_FILE, or ca_file in its table, to your CA file)"
 
 
 def _trusted(more: str = "") -> ssl.SSLContext:

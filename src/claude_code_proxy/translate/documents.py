@@ -22,6 +22,7 @@ PDF = "application/pdf"
 
 _SHOWN = 200  # characters of an address in a note to the model
 _DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+)(?:;[a-z0-9=._-]+)*;base64,", re.IGNORECASE)
+_IMAGE = re.compile(r"image/[a-z0-9.+-]{1,60}")
 _NO_DATA = "it was sent without data"
 _NO_BASE64 = "its data is no base64"
 
@@ -161,7 +162,7 @@ def _picture(url: str) -> Part:
 
 def _image_type(source: Block, data: str) -> str:
     declared = text(source.get("media_type")).lower()
-    return image_type(data) or (declared if declared.startswith("image/") else "image/png")
+    return image_type(data) or (declared if _IMAGE.fullmatch(declared) else "image/png")
 
 
 def _fault(source: Block) -> str:
