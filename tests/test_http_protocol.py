@@ -358,6 +358,43 @@ async def test_a_request_that_is_here_has_all_the_time(monkeypatch: pytest.Monke
         assert b"late" in b"".join(wire.writes)
 
 
+# -- another protocol is offered (RFC 9110, 7.8) ------------------------------------------------------------------------
+
+OFFERED = (  # what Java's own client sends before every request
+    b"POST /v1/messages HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nHost: x\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    b"Content-Length: 5\r\nUpgrade: h2c\r\nX-Team: a\r\n\r\nhello"
+)
+
+
+@pytest.mark.parametrize("size", [1, 7, len(OFFERED), 10_000])
+@pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
+async def test_a_request_that_offers_another_protocol_is_answered_in_this_one(size: int, *, chunked: bool) -> None:
+    heard: list[tuple[bytes, list[tuple[bytes, bytes]]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
+        heard.append((body, scope["headers"]))
+        await send({**HEAD, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    sent = OFFERED
+    if chunked:
+        sent = sent.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked").replace(
+            b"hello", b"5\r\nhello\r\n0\r\n\r\n"
+        )
+    sent += OFFERED.replace(b"Connection: ", b"Connection: close, ")
+    wire = await answer(app, *(sent[at : at + size] for at in range(0, len(sent), size)))
+    assert b"".join(wire.writes).count(b"HTTP/1.1 200 OK") == 2
+    assert [body for body, _ in heard] == [b"hello", b"hello"]
+    named = dict(heard[0][1])
+    assert (named[b"host"], named[b"x-team"]) == (b"x", b"a")
+    assert b"upgrade" not in named
+    assert wire.is_closing(), "the second one asked for it"
+
+
 # -- any bytes ----------------------------------------------------------------------------------------------------------
 
 LINES = st.sampled_from(

@@ -41,6 +41,8 @@ HEAD_SECONDS = 30.0
 BODY_SECONDS = 60.0
 """Longest silence within a request's body."""
 
+_OFFERS = (b"upgrade", b"connection", b"http2-settings")
+
 _SHORT_TARGET = 200  # bytes of one that is kept
 
 _encode = msgspec.json.Encoder().encode
@@ -58,6 +60,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None  # the oldest whose answer is not complete, or the last
         self._refused = False
+        self._offering = b""  # the head of a request that offers another protocol, without the offer
         self._framing = 0  # bytes since the last one of a body: of chunk extensions, or trailers
         self._waits: asyncio.TimerHandle | None = None  # for the next request, from the first answer on
         self._idle_since = 0.0
@@ -89,7 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head += self._last  # a header without an end is told by nobody else
         elif self._in_body:
             self._framing += self._last
-        super().data_received(data)
+        self._read(data)
         if self._in_head and self._head > HEAD_BYTES:
             self._refuse(431, _TOO_LARGE)
         elif self._in_body and self._framing > HEAD_BYTES:
@@ -100,6 +103,24 @@ class HttpProtocol(HttpToolsProtocol):
                 self._wait(HEAD_SECONDS if self._in_head else BODY_SECONDS)
         elif self._timer is not None:
             self._arrived()
+
+    def _read(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
+
+    def _stay(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 with a request that offers another protocol (RFC 9110, 7.8), as Java's client does.
+
+        The parser takes the body for that protocol. So another one reads the head again, without the offer.
+        """
+        head, self._offering = self._offering, b""
+        if head:
+            self.parser = httptools.HttpRequestParser(self)
+            self._read(head + rest)
 
     def on_message_begin(self) -> None:
         """Read another request's head."""
@@ -119,11 +140,21 @@ class HttpProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._arrived()
         named = dict(self.headers)
+        if b"upgrade" in named and self.parser.should_upgrade():
+            self._offering = self._without_offer(named)
+            return
         if len(named) < len(self.headers) and [name for name, _ in self.headers].count(b"host") > 1:
             raise ValueError("Two hosts are asked for.")  # RFC 9112, 3.2
         self._begin(expects=named.get(b"expect", b"").lower() == b"100-continue")
         self.headers = []  # what follows are trailers: they change nothing (RFC 9110, 6.5.1)
         self._framing = 0
+
+    def _without_offer(self, named: dict[bytes, bytes]) -> bytes:
+        """Return the head that was read, without what offers another protocol."""
+        kept = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in _OFFERS]
+        if b"close" in named[b"connection"].lower():
+            kept.append(b"connection: close\r\n")
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, b"".join(kept))
 
     def _begin(self, *, expects: bool) -> None:
         """Begin with a request, behind the answers to those before it."""
@@ -173,6 +204,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of the request is here."""
         self._in_body = False
+        if self._offering:
+            return
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.more_body = False
