@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ import pytest
 from tests.asgi import App, running
 from tests.backend import Backend, Gate, Received, Stall, Text, answer, say
 from tests.proxy_process import ProxyProcess, proxy_for
+from tests.test_workers import until, workers
 
 from claude_code_proxy import neighbours, sharing, sharing_across
 from claude_code_proxy.journal.board import board_folder
@@ -28,13 +29,6 @@ SECONDS = 15
 
 def asked(text: str, *, stream: bool = True) -> dict[str, Any]:
     return {"model": "gpt-5.4", "max_tokens": 100, "stream": stream, "messages": [{"role": "user", "content": text}]}
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 # -- two processes -----------------------------------------------------------------------------------------------------
@@ -80,11 +74,6 @@ def _worker_of(proxy: ProxyProcess, ours: socket.socket) -> int:
                 return pid
         time.sleep(0.01)
     raise AssertionError("nobody accepts")
-
-
-def workers(proxy: ProxyProcess) -> list[int]:
-    pid = proxy.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Scene(NamedTuple):

@@ -41,6 +41,8 @@ HEAD_SECONDS = 30.0
 BODY_SECONDS = 60.0
 """Longest silence within a request's body."""
 
+_INVALID = "Invalid HTTP request received."
+
 _OFFERS = (b"upgrade", b"connection", b"http2-settings")
 
 _SHORT_TARGET = 200  # bytes of one that is kept
@@ -108,7 +110,8 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+            self.logger.warning(_INVALID)
+            self.send_400_response(_INVALID)
         except httptools.HttpParserUpgrade as upgrade:
             self._stay(data[upgrade.args[0] :])
 

@@ -126,8 +126,7 @@ class Neighbours:
         except (OSError, TimeoutError, ValueError):
             raise GoneError from None
         try:
-            async with asyncio.timeout(PATIENCE):
-                await line.say([subject, matter])
+            await line.say([subject, matter])  # so little waits for nobody
             yield line
         finally:
             line.close()

@@ -29,6 +29,7 @@ STREAMS = 10_000
 MANY, SECONDS, EVERY = 1000, 60, 0.5  # streams at once, how long, seconds between two words of one
 NEWCOMERS = 5  # new streams a second, meanwhile
 WORDS = 12
+PATIENCE = "4"  # seconds of silence; a busy machine is not a silent backend
 
 
 @dataclass
@@ -125,7 +126,7 @@ class Soak:
                 return ""
             raw = await reply.read()
         if kind == "whole":
-            return "" if json.loads(raw)["stop_reason"] == "end_turn" else "no end"
+            return "" if json.loads(raw).get("stop_reason") == "end_turn" else f"no end: {raw[:150]!r}"
         text = check(raw).text()
         return "" if text == "".join(f"wort{n} " for n in range(WORDS)) else f"text is {text[:80]!r}"
 
@@ -220,7 +221,8 @@ class Crowd:
 def main() -> int:
     """Run both; returns 1 when something was lost, wrong, or left behind."""
     minutes = float(os.environ.get("MINUTES", "3"))
-    with FaultBackend() as backend, proxies(backend) as running:
+    patience = {"REQUEST_TIMEOUT": PATIENCE, "CONNECT_TIMEOUT": PATIENCE}
+    with FaultBackend() as backend, proxies(backend, **patience) as running:
         soaked = asyncio.run(Soak(backend, running[False], minutes * 60, STREAMS).run())
     seconds = SECONDS if minutes else 10
     with FaultBackend() as backend, proxies(backend, MAX_CONCURRENT_REQUESTS="0", REQUEST_TIMEOUT="90") as running:
