@@ -119,6 +119,8 @@ MENTIONS = {
     "JSON with a name": '{"name": "foo",',
     "JSON with a type": '{"type": "object",',
     "JSON with a number for a name": '{"name": 5,',
+    "a call in JSON with words behind it": '{"name": "Bash", "arguments": {"command": "ls {"}}\n\nThat is it:',
+    "what is no call, with words behind it": '{"name": "Bash", "input": 1}. So',
 }
 
 
@@ -154,3 +156,10 @@ def test_a_mention_is_text_wherever_it_is_cut(mention: str) -> None:
     text = f"{mention} more words\nand a line."
     for pieces in cuts(text):
         assert read_pieces(pieces, PLAN) == (text, [], "end_turn"), pieces
+
+
+def test_behind_json_with_words_a_call_is_one_wherever_it_is_cut() -> None:
+    said = '{"name": "Bash", "arguments": {"command": "a"}} is how it looks.\n\n'
+    text = f'{said}<tool_call>{{"name": "Bash", "arguments": {{"command": "b"}}}}</tool_call>'
+    for pieces in cuts(text):
+        assert read_pieces(pieces, PLAN) == (said, [("Bash", {"command": "b"})], "tool_use"), pieces

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from ..wire.json_scan import JsonScan
+
 LOOKED_AT = 512
 """Characters behind an opening that are looked at."""
 
@@ -54,3 +56,27 @@ def is_other_json(written: str, names: Container[str]) -> bool:
     """Whether an answer that begins with a brace, and goes on like this, is no call. names: those of the tools."""
     found = _BARE.match(written)
     return found is not None and (found[1] is None or found[1] not in names)
+
+
+class BareJson:
+    """The JSON that an answer begins with: a call only where nothing but more of them follows."""
+
+    def __init__(self) -> None:
+        self._scan = JsonScan()
+        self._fed = 0
+        self._judged = False
+
+    def feed(self, piece: str) -> int:
+        """Return how many characters of all that was fed are the JSON, once words stand behind it; 0 before."""
+        behind = piece
+        if not self._scan.complete:
+            self._scan.feed(piece)
+            behind = piece[self._scan.passed - self._fed :]
+        self._fed += len(piece)
+        words = behind.lstrip(_BETWEEN) if self._scan.complete and not self._judged else ""
+        self._judged = self._judged or bool(words)
+        return self._scan.passed if words and words[0] not in _GOES_ON else 0
+
+
+_BETWEEN = " \t\r\n;,"  # calls that stand one behind the other
+_GOES_ON = "{[}]<"  # another call, a bracket too many, the mark of an end

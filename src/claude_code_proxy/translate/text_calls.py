@@ -20,7 +20,7 @@ from .deltas import Delta, Ended, Finish, Text, ToolFragment
 from .notes import Notes
 from .plan import Plan
 from .text_call_forms import BARE, FORMS, NOTHING_TAKEN, STRAYS, Form, is_unfinished
-from .text_call_starts import LOOKED_AT, is_other_json, never
+from .text_call_starts import LOOKED_AT, BareJson, is_other_json, never
 from .text_call_tags import NONE_GIVEN
 from .text_filter import Growing, Past, TextFilter, overlap
 
@@ -59,6 +59,7 @@ class TextCalls(TextFilter):
         self._ahead: list[str] = []  # text that came and was not looked at, the last of it first
         self._inner = Growing()  # the rest of a block, which can't hold its closing
         self._from = self._closings = 0  # where the next closing of the block is looked for; those within its values
+        self._bare = BareJson()
         self._code = CodeSpans()
         self._at_start = plan.json_shape is None
         self._behind = False  # nothing but white space came since a promoted block
@@ -96,6 +97,10 @@ class TextCalls(TextFilter):
         self._push(piece)
         while self._ahead:
             piece = self._ahead.pop()
+            if self._form is BARE and (end := self._bare.feed(piece)):
+                self._held += self._inner.take() + piece
+                out += self._no_call(end)
+                continue
             if self._form is not None and self._goes_on(self._form, piece):
                 continue
             self._held += self._inner.take() or piece
@@ -139,6 +144,15 @@ class TextCalls(TextFilter):
         self._code.feed(held[:first])
         return self._pass(held[:first])
 
+    def _no_call(self, end: int) -> list[Delta]:
+        """Give back JSON that the answer began with, and look at the words behind it."""
+        held = self._held
+        self._leave("")
+        self._at_start = False
+        self._push(held[end:])
+        self._code.feed(held[:end])
+        return self._pass(held[:end])
+
     def _leave(self, held: str) -> None:
         """Be outside of a block, with `held` behind it."""
         self._held, self._form = held, None
@@ -151,7 +165,10 @@ class TextCalls(TextFilter):
         if self._at_start and _BARE_START.fullmatch(self._held):
             begun = self._held.lstrip()
             if begun.startswith("{") and len(begun) > len('{"function"'):
-                self._form = BARE
+                self._form, self._bare = BARE, BareJson()
+                if end := self._bare.feed(self._held):
+                    out += self._no_call(end)
+                    return False
             if len(self._held) - len(begun) > _LONGEST_START:
                 self._form, self._at_start = None, False
                 return True
