@@ -16,6 +16,8 @@ from tests.proxy_process import clean_environment
 
 SECONDS = 30
 
+pytestmark = pytest.mark.usefixtures("terminal_signals")
+
 
 class Mute:
     """A backend that takes connections and says nothing. asked: somebody has connected."""

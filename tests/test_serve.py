@@ -226,6 +226,7 @@ def test_under_load_every_stream_ends_properly_and_the_exit_code_is_0(backend: B
 
 
 @linux
+@pytest.mark.usefixtures("terminal_signals")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_terminal_that_closes_lets_streams_finish(backend: Backend, workers: str) -> None:
     gate = Gate()
