@@ -176,6 +176,15 @@ def test_any_damage_reads_the_same_streamed_and_whole(value: dict[str, Any], sch
         assert (heard.failure, heard.calls) == (None, expected.calls)
 
 
+def test_arguments_that_came_twice_word_for_word_are_read_once_whatever_the_schema_wants() -> None:
+    value = {"edits": "C:\\dir"}  # a text, where the schema has a list
+    text = json.dumps(value)
+    expected = [("Bash", value)]
+    assert whole(text + text, SCHEMA).calls == expected
+    for pieces in ([text, text], [text + text], list(text + text)):
+        assert streamed(pieces, SCHEMA).calls == expected
+
+
 @pytest.mark.parametrize("written", ["NaN", "Infinity", "-Infinity"])
 def test_a_number_that_is_none_is_null_and_left_out_where_there_is_no_null(written: str) -> None:
     text = f'{{"command": "ls", "timeout": {written}}}'

@@ -54,10 +54,11 @@ def read_arguments(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any]
 
 
 def _is_json(text: str) -> bool:
-    """Whether nothing but half a character is wrong with the text: there is nothing to guess."""
+    """Whether half a character, or the same word for word again, is all that is wrong: there is nothing to guess."""
     scan = JsonScan()
     scan.feed(text)
-    return scan.complete and not scan.broken and not text[scan.passed :].strip()
+    again = text[scan.passed :].replace(text[: scan.passed].strip(), "")
+    return scan.complete and not scan.broken and not again.strip()
 
 
 def _as_object(value: Any, schema: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
