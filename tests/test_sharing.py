@@ -10,12 +10,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.asgi import running
 from tests.backend import Backend, Bytes, Gate, Text, answer
 from tests.proxy_process import ProxyProcess
 
+from claude_code_proxy import relay as relays
 from claude_code_proxy import sharing
 from claude_code_proxy.errors import ProxyError
-from claude_code_proxy.sharing import Relay, Running, key_of
+from claude_code_proxy.record import Record
+from claude_code_proxy.relay import Kept, Relay
+from claude_code_proxy.sharing import Running, key_of
 
 LATER = sharing.RESENT_AFTER + 0.3
 
@@ -138,6 +142,25 @@ def test_another_agent_asks_for_itself(backend: Backend, proxy: ProxyProcess) ->
     assert len(backend.chats) == 2
 
 
+async def test_a_client_that_stops_reading_holds_up_neither_answer_nor_pings_of_the_other() -> None:
+    gate, words = Gate(), Text("word " * 2000)
+    with Backend([answer(Text("begin"), *[words] * 20, gate, Text("end"))]) as backend:
+        async with running(backend, PING_INTERVAL="1") as app:
+            first = app.start(asked("stalled"))
+            first.stop_reading()
+            await asyncio.sleep(0.3)
+            second = app.start(asked("stalled"), headers={"x-stainless-retry-count": "1"})
+            await second.until(b"event: ping")
+            gate.open()
+            whole = await second.reply()
+            assert b"message_stop" in whole.content
+            first.read_on()
+            assert (await first.reply()).content == whole.content
+        assert len(backend.chats) == 1
+        line = next(line["event"] for line in app.logs if line.get("id") == whole.headers["request-id"])
+        assert f"gpt-5.4 -> default/gpt-5.4 | joined {first.headers['request-id']} | 200" in line
+
+
 # -- the parts ---------------------------------------------------------------------------------------------------------
 
 
@@ -153,59 +176,158 @@ def test_every_byte_and_the_sender_make_a_request_the_same() -> None:
     assert key_of(b"a", {"user-agent": "x"}) == key_of(b"a", {})
 
 
-async def test_an_answer_that_has_come_far_is_not_joined_and_not_kept() -> None:
-    relay = Relay(_nowhere)
-    relay.begun -= LATER
-    assert relay.is_joinable
-    for _ in range(5):
-        await relay.send({"type": "http.response.body", "body": b"x" * 8192, "more_body": True})
-    assert not relay.is_joinable
-    assert relay._body == b""
+def relay_to(send: Any, kept: Kept | None = None) -> Relay:
+    return Relay(send, kept or Kept(), Record(id="req_1"))
 
 
-async def test_a_run_that_is_over_can_not_be_joined() -> None:
-    running, relay = Running(), Relay(_nowhere)
-    relay.begun -= LATER
+def body(data: bytes, *, more: bool = True) -> Any:
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+HEAD = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+class Reader:
+    """A client that reads when it is told to."""
+
+    def __init__(self, *, reads: bool = True) -> None:
+        self.got = b""
+        self.ended = False
+        self._reading = asyncio.Event()
+        if reads:
+            self._reading.set()
+
+    def read_on(self) -> None:
+        self._reading.set()
+
+    async def __call__(self, message: Any) -> None:
+        await self._reading.wait()
+        self.got += message.get("body", b"")
+        self.ended = message.get("more_body") is False
+
+
+async def test_an_answer_is_joined_until_it_has_come_far_and_not_kept_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "_BEGINNING", 30_000)
+    relay = relay_to(Reader())
+    assert relay.is_joinable(0)
+    assert not relay.is_joinable(1)
+    for _ in range(4):
+        assert relay.is_joinable(0)
+        await relay.send(body(b"x" * 8192))
+    assert not relay.is_joinable(0)
+    assert relay.beginning == 0
+
+
+async def test_of_all_beginnings_the_longest_goes_when_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "_BEGINNINGS", 10_000)
+    running = Running()
+    many = [relay_to(Reader(), running.kept) for _ in range(5)]
+    for number, relay in enumerate(many):
+        running.runs(b"%d" % number, relay).__enter__()
+    for number, relay in enumerate(many):
+        await relay.send(body(b"x" * (5000 if number == 1 else 2000)))
+    assert [relay.is_joinable(0) for relay in many] == [True, False, True, True, True]
+    assert running.kept.beginnings == sum(relay.beginning for relay in many) == 8000
+    for relay in many:
+        relay.finish()
+    assert running.kept.beginnings == 0
+
+
+async def test_a_run_that_is_over_can_not_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, relay = Running(), relay_to(Reader())
     with running.runs(b"k", relay):
-        assert running.joinable(b"k") is relay
-        assert running.joinable(b"other") is None
-    assert running.joinable(b"k") is None
-    await asyncio.wait_for(relay.follow(_nowhere), 1)
+        assert running.joinable(b"k", again=False) is None, "requests that start together are several"
+        assert running.joinable(b"k", again=True) is relay
+        monkeypatch.setattr(sharing, "RESENT_AFTER", 0.0)
+        assert running.joinable(b"k", again=False) is relay
+        assert running.joinable(b"other", again=True) is None
+    assert running.joinable(b"k", again=True) is None
+    assert not await asyncio.wait_for(relay.follow(Reader()), 1)
 
 
-async def test_a_slow_follower_does_not_hold_up_the_first_client() -> None:
-    got: list[bytes] = []
-    held = asyncio.Event()
-
-    async def client(message: Any) -> None:
-        got.append(message["body"])
-
-    async def slow(_message: Any) -> None:
-        await held.wait()
-
-    relay = Relay(client)
-    follower = asyncio.create_task(relay.follow(slow))
-    await asyncio.sleep(0)
-    for n in range(100):
-        await relay.send({"type": "http.response.body", "body": b"%d" % n, "more_body": True})
-    assert len(got) == 100
-    held.set()
-    relay.finish()
-    await asyncio.wait_for(follower, 1)
-
-
-async def test_what_is_kept_for_followers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "_MOST", 100_000)
-    relay = Relay(_nowhere)
-    follower = asyncio.create_task(relay.follow(_nowhere))
-    await asyncio.sleep(0)
-    for _ in range(20):
-        await relay.send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+async def settled() -> None:
+    for _ in range(10):
         await asyncio.sleep(0)
-    assert relay._body == b""
+
+
+@pytest.mark.parametrize("who", ["the first", "the other"])
+async def test_who_does_not_read_holds_up_nobody_and_gets_all_of_it_later(who: str) -> None:
+    first, other = Reader(reads=who != "the first"), Reader(reads=who != "the other")
+    kept, joined = Kept(), asyncio.Event()
+    relay = relay_to(first, kept)
+
+    async def source() -> None:
+        await relay.send(HEAD)
+        await relay.send(body(b"begin "))
+        await joined.wait()
+        for n in range(100):
+            await relay.send(body(b"%d " % n))
+        await relay.send(body(b"end", more=False))
+        relay.finish()
+
+    sending = asyncio.create_task(source())
+    await settled()
+    following = asyncio.create_task(relay.follow(other))
+    await settled()
+    joined.set()
+    quick, slow = (other, first) if who == "the first" else (first, other)
+    async with asyncio.timeout(1):
+        while not quick.ended:  # noqa: ASYNC110 - of a plain attribute
+            await asyncio.sleep(0)
+        assert slow.got == b""
+        slow.read_on()
+        await asyncio.gather(sending, following)
+    assert first.got == other.got == b"begin " + b"".join(b"%d " % n for n in range(100)) + b"end"
+    assert (kept.beginnings, kept.shared) == (0, 0)
+
+
+async def test_who_falls_too_far_behind_is_told_and_the_other_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "_BEGINNING", 10_000)
+    monkeypatch.setattr(relays, "_BEHIND", 100_000)
+    first, kept = Reader(reads=False), Kept()
+    relay, other = relay_to(first, kept), Reader()
+    sending = asyncio.create_task(relay.send(HEAD))
+    await settled()
+    following = asyncio.create_task(relay.follow(other))
+    await asyncio.wait_for(sending, 1)
+    for _ in range(20):
+        await asyncio.wait_for(relay.send(body(b"x" * 10_000)), 1)
+        assert kept.shared <= 110_000
+    assert len(other.got) == 200_000
+    assert kept.shared == 0, "what everybody has is not kept"
+    first.read_on()
+    await settled()
+    assert b"event: error" in first.got
+    assert first.ended
+    await relay.send(body(b"end", more=False))
+    relay.finish()
+    assert await asyncio.wait_for(following, 1)
+    assert other.got.endswith(b"end")
+
+
+async def test_a_follower_that_falls_too_far_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relays, "_BEHIND", 100_000)
+    slow = Reader(reads=False)
+    relay = relay_to(Reader())
+    await relay.send(HEAD)
+    following = asyncio.create_task(relay.follow(slow))
+    for _ in range(20):
+        await asyncio.wait_for(relay.send(body(b"x" * 10_000)), 1)
+    slow.read_on()
     with pytest.raises(ProxyError, match="send the request again"):
-        await asyncio.wait_for(follower, 1)
+        await asyncio.wait_for(following, 1)
 
 
-async def _nowhere(_message: Any) -> None:
-    pass
+async def test_a_run_whose_client_was_cancelled_while_it_did_not_read_stays_cancelled() -> None:
+    relay = relay_to(Reader(reads=False))
+    sending = asyncio.create_task(relay.send(HEAD))
+    await settled()
+    following = asyncio.create_task(relay.follow(Reader()))
+    await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    relay.leave()
+    relay.finish()
+    with pytest.raises(ProxyError, match="broke off"):
+        await asyncio.wait_for(following, 1)

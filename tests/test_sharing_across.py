@@ -115,7 +115,7 @@ def scene() -> Iterator[Scene]:
             for text in ("streamed", "whole", "middle", "left", "key", "killed")
         }
         until(lambda: len(backend.chats) == len(begun), "the calls to the backend")
-        time.sleep(sharing.RESENT_AFTER + 0.5)
+        time.sleep(sharing_across.TOLD_AFTER + 0.5)
         with contextlib.ExitStack() as ended:
             for client in begun.values():
                 ended.callback(client.leaves)
@@ -155,6 +155,7 @@ def test_who_comes_to_another_worker_joins_and_another_key_does_not(scene: Scene
 @contextlib.asynccontextmanager
 async def two_workers(backend: Backend, state: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[App, App]]:
     monkeypatch.setattr(sharing, "RESENT_AFTER", 0.0)
+    monkeypatch.setattr(sharing_across, "TOLD_AFTER", 0.0)
     options = {"WORKERS": "2", "REQUEST_LOG": "off", "USAGE_DB": "off"}
     async with running(backend, state=state, **options) as one, running(backend, state=state, **options) as other:
         yield one, other
@@ -184,6 +185,28 @@ async def test_an_answer_that_grows_long_is_passed_on_whole_and_its_link_goes(
             gate.open()
             assert (await first.reply()).content == (await second.reply()).content
             await known(tmp_path, 0)
+        assert len(backend.chats) == 1
+
+
+async def test_a_client_that_stops_reading_holds_up_nobody_in_another_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    with Backend([answer(Text("a"), gate, *[Text("word " * 400)] * 50)]) as backend:
+        async with two_workers(backend, tmp_path, monkeypatch) as (one, other):
+            first = one.start(asked("stalled"))
+            await first.until(b"text_delta")
+            first.stop_reading()
+            await known(tmp_path, 1)
+            second = other.start(asked("stalled"))
+            await second.until(b"text_delta")
+            gate.open()
+            whole = await second.reply()
+            first.read_on()
+            assert (await first.reply()).content == whole.content
+            assert whole.headers["request-id"] != first.headers["request-id"]
+            line = next(line["event"] for line in other.logs if line.get("id") == whole.headers["request-id"])
+            assert f"gpt-5.4 -> default/gpt-5.4 | joined {first.headers['request-id']} | 200" in line
         assert len(backend.chats) == 1
 
 
@@ -233,7 +256,7 @@ async def test_a_run_that_breaks_off_in_the_middle_ends_in_an_error_event(
             dying = neighbours.Neighbours(board_folder(tmp_path))
 
             async def join(line: neighbours.Line, _key: Any) -> None:
-                await line.say(True)
+                await line.say({})
                 await line.say({"type": "http.response.start", "status": 200, "headers": []})
                 await line.say({"type": "http.response.body", "body": b"event: ping\ndata: {}\n\n", "more_body": True})
 

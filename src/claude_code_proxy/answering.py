@@ -16,7 +16,8 @@ from .errors import ProxyError
 from .exchange import Exchange
 from .quoting import logged
 from .record import Record
-from .sharing import Relay, key_of
+from .relay import Relay
+from .sharing import Joinable, is_retry, key_of
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
 from .translate.validate import check_request, is_deep
@@ -77,19 +78,32 @@ async def _answer(call: Call, record: Record, recording: Recording | None) -> No
     if recording is not None:
         recording.read(body, call.headers)
     key = await aside.run(len(body), key_of, body, call.headers)
-    running_one = running.joinable(key)
-    if running_one is not None and await unless_gone(call, running_one.follow(call.channel.forward)):
-        record.outcome = "joined"
+    running_one = running.joinable(key, again=is_retry(call.headers))
+    if running_one is not None and await _joined(call, record, running_one):
         return
     request, noted = await aside.run(len(body), checked, body)
     record.model = str(request["model"])[:_LONGEST_NAME]
-    relay = call.channel.relayed()
+    relay = call.channel.relayed(running.kept, record)
     with running.runs(key, relay):
         exchange = Exchange(call.services, call.channel, record, recording, noted)
         if recording is not None:
             call.channel.watched(recording.seen)
         await _run(call, request, exchange, relay, size=len(body))
     record.outcome = "ok"
+
+
+async def _joined(call: Call, record: Record, running_one: Joinable) -> bool:
+    """Answer with what another request gets; False where that one ended without an answer."""
+    answered = False
+    try:
+        answered = await unless_gone(call, running_one.follow(call.channel.forward))
+    finally:
+        if answered or call.channel.started:
+            for name, value in running_one.run.items():
+                setattr(record, name, value)
+    if answered:
+        record.outcome = "joined"
+    return answered
 
 
 class Checked(NamedTuple):

@@ -11,7 +11,8 @@ import msgspec
 from starlette.types import Message, Send
 
 from .errors import ProxyError
-from .sharing import Relay
+from .record import Record
+from .relay import Kept, Relay
 from .wire.anthropic import error_body, error_event
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
@@ -51,16 +52,18 @@ class Channel:
 
         self._send = both
 
-    def relayed(self) -> Relay:
-        """Let others have this response too, from now on."""
-        relay = Relay(self._send)
+    def relayed(self, kept: Kept, record: Record) -> Relay:
+        """Let others have this response too, from now on. record: of its request."""
+        relay = Relay(self._send, kept, record)
         self._send = relay.send
         return relay
 
     async def forward(self, message: Message) -> None:
-        """Send a part of another response as this one's."""
+        """Send a part of another response as this one's, under an id of its own."""
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
+            told = {**dict(message["headers"]), b"request-id": self.request_id.encode()}
+            message = {"type": message["type"], "status": self.status, "headers": list(told.items())}
         else:
             self.ended = not message.get("more_body", False)
         await self._send(message)

@@ -20,13 +20,14 @@ _SHORTEST_STREAM = 0.05  # seconds: a rate over less says nothing
 class Record(msgspec.Struct, omit_defaults=True):
     """What is known of one exchange, filled while it runs. Times in seconds, -1 while unknown; counts in tokens.
 
-    id: of the client's answer (`request-id`); client_id: what the client called it; upstream_id: what the backend
-    calls it; started: Unix time; tier: big, middle or small, "" for a model asked for by its own name; input_tokens:
-    without what came from the cache (cache_read), with what went into it (cache_write); output_tokens: with thinking;
-    window: of the model, 0 unknown; cost: US dollars, None unknown; retries: calls to the backend after the first,
-    repairs: those of them with another body; characters: of text and thinking sent so far; trace: the client's W3C
-    `traceparent`; own: the proxy asked, for its settings or a person; failed_over: who failed
-    before this backend answered, and with which status; hint: what the proxy's own knowledge added to the error.
+    id: of the client's answer (`request-id`); client_id: what the client called it; upstream_id: what the backend calls
+    it; started: Unix time; tier: big, middle or small, "" for a model asked for by its own name; input_tokens: without
+    what came from the cache (cache_read), with what went into it (cache_write); output_tokens: with thinking; window:
+    of the model, 0 unknown; cost: US dollars, None unknown; retries: calls to the backend after the first, repairs:
+    those of them with another body; characters: of text and thinking sent so far; trace: the client's W3C
+    `traceparent`; own: the proxy asked, for its settings or a person; failed_over: who failed before this backend
+    answered, and with which status; joined: id of the request whose answer this one got; hint: what the proxy's own
+    knowledge added to the error.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     stream: bool = False
     status: int = 0
     outcome: str = ""
+    joined: str = ""
     first_byte: float = -1
     duration: float = -1
     retries: int = 0
@@ -89,7 +91,7 @@ def is_main(record: Record) -> bool:
 
 def sentence(record: Record) -> str:
     """Return one readable line: who asked whom, times, tokens, how it ended, what was changed."""
-    parts = [f"{_who(record)}{_names(record)}", record.outcome]
+    parts = [f"{_who(record)}{_names(record)}", f"{record.outcome} {record.joined}".rstrip()]
     if record.status:
         parts.append(str(record.status))
     if record.first_byte >= 0:

@@ -1,9 +1,9 @@
 """A request that is sent again joins the running one also where that runs in another worker of the same proxy.
 
-A request that has run for `RESENT_AFTER` is made known to the other workers by a link in their folder: named after what
+A request that has run for `TOLD_AFTER` is made known to the other workers by a link in their folder: named after what
 it asks and who does (`key_of`), it leads to the socket of the worker that runs it. So short requests pay nothing for
-it, and a newcomer one look at a name. Whoever finds the link gets the answer from there, from its first byte. A link to
-a worker that is gone leads nowhere: it is removed, and the newcomer runs its request itself.
+it, and a newcomer one look at a name. Whoever finds the link gets the answer from there, from its first byte. A link
+to a worker that is gone leads nowhere: it is removed, and the newcomer runs its request itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from starlette.types import Message, Send
 from .errors import ProxyError
 from .neighbours import PATIENCE, GoneError, Line, Neighbours
 from .pulse import Pulse
-from .sharing import Joinable, Relay, Running, interrupted
+from .relay import Relay, interrupted
+from .sharing import Joinable, Running
+
+TOLD_AFTER = 2.0
+"""Seconds."""
 
 _SUBJECT = "join"
-_HERE = True  # the first word of who runs it
 
 
 class RunningAcross(Running):
@@ -36,9 +40,9 @@ class RunningAcross(Running):
         self._telling: asyncio.Task[None] | None = None
         neighbours.on(_SUBJECT, self._joined)
 
-    def joinable(self, key: bytes) -> Joinable | None:
-        """Return the running request that asks the same and can be joined."""
-        relay = super().joinable(key)
+    def joinable(self, key: bytes, *, again: bool) -> Joinable | None:
+        """Return the running request that asks the same and can be joined. again: the newcomer says it is a copy."""
+        relay = super().joinable(key, again=again)
         if relay is not None:
             return relay
         link = _link(self._neighbours.folder, key)
@@ -47,7 +51,7 @@ class RunningAcross(Running):
 
     def tick(self, _now: float) -> None:
         """Let the others know what has run for a while, and what can't be joined any more."""
-        joinable = {key for key, relay in self._relays.items() if relay.is_joinable}
+        joinable = {key for key, relay in self._relays.items() if relay.is_joinable(TOLD_AFTER)}
         if joinable != self._known and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._tell(joinable))
 
@@ -64,7 +68,7 @@ class RunningAcross(Running):
 
     async def _joined(self, line: Line, key: Any) -> None:
         """Give another worker's client an answer of ours, as long as that one listens."""
-        relay = super().joinable(bytes(key))
+        relay = super().joinable(bytes(key), again=True)
         if not isinstance(relay, Relay):
             return
         following = asyncio.create_task(_passed_on(relay, line))
@@ -76,9 +80,10 @@ class RunningAcross(Running):
 
 
 class Elsewhere:
-    """A request that runs in another worker."""
+    """A request that runs in another worker. run: what a record of the same request says of that one, once known."""
 
     def __init__(self, neighbours: Neighbours, name: str, key: bytes, link: str) -> None:
+        self.run: Mapping[str, Any] = {}
         self._neighbours = neighbours
         self._name = name
         self._key = key
@@ -103,13 +108,14 @@ class Elsewhere:
     async def _followed(self, line: Line, begun: _Begun) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await line.hear()
+                self.run = await line.hear()
         except TimeoutError:
             raise GoneError from None
         while not begun.ended:
             message = await line.hear()
             if "failed" in message:
                 raise ProxyError(message["failed"], status=message["status"])
+            self.run = message.get("run", self.run)
             await begun.send(message)
 
 
@@ -149,12 +155,17 @@ async def running_in(neighbours: Neighbours | None, pulse: Pulse) -> AsyncIterat
 
 async def _passed_on(relay: Relay, line: Line) -> None:
     with contextlib.suppress(GoneError):
-        await line.say(_HERE)
+        await line.say(relay.run)
         try:
-            await relay.follow(line.say)
+            await relay.follow(partial(_said, relay, line))
         except ProxyError as error:
             await line.say({"failed": error.message, "status": error.status})
         line.finish()
+
+
+async def _said(relay: Relay, line: Line, message: Message) -> None:
+    """Pass a message on; the head with what is known of the run by then."""
+    await line.say({**message, "run": relay.run} if message["type"] == "http.response.start" else message)
 
 
 def _link(folder: Path, key: bytes) -> str:
