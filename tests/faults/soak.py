@@ -225,7 +225,10 @@ def main() -> int:
     with FaultBackend() as backend, proxies(backend, **patience) as running:
         soaked = asyncio.run(Soak(backend, running[False], minutes * 60, STREAMS).run())
     seconds = SECONDS if minutes else 10
-    with FaultBackend() as backend, proxies(backend, MAX_CONCURRENT_REQUESTS="0", REQUEST_TIMEOUT="90") as running:
+    with (
+        FaultBackend() as backend,
+        proxies(backend, MAX_CONCURRENT_REQUESTS="0", REQUEST_TIMEOUT="90", CONNECT_TIMEOUT="30") as running,
+    ):
         crowd = asyncio.run(Crowd(backend, running[False], MANY, seconds).run())
     lines = [*_soak_lines(soaked), "", *_crowd_lines(crowd, seconds)]
     print("\n".join(lines))
