@@ -69,7 +69,25 @@ ROWS: dict[str, tuple[int, Any, type[UpstreamError], int, str]] = {
     "401 without a word": (401, b"", PLAIN, 502, "OPENAI_API_KEY"),
     "401 page": (401, b"<html><title>Authorization Required</title></html>", PLAIN, 502, "OPENAI_API_KEY"),
     "Gemini, key": (400, b'[{"error":{"message":"API key not valid. Please pass a valid API key."}}]', PLAIN, 502, "KEY"),
-    "403": (403, {"message": "Forbidden"}, PLAIN, 502, "OPENAI_API_KEY"),
+    "403 for the key": (403, {"message": "Incorrect API key provided: sk-abcdefgh123"}, PLAIN, 502, "OPENAI_API_KEY"),
+    "403, Gemini, a leaked key": (403, {"message": "Your API key was reported as leaked."}, PLAIN, 502, "was rejected"),
+    "403, AWS, a token": (403, {"message": "The security token included in the request is invalid"}, PLAIN, 502, "token"),
+    "403, OpenRouter, a key": (403, {"message": "User not found.", "code": 401}, PLAIN, 502, "was rejected"),
+    # what the key may not do
+    "403": (403, {"message": "Forbidden"}, PLAIN, 403, "OPENAI_API_KEY"),
+    "403 without a word": (403, b"", PLAIN, 403, "OPENAI_API_KEY"),
+    "403, OpenAI, country": (
+        403, {"message": "Country, region, or territory not supported", "code": "unsupported_country_region_territory"},
+        PLAIN, 403, "Country, region, or territory not supported",
+    ),
+    "403, model": (403, {"message": "You are not allowed to sample from this model"}, PLAIN, 403, "not allowed to sample"),
+    "403, project": (
+        403, {"message": "Project `p` does not have access to model `gpt-x`"}, PLAIN, 403, "does not have access",
+    ),
+    "403, scopes": (
+        403, {"message": "You have insufficient permissions. Missing scopes: model.request. Check that your API key has "
+        "the necessary scopes."}, PLAIN, 403, "Missing scopes",
+    ),
     "403 page": (403, b"<html><title>Just a moment...</title></html>", PLAIN, 502, "Just a moment"),
     # money
     "402": (402, {"message": "Payment needed"}, PLAIN, 402, "Payment needed"),
@@ -184,7 +202,7 @@ def test_an_answer_with_an_error_becomes(
     assert type(error) is kind
     assert (error.status, error.type) == (shown, type_of_status(shown))
     assert words in error.message
-    assert shown not in (401, 403)
+    assert shown != 401
 
 
 @pytest.mark.parametrize(
@@ -206,7 +224,7 @@ def test_an_answer_with_an_error_becomes(
         ({"metadata": {"error_type": "payload_too_large"}, "message": "big"}, PLAIN, 413),
         ({"metadata": {"error_type": "payment_required"}, "message": "pay"}, PLAIN, 402),
         ({"metadata": {"error_type": "authentication"}, "message": "who?"}, PLAIN, 502),
-        ({"metadata": {"error_type": "permission_denied"}, "message": "no"}, PLAIN, 502),
+        ({"metadata": {"error_type": "permission_denied"}, "message": "no"}, PLAIN, 403),
         ({"metadata": {"error_type": "context_length_exceeded"}, "message": "big"}, OVER, 400),
         ({"metadata": {"error_type": "content_policy_violation"}, "message": "no"}, FILTERED, 400),
         ({"base_resp": {"status_code": 1002, "status_msg": "slow down"}}, AGAIN, 429),
@@ -337,7 +355,7 @@ REAL = recorded.error_bodies()
 CLASSES_OF_STATUS = {
     400: {(PLAIN, 400), (PLAIN, 404), (OVER, 400), (AGAIN, 400)},
     401: {(PLAIN, 502)},
-    403: {(PLAIN, 502)},
+    403: {(PLAIN, 403), (PLAIN, 502)},
     404: {(PLAIN, 404)},
     429: {(AGAIN, 429)},
     500: {(PLAIN, 400), (AGAIN, 500)},
@@ -367,5 +385,6 @@ def test_every_recorded_refusal_gets_a_class_that_fits_its_status(exchange: reco
 def test_no_answer_breaks_the_reader(status: int, body: bytes, header: str) -> None:
     error = read_failure(status, body, {"retry-after": header})
     assert error.message
-    assert error.status not in (401, 403)
+    assert error.status != 401
+    assert error.status != 403 or error.upstream_status in (None, 403)
     assert isinstance(failure_of(body.decode("utf-8", "replace")), UpstreamError)

@@ -57,6 +57,7 @@ def test_a_body_that_is_no_object_is_refused(http: httpx2.Client, body: bytes) -
 REFUSALS: dict[str, tuple[Step, int, str]] = {
     "bad request": (error(400, "temperature out of range"), 400, "invalid_request_error"),
     "no such model": (error(404, "The model `x` does not exist", code="model_not_found"), 404, "not_found_error"),
+    "not for this country": (error(403, "Country, region, or territory not supported"), 403, "permission_error"),
     "too large": (error(413, "payload too large"), 413, "request_too_large"),
     "out of credit": (error(402, "insufficient credits"), 402, "billing_error"),
     "rate limit": (error(429, "slow down", retry_after="7"), 429, "rate_limit_error"),

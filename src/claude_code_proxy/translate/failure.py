@@ -42,6 +42,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 NOTHING_KNOWN = Asked()
 
+_BROKEN_WAY = 502  # a gateway's page, or a setting of the account: the client's own rights are not meant
+_NOT_FOUND = 404
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """How a kind of failure is told. silent: the text where the backend said nothing; again: asking again may help."""
@@ -77,7 +80,7 @@ _OUTCOMES: Mapping[Kind, Outcome] = {
         should_retry=False,
     ),
     "access": Outcome(
-        502,
+        403,
         "The backend refused access: {text} Check what {key_name} is allowed to do.",
         "it answered {status}.",
         should_retry=False,
@@ -183,7 +186,7 @@ def _told(kind: Kind, said: Complaint, status: int | None, wait: float | None, a
     made = RetryableError if outcome.again else UpstreamError
     error = made(
         " ".join(message.split()),
-        status=outcome.status,
+        status=_BROKEN_WAY if kind == "access" and (said.page or status == _NOT_FOUND) else outcome.status,
         upstream_status=status,
         retry_after=wait,
         should_retry=outcome.should_retry,

@@ -37,6 +37,8 @@ def _rule(kind: Kind, codes: str, words: Iterable[str], statuses: Iterable[int |
     return Rule(kind, frozenset(codes.split()), re.compile("|".join(words), re.IGNORECASE), frozenset(statuses))
 
 
+_CREDENTIAL = r"(?:api.?key|access.?key|token|credentials?|authentication)"
+
 # The first rule that fits wins.
 _RULES = (
     _rule(
@@ -135,6 +137,20 @@ _RULES = (
             r"api.?key (?:is )?(?:not valid|invalid|missing)",
         ),
         (None, 400),
+    ),
+    _rule(  # a 403 for the key itself; any other is about what the key may do
+        "key",
+        "",
+        (
+            rf"(?:bad|invalid|incorrect|missing|expired|wrong|revoked|disabled|unknown) (?:\w+ )?{_CREDENTIAL}",
+            (
+                rf"{_CREDENTIAL}\b[^.]{{0,40}}?\b(?:not valid|invalid|incorrect|missing|expired|revoked|disabled"
+                r"|deactivated|deleted|suspended|leaked|blocked|not found|rejected|required)\b"
+            ),
+            r"^\W*un(?:authori[sz]ed|authenticated)\W*$|^\W*user not found\b|authentication (?:failed|fails|required)",
+            r"not authenticated|unregistered callers",
+        ),
+        (403,),
     ),
     _rule(
         "rate",
