@@ -166,6 +166,19 @@ async def test_bytes_that_are_no_answer_are_tried_again_and_then_told(fault: str
         assert "bug" not in app.lines()
 
 
+@pytest.mark.parametrize("encoding", ["br", "zstd"])
+async def test_an_encoding_nobody_asked_for_is_named(encoding: str) -> None:
+    async def play(asked: Asked) -> None:
+        asked.send(head(200, content_encoding=encoding, content_length="4") + b"\x8b\x01\x80{")
+
+    async with raw_backend(play) as backend, running(backend, MAX_RETRIES="1") as app:
+        status, kind, message = envelope(await app.post(hello()))
+    assert (status, kind) == (502, "api_error")
+    assert "content-encoding" in message
+    assert "OPENAI_BASE_URL" not in message
+    assert len(backend.asked) == 1
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed_with_the_key(status: int) -> None:
     async def play(asked: Asked) -> None:

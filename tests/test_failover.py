@@ -338,6 +338,65 @@ async def test_with_nobody_else_to_ask_an_open_circuit_refuses_nobody(backend: B
         assert text_of(await app.post(opus())) == "back"
 
 
+# -- x-should-retry ------------------------------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_does_not_want_to_be_asked_again_is_not_and_the_client_is_told(
+    backend: Backend, status: int, *, stream: bool
+) -> None:
+    backend.play(lambda _: error(status, "no", x_should_retry="false"))
+    async with running(backend, MAX_RETRIES="3") as app:
+        reply = await app.post(opus(stream=stream))
+    assert reply.headers["x-should-retry"] == "false"
+    assert len(backend.chats) == 1
+
+
+async def test_who_does_not_want_to_be_asked_again_is_left_out_and_others_are_asked(
+    backend: Backend, second: Backend, tmp_path: Path
+) -> None:
+    backend.play(lambda _: error(503, "no", x_should_retry="false"))
+    second.play([error(503, "busy"), say("from the second")])
+    async with chained(backend, second, tmp_path, MAX_RETRIES="3") as app:
+        assert text_of(await app.post(opus())) == "from the second"
+    assert (len(backend.chats), len(second.chats)) == (1, 2)
+
+
+async def test_another_key_of_who_does_not_want_to_be_asked_again_is_not_tried(
+    backend: Backend, second: Backend, tmp_path: Path
+) -> None:
+    second.play(lambda _: error(429, "no", x_should_retry="false"))
+    async with chained(backend, second, tmp_path, MAX_RETRIES="3") as app:
+        assert (await app.post({**opus(), "model": "claude-sonnet-4-5"})).status_code == 429
+    assert len(second.chats) == 1
+
+
+async def test_who_wants_to_be_asked_again_is_whatever_its_status(backend: Backend) -> None:
+    backend.play([error(400, "not now", x_should_retry="true"), say("now")])
+    async with running(backend, MAX_RETRIES="1") as app:
+        assert text_of(await app.post(opus())) == "now"
+        backend.play(lambda _: error(400, "not now", x_should_retry="true"))
+        reply = await app.post(opus())
+    assert (reply.status_code, reply.headers["x-should-retry"]) == (400, "true")
+
+
+# -- a full queue --------------------------------------------------------------------------------------------------------
+
+
+async def test_who_has_no_room_for_one_more_is_passed_over(backend: Backend, second: Backend, tmp_path: Path) -> None:
+    backend.play(lambda _: answer(Text("x"), Stall()))
+    second.play([say("from the second")])
+    async with chained(backend, second, tmp_path, MAX_CONCURRENT_REQUESTS="1", QUEUE_LIMIT="0") as app:
+        talk = app.start(opus(stream=True))
+        await talk.until(b"content_block_delta")
+        reply = await app.post(opus())
+        assert text_of(reply) == "from the second"
+        assert reply.headers["x-proxy-failover"] == "first/m1 429"
+        talk.leave()
+        await talk.task
+
+
 # -- the deadline -------------------------------------------------------------------------------------------------------
 
 
@@ -348,7 +407,19 @@ async def test_all_tries_together_end_at_the_deadline(backend: Backend, *, strea
         status, kind, message = envelope(await app.post(opus(stream=stream)))
     assert (status, kind) == (504, "timeout_error")
     assert "ANSWER_DEADLINE" in message
+    assert "The last try failed with 503: busy" in message
     assert len(backend.chats) < 5
+
+
+async def test_at_the_deadline_the_last_failure_is_told_without_its_secrets(backend: Backend) -> None:
+    backend.play(lambda _: error(503, f"Loading model for {backend.key}: Say hello", retry_after="0.2"))
+    async with running(backend, MAX_RETRIES="100", ANSWER_DEADLINE="0.5") as app:
+        reply = await app.post(opus())
+        [line] = [entry["event"] + str(entry) for entry in app.logs if "claude-opus" in entry["event"]]
+    assert "Loading model" in envelope(reply)[2]
+    assert backend.key not in reply.text
+    assert reply.headers["retry-after"] == "1"
+    assert "Loading model" in line
 
 
 async def test_the_queue_counts_too(backend: Backend) -> None:

@@ -24,10 +24,10 @@ class Somewhere:
     url, key = "http://127.0.0.1:9/v1", "sk-backend"
 
 
-def refused(headers: Mapping[str, str], *, is_open: bool = False, **env: str) -> int:
+def refused(headers: Mapping[str, str], *, is_open: bool = False, is_page: bool = False, **env: str) -> int:
     """Return the status a request with these headers is refused with, 0 when it comes in."""
     try:
-        Gate(settings(Somewhere, **env)).check(headers, is_open=is_open)
+        Gate(settings(Somewhere, **env)).check(headers, is_open=is_open, is_page=is_page)
     except ClientError as error:
         return error.status
     return 0
@@ -68,6 +68,33 @@ def test_a_page_of_somebody_else_is_refused(origin: str, env: dict[str, str]) ->
 )
 def test_a_page_of_this_machine_comes_in(origin: str) -> None:
     assert refused({"origin": origin, "host": "localhost:8082"}) == 0
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_another_page_asks_for_without_an_origin_is_refused(site: str) -> None:
+    """The address of an image: browsers send no Origin with it."""
+    image = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "host": "localhost:8082", "x-api-key": KEY}
+    link = {**image, "sec-fetch-mode": "navigate"}
+    for env in ({}, LOCKED):
+        assert refused(image, **env) == 403
+        assert refused(image, is_open=True, is_page=True, **env) == 403
+        assert refused(link, **env) == 403
+        assert refused(link, is_page=True, **env) == 0
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_an_address_typed_and_a_page_of_the_proxys_own_come_in(site: str) -> None:
+    assert refused({"sec-fetch-site": site, "sec-fetch-mode": "cors", "host": "localhost:8082"}) == 0
+
+
+async def test_no_page_spends_the_key_through_the_test_of_the_connection(backend: Backend) -> None:
+    async with running(backend) as app:
+        for mode in ("no-cors", "navigate"):
+            headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode}
+            reply = await app.get("/test-connection", headers=headers)
+            assert envelope(reply)[:2] == (403, "permission_error")
+            assert (await app.get("/", headers=headers)).status_code == (200 if mode == "navigate" else 403)
+    assert not backend.chats
 
 
 # -- names for this machine ---------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.writes: list[bytes] = []
         self.closed_after: int | None = None
+        self.protocol: HttpProtocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.writes.append(bytes(data))
@@ -51,6 +52,7 @@ async def answer(app: App, *pieces: bytes) -> Wire:
     config.load()
     protocol = HttpProtocol(config=config, server_state=ServerState(), app_state={})
     wire = Wire()
+    wire.protocol = protocol
     protocol.connection_made(wire)
     for piece in pieces or (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",):
         if not wire.is_closing() and piece:
@@ -340,6 +342,26 @@ async def test_a_request_that_does_not_arrive_is_given_up(
     assert wire.writes == []
     await asyncio.sleep(1.2 if sent.endswith(b"half") else 0.1)
     assert _told(wire) == (408, "timeout_error")
+
+
+@pytest.mark.parametrize(("rate", "status"), [(10, 200), (1_000_000, 408)], ids=["as its size asks", "drop by drop"])
+async def test_a_body_has_a_time_that_grows_with_it(rate: int, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(http_protocol, "BODY_RATE", rate)
+    monkeypatch.setattr(http_protocol, "_LOOK", 0.01)
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    wire = await answer(app, b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n")
+    for _ in range(10):
+        wire.protocol.data_received(b"x")
+        await asyncio.sleep(0.05)
+    assert b"".join(wire.writes).startswith(b"HTTP/1.1 %d" % status)
+    assert status == 200 or _told(wire) == (408, "timeout_error")
 
 
 async def test_a_request_that_is_here_has_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

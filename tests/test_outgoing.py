@@ -126,6 +126,17 @@ def test_a_wrong_proxy_or_ca_file_is_told(tmp_path: Path, table: str, told: str)
         _loaded(tmp_path, table)
 
 
+@pytest.mark.parametrize("junk", [None, b"no certificate"], ids=["missing", "junk"])
+def test_an_ssl_cert_file_without_certificates_is_told_where_tls_is_used(tmp_path: Path, junk: bytes | None) -> None:
+    file = tmp_path / "ca.pem"
+    if junk is not None:
+        file.write_bytes(junk)
+    env = {"OPENAI_API_KEY": "sk-1", "SSL_CERT_FILE": str(file)}
+    with pytest.raises(ConfigError, match="SSL_CERT_FILE names no readable file of certificates"):
+        load({**env, "OPENAI_BASE_URL": "https://a.example/v1"}, cwd=tmp_path)
+    assert load({**env, "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, cwd=tmp_path)
+
+
 def test_a_ca_file_is_trusted_for_its_backend_only(tmp_path: Path) -> None:
     file = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
     if not Path(file).is_file():

@@ -34,7 +34,7 @@ class Client(threading.Thread):
     def __init__(self, proxy: ProxyProcess, body: dict[str, Any], headers: dict[str, str] = {}) -> None:
         super().__init__(daemon=True)
         self._url, self._body, self._headers = proxy.url + "/v1/messages", json.dumps(body), headers
-        self.status, self.text = 0, ""
+        self.status, self.text, self.id = 0, "", ""
         self.begun = threading.Event()
         self._leave = threading.Event()
         self.start()
@@ -44,7 +44,7 @@ class Client(threading.Thread):
             httpx2.Client(timeout=30, trust_env=False) as client,
             client.stream("POST", self._url, content=self._body, headers=self._headers) as reply,
         ):
-            self.status = reply.status_code
+            self.status, self.id = reply.status_code, reply.headers["request-id"]
             for part in reply.iter_text():
                 self.text += part
                 self.begun.set()
@@ -115,7 +115,10 @@ def test_a_failure_is_told_to_all(backend: Backend, proxy: ProxyProcess) -> None
     second = Client(proxy, asked("refused"))
     proxy.wait_gauge("in_flight", lambda number: number == 2)
     gate.open()
-    assert first.done() == second.done()
+    told = [json.loads(client.done()) for client in (first, second)]
+    assert told[0]["error"] == told[1]["error"]
+    assert [one["request_id"] for one in told] == [first.id, second.id]
+    assert first.id != second.id
     assert (first.status, second.status) == (400, 400)
 
 

@@ -34,6 +34,20 @@ _SWITCHES = {"text_tool_calls": "TEXT_TOOL_CALLS", "think_tags": "THINK_TAGS"}
 _FIELDS = (*_SETTING_OF, "key_env", "keys", "models", "headers", "timeouts", "proxy", "ca_file", *_SWITCHES)
 
 
+NO_CERTIFICATES = "names no readable file of certificates (PEM)"
+
+
+def has_certificates(file: str) -> bool:
+    """Tell whether a file can be trusted by."""
+    import ssl  # noqa: PLC0415 - heavy, and few name a file
+
+    try:
+        ssl.create_default_context(cafile=file)
+    except (OSError, ValueError):  # an SSLError is an OSError: there is no certificate in the file
+        return False
+    return True
+
+
 def read_backends(reading: Reading, find_servers: Callable[[], Sequence[LocalServer]]) -> dict[str, Backend]:
     """Return the backends by name; the first one serves the model names that no other claims."""
     tables = _tables(reading)
@@ -222,13 +236,8 @@ class _Part:
         if not isinstance(given, str):
             self._problem("takes a file's path", "ca_file")
             return ""
-        if given:
-            import ssl  # noqa: PLC0415 - heavy, and few name a file
-
-            try:
-                ssl.create_default_context(cafile=given)
-            except (OSError, ValueError):  # an SSLError is an OSError: there is no certificate in the file
-                self._problem("names no readable file of certificates (PEM)", "ca_file")
+        if given and not has_certificates(given):
+            self._problem(NO_CERTIFICATES, "ca_file")
         return given
 
     def _ask_for_key(self, base_url: str, find_servers: Callable[[], Sequence[LocalServer]]) -> None:

@@ -29,6 +29,7 @@ class Channel:
         self.stalled = False
         self.status = 0
         self.headers: dict[str, str] = {"request-id": request_id}
+        self._other = b""  # the id of the response that is forwarded
         self._send = send
 
     async def stream(self, data: bytes, *, last: bool = False) -> None:
@@ -62,10 +63,14 @@ class Channel:
         """Send a part of another response as this one's, under an id of its own."""
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
-            told = {**dict(message["headers"]), b"request-id": self.request_id.encode()}
+            told = dict(message["headers"])
+            self._other, told[b"request-id"] = told.get(b"request-id", b""), self.request_id.encode()
             message = {"type": message["type"], "status": self.status, "headers": list(told.items())}
         else:
             self.ended = not message.get("more_body", False)
+            if self._other and self._other in message["body"]:  # in errors; all ids have the same length
+                own = message["body"].replace(self._other, self.request_id.encode())
+                message = {**message, "body": own}
         await self._send(message)
 
     async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .backend_tables import common_timeouts, read_backends
+from .backend_tables import NO_CERTIFICATES, common_timeouts, has_certificates, read_backends
 from .endpoint import Backend, Timeouts, is_loopback, is_openrouter, is_this_server
 from .errors import ConfigError
 from .prompt.tool_names import CLAUDE_CODES, SERVERS
@@ -145,6 +145,7 @@ def load(
     backends = read_backends(reading, find_servers)
     host, notices = _host(reading, value)
     _check_backends(reading, backends, value["PORT"], dialects)
+    _check_certificates(reading, environ, backends)
     chains = {name: _names(value[name]) for name in _TIERS}
     _check_tiers(reading, backends, chains)
     workers = _workers(reading, value)
@@ -229,6 +230,13 @@ def _workers(reading: Reading, value: Mapping[str, Any]) -> int:
         return wanted
     reading.warnings.append(f"WORKERS is {wanted}, but {slots} requests at once (MAX_CONCURRENT_REQUESTS) need no more")
     return slots
+
+
+def _check_certificates(reading: Reading, environ: Mapping[str, str], backends: Mapping[str, Backend]) -> None:
+    """With a wrong file no TLS certificate would be trusted, and every request fail."""
+    file = environ.get("SSL_CERT_FILE", "")
+    if file and any(one.base_url.startswith("https:") for one in backends.values()) and not has_certificates(file):
+        reading.problems.append(f"SSL_CERT_FILE {NO_CERTIFICATES}; unset it to use the system's")
 
 
 def _check_tiers(reading: Reading, backends: Mapping[str, Backend], chains: Mapping[str, tuple[str, ...]]) -> None:

@@ -114,6 +114,12 @@ class UpstreamError(ProxyError):
         self.raw = b""
         self.param = ""
 
+    def retryable(self) -> RetryableError:
+        """Return the same error as one that may pass."""
+        made = RetryableError(self.message)
+        vars(made).update(vars(self))
+        return made
+
 
 class RetryableError(UpstreamError):
     """A fault of the backend that may pass: connection lost, 408, 409, 429, 5xx, an empty answer."""

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from .backends.connection import Answer
 from .backends.prices import Price, cost_of
-from .backends.slots import priority_of
+from .backends.slots import Slot, priority_of
 from .channel import Captive, Channel
 from .context_scale import factor
 from .errors import FilteredError, ProxyError, RetryableError, UpstreamError
@@ -114,9 +114,7 @@ class Exchange:
                 with watch.within(config.answer_deadline):
                     await self._insist(request, await self._prepare(request), watch, sink)
             except TimeoutError:
-                told = "".join(f" Tried before: {told}." for told in self._tries.told)
-                message = f"No answer began within {config.answer_deadline:g} s (ANSWER_DEADLINE).{told}"
-                raise UpstreamError(message, status=504) from None
+                raise self._tries.late(config.answer_deadline) from None
             except UpstreamError as error:
                 self._name_neighbours(error, self._tries.route)
                 as_shown(error, config, record.window, believed)
@@ -169,6 +167,7 @@ class Exchange:
         tries = self._tries
         while True:
             slots, health = self._services.slots[prepared.route.backend.name], tries.health
+            slot: Slot | None = None
             try:
                 first = priority_of(prepared.route.tier_of_model, self.record.agent)
                 async with slots.hold(first, learns=tries.alone) as slot:
@@ -177,7 +176,8 @@ class Exchange:
             except UpstreamError as error:
                 mended = not sink.spoken and self._mending.mend(prepared, error)
                 left = self._begun + self._services.config.answer_deadline - self._loop.time()
-                wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=slot.crowded, left=left)
+                crowded = slot is not None and slot.crowded
+                wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=crowded, left=left)
                 if sink.spoken or wait is None:
                     raise
                 prepared = await self._prepare(request) if mended else await self._moved(request, prepared, error)

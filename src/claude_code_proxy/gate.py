@@ -13,6 +13,7 @@ from .endpoint import is_loopback
 from .errors import ClientError
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")  # RFC 9110, 7.2: never a user, never a path
+_ANOTHER_PAGE = ("cross-site", "same-site")  # what browsers say of requests that no page of the proxy's own makes
 
 
 class Gate:
@@ -22,11 +23,21 @@ class Gate:
         self._key = config.client_key.encode()
         self._local_only = not config.client_key and is_loopback(config.host)
 
-    def check(self, headers: Mapping[str, str], *, is_open: bool) -> None:
-        """Raise ClientError for a request that may not come in. is_open: the endpoint needs no key."""
+    def check(self, headers: Mapping[str, str], *, is_open: bool, is_page: bool = False) -> None:
+        """Raise ClientError for a request that may not come in.
+
+        is_open: the endpoint needs no key; is_page: a person may follow a link to it.
+        """
         origin = headers.get("origin", "")
         if origin and not is_loopback(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
             raise ClientError("Requests from web pages are not served.", status=403)
+        is_link = is_page and headers.get("sec-fetch-mode") == "navigate"
+        if not origin and not is_link and headers.get("sec-fetch-site", "") in _ANOTHER_PAGE:  # an image's address, say
+            raise ClientError(
+                "Another web page asked for this (Sec-Fetch-Site), and requests from web pages are not served. "
+                "Type the address into the browser yourself, or ask with a program.",
+                status=403,
+            )
         if self._local_only and not is_asked_here(headers):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(

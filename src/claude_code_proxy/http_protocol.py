@@ -39,12 +39,16 @@ HEAD_SECONDS = 30.0
 """Time a request's head may take, from the first byte or the connection on."""
 
 BODY_SECONDS = 60.0
-"""Longest silence within a request's body."""
+"""Longest silence within a request's body, and the time all of it may take, without what its size adds."""
+
+BODY_RATE = 10_000
+"""Bytes of a body for which it may take a second more."""
 
 _INVALID = "Invalid HTTP request received."
 
 _OFFERS = (b"upgrade", b"connection", b"http2-settings")
 
+_LOOK = 1.0  # seconds between two looks at a body that comes
 _SHORT_TARGET = 200  # bytes of one that is kept
 
 _encode = msgspec.json.Encoder().encode
@@ -63,6 +67,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None  # the oldest whose answer is not complete, or the last
         self._refused = False
         self._offering = b""  # the head of a request that offers another protocol, without the offer
+        self._since = 0.0  # when the wait for the rest of a body began
+        self._size = 0  # bytes that came since
         self._framing = 0  # bytes since the last one of a body: of chunk extensions, or trailers
         self._waits: asyncio.TimerHandle | None = None  # for the next request, from the first answer on
         self._idle_since = 0.0
@@ -94,6 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head += self._last  # a header without an end is told by nobody else
         elif self._in_body:
             self._framing += self._last
+            self._size += self._last
         self._read(data)
         if self._in_head and self._head > HEAD_BYTES:
             self._refuse(431, _TOO_LARGE)
@@ -150,7 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("Two hosts are asked for.")  # RFC 9112, 3.2
         self._begin(expects=named.get(b"expect", b"").lower() == b"100-continue")
         self.headers = []  # what follows are trailers: they change nothing (RFC 9110, 6.5.1)
-        self._framing = 0
+        self._framing = self._size = 0
 
     def _without_offer(self, named: dict[bytes, bytes]) -> bytes:
         """Return the head that was read, without what offers another protocol."""
@@ -285,7 +292,7 @@ class HttpProtocol(HttpToolsProtocol):
         return answering if answering is refused or not answering.response_complete else None
 
     def _wait(self, seconds: float) -> None:
-        self._heard = self.loop.time()
+        self._heard = self._since = self.loop.time()
         self._timer = self.loop.call_later(seconds, self._slow)
 
     def _arrived(self) -> None:
@@ -294,11 +301,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _slow(self) -> None:
-        """A head has a time in which it must be here; a body only must not stop, unless it is we who don't read."""
+        """A head has a time in which it must be here, a body one that grows with it, unless it is we who don't read."""
         self._timer = None
-        left = BODY_SECONDS - (self.loop.time() - self._heard) if self._in_body else 0.0
+        now = self.loop.time()
+        if self.flow.read_paused:
+            self._since = now
+        left = BODY_SECONDS - max(now - self._heard, now - self._since - self._size / BODY_RATE)
         if self._in_body and (self.flow.read_paused or left > 0):
-            self._timer = self.loop.call_later(max(left, 1.0), self._slow)
+            self._timer = self.loop.call_later(max(left, _LOOK), self._slow)
         elif self._in_head or self._in_body:
             self._refuse(408, "The request took too long to arrive.")
 

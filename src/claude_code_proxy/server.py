@@ -46,6 +46,7 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/ui/style.css": {"GET": live_page.asset},
 }
 _OPEN = frozenset({"/", "/v1", "/health"})  # what anybody may ask: it says nothing of use to a stranger
+_PAGES = frozenset({"/", "/ui"})  # what a person may follow a link to
 _OWN_GATE = frozenset(path for path in ROUTES if path.startswith("/ui"))  # a browser can't send a key by itself
 
 
@@ -137,7 +138,7 @@ class _App:
         path = call.scope["path"]
         path = path if path in ROUTES else normal_path(path)
         methods = ROUTES.get(path)
-        self._gate.check(call.headers, is_open=path in _OPEN or path in _OWN_GATE)
+        self._gate.check(call.headers, is_open=path in _OPEN or path in _OWN_GATE, is_page=path in _PAGES)
         if methods is None and path.startswith("/v1/models/"):
             methods = {"GET": handlers.model}
         if methods is None:

@@ -21,7 +21,7 @@ from .routing import Route
 _FIRST_WAIT = 0.5  # seconds of the first back-off; each further one is twice as long
 _MAX_WAIT = 8.0  # seconds of one back-off; a backend that wants longer is reported, with its retry-after
 _OF_A_KEY = ("rate", "allowance", "quota", "key", "access")  # kinds of failure that another key may not meet
-_ELSEWHERE = (*_OF_A_KEY, "oversized", "silent", "address", "model", "tools")  # kinds that repeating does not help
+_ELSEWHERE = (*_OF_A_KEY, "oversized", "silent", "address", "model", "tools", "queue")  # what repeating does not help
 
 _turns = itertools.count()
 
@@ -35,6 +35,8 @@ class Tries:
 
     def __init__(self, routes: Sequence[Route], health: Mapping[str, Health], retries: int, sender: str = "") -> None:
         self.told: list[str] = []
+        self._last: UpstreamError | None = None
+        self._refused: set[tuple[int, str]] = set()
         self._routes = routes
         self._health = health
         self._left = retries
@@ -70,12 +72,13 @@ class Tries:
         crowded: there were too many requests at once; the same backend takes it when another one has ended.
         left: seconds until ANSWER_DEADLINE; who was silent is asked again if it may be silent as long once more.
         """
+        self._last = error
         silent = error.kind == "silent"
         self.may_be_empty = self.may_be_empty or error.kind == "empty"
         longest = self._routes[self._at].backend.timeouts.first_byte
         if self._move(error):
             return 0.0
-        if not (left > longest if silent else isinstance(error, RetryableError)):
+        if error.should_retry is False or not (left > longest if silent else isinstance(error, RetryableError)):
             return None
         if crowded and self._left:
             return self._begin_again(error.retry_after or 0.0)
@@ -85,6 +88,24 @@ class Tries:
         self._waited += 1
         return self._begin_again(wait)
 
+    def late(self, deadline: float) -> UpstreamError:
+        """Return what the client is told when `deadline` seconds (ANSWER_DEADLINE) went by without an answer."""
+        message = f"No answer began within {deadline:g} s (ANSWER_DEADLINE)."
+        message += "".join(f" Tried before: {told}." for told in self.told)
+        last = self._last
+        if last is None:
+            return UpstreamError(message, status=504)
+        status = last.upstream_status or last.status
+        late = UpstreamError(
+            f"{message} The last try failed with {status}: {last.message}",
+            status=504,
+            upstream_status=last.upstream_status,
+            retry_after=last.retry_after,
+            should_retry=last.should_retry,
+        )
+        late.words = last.words
+        return late
+
     def answered(self) -> None:
         """Take note that the answer has begun."""
         route = self._routes[self._at]
@@ -92,7 +113,12 @@ class Tries:
 
     def _move(self, error: UpstreamError) -> bool:
         """Go to the next one that is well and has not failed yet."""
-        self._failed |= {(self._at, self._key)} if error.kind in _OF_A_KEY else set(self._of(self._at))
+        refused = isinstance(error, RetryableError) and error.should_retry is False  # its x-should-retry, of all keys
+        own = error.kind in _OF_A_KEY and not refused
+        failed = {(self._at, self._key)} if own else set(self._of(self._at))
+        self._failed |= failed
+        if refused:
+            self._refused |= failed
         if not (isinstance(error, RetryableError) or error.kind in _ELSEWHERE):
             return False
         fit = (one for one in self._all() if one not in self._failed and not self._ready_at(*one))
@@ -110,12 +136,12 @@ class Tries:
     def _begin_again(self, wait: float) -> float | None:
         if wait > _MAX_WAIT:
             return None
-        self._failed.clear()
+        self._failed = set(self._refused)
         self._at, self._key = self._readiest()
         return wait
 
     def _readiest(self) -> tuple[int, str]:
-        return min(self._all(), key=lambda one: self._ready_at(*one))
+        return min((one for one in self._all() if one not in self._refused), key=lambda one: self._ready_at(*one))
 
     def _all(self) -> Iterator[tuple[int, str]]:
         return itertools.chain.from_iterable(map(self._of, range(len(self._routes))))

@@ -16,7 +16,7 @@ from typing import Any, Self
 import aiohttp
 import structlog
 import truststore
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from ..config import Backend
 from ..errors import RetryableError, UpstreamError
@@ -115,6 +115,11 @@ class Client:
                 f"Backend {backend.name} took no connection within {connect:g} s.", status=504
             ) from error
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            if isinstance(error.__cause__, ContentEncodingError) or isinstance(error, ContentEncodingError):
+                raise UpstreamError(
+                    f"Backend {backend.name} packs its answers in a way that was not asked for and can't be read "
+                    "(content-encoding); gzip and deflate can. Switch it off there, or in what stands before it."
+                ) from error
             raise RetryableError(
                 f"Backend {backend.name} can't be reached: {_reason(error)}. "
                 f"Check {asked().url_name}, and that the server runs."

@@ -16,7 +16,7 @@ import heapq
 import itertools
 from enum import IntEnum
 
-from ..errors import ProxyError, RetryableError
+from ..errors import RetryableError, UpstreamError
 
 _COME_BACK = 5  # seconds a client is told to wait when the queue is full
 _TOO_MANY = 429
@@ -69,7 +69,7 @@ class Slots:
         return sum(not turn.done() for _, _, turn in self._waiting)
 
     def hold(self, priority: Priority, *, learns: bool = True) -> _Held:
-        """Return a block that holds a slot. Entering raises ProxyError (429) when too many wait already.
+        """Return a block that holds a slot. Entering raises UpstreamError (429) when too many wait already.
 
         learns: a refusal tells how many the backend takes; not where it was one of several keys, or others stand in.
         """
@@ -96,11 +96,10 @@ class Slots:
 
     async def _wait(self, priority: Priority) -> None:
         if self.waiting >= self._queue:
-            raise ProxyError(
-                f"{self._queue} requests already wait for this backend (QUEUE_LIMIT). Try again later.",
-                status=429,
-                retry_after=_COME_BACK,
-            )
+            message = f"{self._queue} requests already wait for this backend (QUEUE_LIMIT). Try again later."
+            full = UpstreamError(message, status=429, retry_after=_COME_BACK)
+            full.kind = "queue"
+            raise full
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (priority, next(self._arrivals), turn))
         try:

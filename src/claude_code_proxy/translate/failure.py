@@ -160,7 +160,17 @@ def _error(said: Complaint, status: int | None, headers: Mapping[str, str], aske
         return FilteredError(said.text or "The backend's content filter stopped the request.", upstream_status=told)
     comes_back = read_retry_after({}, said.text, said.data, now=asked.now) is not None
     wait = read_retry_after(headers, said.text, said.data, now=asked.now)
-    return _told(kind_of(said, told, comes_back=comes_back), said, told or status, wait, asked)
+    error = _told(kind_of(said, told, comes_back=comes_back), said, told or status, wait, asked)
+    return _advised(error, headers)
+
+
+def _advised(error: UpstreamError, headers: Mapping[str, str]) -> UpstreamError:
+    """Return the error with the backend's own advice on asking again, which goes before what is known of its kind."""
+    advice = next((value for name, value in headers.items() if name.lower() == "x-should-retry"), "").strip().lower()
+    if advice not in ("true", "false"):
+        return error
+    error.should_retry = advice == "true"
+    return error.retryable() if error.should_retry else error
 
 
 def _overflow(said: Complaint, status: int | None, asked: Asked) -> UpstreamError | None:
