@@ -44,6 +44,7 @@ DELTAS_OF = {
     "compaction": {"compaction_delta"},
 }
 EMPTY_START = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}, "tool_use": {"input": {}}}
+EMPTY_START["server_tool_use"] = EMPTY_START["tool_use"]
 
 
 @dataclass

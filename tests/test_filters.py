@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -237,6 +238,41 @@ def test_an_echo_broken_by_something_else_is_none() -> None:
     ]
 
 
+def test_what_a_backend_sends_behind_a_prefill_is_all_its_own() -> None:
+    goes_on = Dialect(name="goes on", prefill="continue")
+    for prefill, text in (("[", "[1,2],[3,4]]"), ("1", "1 apples"), ("ha", "haha"), ("Sure:", "Sure: yes")):
+        assert filtered(list(text), goes_on, prefill=prefill) == [("Text", text)]
+
+
+def test_a_backend_that_repeats_every_prefix_is_taken_at_its_word() -> None:
+    repeats = Dialect(name="repeats", prefill="prefix")
+    for prefill, text in (("[", "[[1]]"), ("ha", "haha"), ("Sure:", "Sure: yes")):
+        assert filtered([text], repeats, prefill=prefill) == [("Text", text.removeprefix(prefill))]
+
+
+@pytest.mark.parametrize("how", ["none", "plain"])
+@pytest.mark.parametrize(
+    ("prefill", "text", "left"),
+    [
+        ("[", "[1,2],[3,4]]", "[1,2],[3,4]]"),
+        ("ha", "haha", "haha"),
+        ("haha", "hahaha", "hahaha"),
+        ("----", "----", "----"),
+        ("1", "1 apples", "1 apples"),
+        ("{", '{"a": 1}', '"a": 1}'),
+        ('[{"', '[{"a": 1}]', 'a": 1}]'),
+        ("The answer is", "The answer is 4", " 4"),
+        ("The answer is", "The answer was", "The answer was"),
+    ],
+)
+def test_elsewhere_a_prefill_is_repeated_where_it_can_be_nothing_else(
+    how: Any, prefill: str, text: str, left: str
+) -> None:
+    dialect = Dialect(name="who knows", prefill=how)
+    for pieces in ([text], list(text)):
+        assert "".join(said for _, said in filtered(pieces, dialect, prefill=prefill)) == left
+
+
 def test_a_long_prefill_is_compared_once() -> None:
     prefill = "word " * 40_000
     echo = PrefillEcho(prefill)
@@ -433,6 +469,22 @@ def test_looking_for_stops_oneself_is_noted_once() -> None:
     notes = Notes()
     Filters(OPENAI, plan_of(scan_stops=("a", "b")), notes)
     assert notes.codes() == ["stops-local"]
+
+
+def test_a_stop_that_the_backend_was_told_of_and_let_pass_ends_the_text() -> None:
+    """PA-06: of six stops a server took and did not keep to."""
+    stops = tuple(f"S{number}" for number in range(6))
+    notes = Notes()
+    for pieces in every_cut("abcS5def"):
+        assert filtered(pieces, stops=stops) == [("Text", "abc"), ("Finish", "S5")], pieces
+    Filters(OPENAI, plan_of(stops=stops), notes)
+    assert not notes.codes(), "nothing was kept from the backend"
+
+
+def test_a_stop_that_the_backend_names_is_the_one_that_is_told() -> None:
+    deltas = [Text("abc"), Finish("end_turn", "stop", "S1")]
+    filters = Filters(OPENAI, plan_of(stops=("S1", "bx")), Notes())
+    assert filters.feed(deltas) + filters.flush() == deltas
 
 
 def test_an_empty_stop_sequence_stops_nothing() -> None:

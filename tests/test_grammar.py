@@ -28,6 +28,7 @@ EVENTS: dict[str, Event] = {
     "start thinking": ContentBlockStart(0, {"type": "thinking"}),
     "start text": ContentBlockStart(0, {"type": "text"}),
     "start tool_use": ContentBlockStart(0, {"type": "tool_use"}),
+    "start server_tool_use": ContentBlockStart(0, {"type": "server_tool_use"}),
     "start whole": ContentBlockStart(0, {"type": "web_search_tool_result"}),
     "thinking_delta": ContentBlockDelta(0, ThinkingDelta("")),
     "signature_delta": ContentBlockDelta(0, SignatureDelta("")),

@@ -91,6 +91,7 @@ def test_counts_wherever_they_come(chunks: list[dict[str, Any]], done: bool) -> 
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 75,
         "output_tokens": 5,
+        "service_tier": "standard",
     }
     assert "usage-estimated" not in heard.notes
 
@@ -131,6 +132,86 @@ def test_a_prompt_that_was_all_cached_and_an_answer_that_says_nothing_are_counte
     silent = hear(stream(chunk({}, "length"), {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 0}}))
     assert (silent.usage["input_tokens"], silent.usage["output_tokens"]) == (9, 0)
     assert "usage-estimated" not in silent.notes
+
+
+FIRST = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+COUNTED = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+
+
+@pytest.mark.parametrize("fast", [False, True], ids=["", "asked to be fast"])
+@pytest.mark.parametrize(
+    ("said", "tier"), [("priority", "priority"), ("default", "standard"), ("flex", "standard"), (None, "standard"), (7, "standard")]
+)  # fmt: skip
+def test_how_a_request_was_served_is_told(said: Any, tier: str, *, fast: bool) -> None:
+    """Translation reference 4.1 and 4.9: `speed` is fast only where the backend says so."""
+    plan = plan_of(fast=fast)
+    chunks = [one | {"service_tier": said} for one in (FIRST, HI, HI, HI, STOP, COUNTED)]
+    streamed = hear(stream(*chunks), plan=plan)
+    whole_one = hear_whole(answer({"content": "hi"}, service_tier=said, usage=COUNTED["usage"]), plan=plan)
+    late = hear(stream(HI, STOP, chunks[-1]), plan=plan)
+    started: Any = streamed.events[0]
+    for usage in (started.message["usage"], streamed.usage, whole_one.usage, late.usage):
+        assert usage["service_tier"] == tier
+        assert usage.get("speed") == (("fast" if tier == "priority" else "standard") if fast else None)
+
+
+@pytest.mark.parametrize("name", ["Bash ", " Bash", "Bash\n", "\tBash\r\n"])
+@pytest.mark.parametrize("way", [whole, byte_by_byte], ids=["whole", "by byte"])
+def test_white_space_around_a_tools_name_is_none_of_it(name: str, way: Way) -> None:
+    call = fragment('{"command":', index=0, id="a", name=name)
+    rest = fragment('"ls"}', index=0)
+    streamed = hear(stream(call, rest, chunk({}, "tool_calls")), way)
+    told = {"id": "a", "type": "function", "function": {"name": name, "arguments": '{"command":"ls"}'}}
+    at_once = hear_whole(answer({"content": None, "tool_calls": [told]}, "tool_calls"))
+    for heard in (streamed, at_once):
+        assert heard.calls == [("Bash", {"command": "ls"})]
+        assert "call-named" in heard.notes
+    foreign = hear(stream(fragment("{}", index=0, id="a", name="Bush "), chunk({}, "tool_calls")))
+    assert foreign.calls == [("Bush ", {})]
+    assert "call-named" not in foreign.notes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"command":"x",//c\n"timeout":1}',
+        '{"command":"x" /* c, "d": 1 */ ,"timeout":1}',
+        '// c\n{"command":"x","timeout":1 // }\n}',
+        '{"command": /**/ "x", /* * / */"timeout":1,}',
+    ],
+)
+def test_comments_in_arguments_are_left_out(arguments: str) -> None:
+    told = {"id": "a", "type": "function", "function": {"name": "Bash", "arguments": arguments}}
+    at_once = hear_whole(answer({"content": None, "tool_calls": [told]}, "tool_calls"))
+    pieces = [fragment(piece, index=0) for piece in arguments]
+    streamed = hear(stream(fragment("", index=0, id="a", name="Bash"), *pieces, chunk({}, "tool_calls")))
+    for heard in (at_once, streamed):
+        assert heard.calls == [("Bash", {"command": "x", "timeout": 1})]
+        assert "arguments-repaired" in heard.notes
+
+
+def test_two_slashes_in_a_string_are_no_comment() -> None:
+    told = {"id": "a", "type": "function", "function": {"name": "Bash", "arguments": "{command: 'curl http://a/*b*/'}"}}
+    heard = hear_whole(answer({"content": None, "tool_calls": [told]}, "tool_calls"))
+    assert heard.calls == [("Bash", {"command": "curl http://a/*b*/"})]
+
+
+SPOKEN_OF = 'Use <tool_call>{"name": "Bash", "arguments": {"command": "ls"}}</tool_call>'
+
+
+@pytest.mark.parametrize("arguments", ['{"command":"pwd"}', '{"command":"ls"}'], ids=["another call", "its copy"])
+@pytest.mark.parametrize("pieces", [1, 200])
+def test_a_block_a_sentence_speaks_of_stands_before_the_call_that_follows_it(arguments: str, pieces: int) -> None:
+    words = [SPOKEN_OF] if pieces == 1 else list(SPOKEN_OF)
+    call = [fragment("", index=0, id="a", name="Bash"), *(fragment(piece, index=0) for piece in arguments)]
+    thought = chunk({"reasoning_content": "hm"})
+    heard = hear(
+        stream(*[chunk({"content": piece}) for piece in words], *call, thought, chunk({}, "tool_calls"), COUNTED),
+        dialect=PROMOTES,
+    )
+    assert [block["type"] for block in heard.message["content"]] == ["text", "tool_use", "thinking"]
+    assert heard.message["content"][0]["text"].rstrip() == (SPOKEN_OF if "pwd" in arguments else "Use")
+    assert heard.calls == [("Bash", json.loads(arguments))]
 
 
 @pytest.mark.parametrize("words", ["plain words", "北京 😀", 'a "quote" and \n a line', "\u2028"])

@@ -451,6 +451,7 @@ def test_message_start() -> None:
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "output_tokens": 1,
+            "service_tier": "standard",
         },
     }
 
@@ -466,6 +467,7 @@ def test_the_last_counts_win() -> None:
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 75,
         "output_tokens": 3,
+        "service_tier": "standard",
     }
 
 
@@ -707,6 +709,7 @@ def test_lead_blocks_open_the_answer_whole() -> None:
         """
         message_start
         content_block_start 0 server_tool_use
+        input_json_delta 0 {"query":"x"}
         content_block_stop 0
         content_block_start 1 web_search_tool_result
         content_block_stop 1

@@ -25,6 +25,7 @@ from .deltas import (
     Finish,
     Ignored,
     Refusal,
+    Served,
     Text,
     Thinking,
     ThinkingState,
@@ -83,6 +84,7 @@ FAILED_FINISH: Mapping[str, int] = {
 """Finish reasons that are failures, with the status a client is shown for them."""
 
 _PLAIN = frozenset({"role", "content"})  # what an ordinary text says, and nothing beside it
+_PRIORITY = "priority"
 _ARGUMENTS = ("arguments", "parameters", "input")
 _PAGES = ("search_results", "citations")
 _MORE_OF_THE_END = ("stop_reason", "matched_stop", "native_finish_reason")
@@ -191,6 +193,8 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -
         error = error or choice.get("error")
         if finished and not error:  # an error says more than a finish reason beside it
             found += _finish(choice)
+    if not found and data.get("service_tier") == _PRIORITY:  # a stream's first chunk
+        found.append(Served())
     if error:
         found.append(Failed(failure_of(error)))
     return found
@@ -214,7 +218,11 @@ def _usage(data: Mapping[str, Any]) -> Usage | None:
     if told is None and "x_groq" in data:
         told = read_usage(mapping(data["x_groq"]).get("usage"))
     choices = items(data.get("choices"))
-    return read_usage(mapping(choices[0]).get("usage")) if told is None and choices else told  # Kimi
+    if told is None and choices:  # Kimi
+        told = read_usage(mapping(choices[0]).get("usage"))
+    if told is not None and data.get("service_tier") == _PRIORITY:
+        return structs.replace(told, priority=True)
+    return told
 
 
 def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterable[Delta]:

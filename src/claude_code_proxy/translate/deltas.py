@@ -66,7 +66,10 @@ class Citation(Delta, frozen=True, gc=False):
 
 
 class Usage(Delta, frozen=True, gc=False):
-    """Token counts so far: cumulative, the last one wins. `input_tokens` excludes both cache counts."""
+    """Token counts so far: cumulative, the last one wins. `input_tokens` excludes both cache counts.
+
+    priority: the backend says that it served the request with priority.
+    """
 
     input_tokens: int
     output_tokens: int
@@ -75,6 +78,11 @@ class Usage(Delta, frozen=True, gc=False):
     thinking: int | None = None
     cost: float | None = None
     searches: int | None = None
+    priority: bool = False
+
+
+class Served(Delta, frozen=True, gc=False):
+    """The backend says, before it says anything else, that it serves the request with priority."""
 
 
 class Finish(Delta, frozen=True, gc=False):

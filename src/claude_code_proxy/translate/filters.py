@@ -14,8 +14,10 @@ from .plan import Plan
 from .summary_tags import SummaryTags
 from .text_calls import TextCalls
 from .text_filter import Past, TextFilter, overlap
+from .text_limit import TextLimit
 
 _LONGEST_START = 1000  # characters of white space before a tag
+_TELLING = 4  # characters of a prefill: a model that goes on seldom begins with the same ones
 
 
 class Filters:
@@ -26,7 +28,7 @@ class Filters:
         self._filters: list[TextFilter] = []
         if dialect.think_tags:
             self._filters.append(ThinkTags(notes, opened=dialect.think_opened and dialect.think_unparsed))
-        if plan.prefill:
+        if plan.prefill and _may_be_echoed(plan.prefill, dialect):
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools and plan.choice != "none":
             self._filters.append(TextCalls(plan, notes, self.past))
@@ -36,9 +38,12 @@ class Filters:
                 self._filters.append(JsonAnswer(plan.json_shape))
         if plan.summary:
             self._filters.append(SummaryTags(notes))
-        stops = tuple(filter(None, plan.scan_stops))
-        if stops:
+        if plan.text_limit:
+            self._filters.append(TextLimit(plan.text_limit))
+        if any(plan.scan_stops):
             notes.add("stops-local", "stop_sequences")
+        stops = tuple(filter(None, dict.fromkeys((*plan.stops, *plan.scan_stops))))
+        if stops:
             self._filters.append(StopScan(stops))
 
     @property
@@ -198,8 +203,20 @@ class PrefillEcho(TextFilter):
         return [Text(held)] if held else []
 
 
+def _may_be_echoed(prefill: str, dialect: Dialect) -> bool:
+    """Whether an answer that begins with all of a prefill repeats it; else it may go on with the same characters.
+
+    Mistral repeats a `prefix`, and vLLM sends what comes behind it. Elsewhere a model that begins anew is told from one
+    that goes on by a beginning too long for chance, or one that is never doubled: no JSON has `{{`.
+    """
+    if dialect.prefill in ("continue", "prefix"):
+        return dialect.prefill == "prefix"
+    repetitive = prefill in (prefill + prefill)[1:-1]  # haha
+    return "{" in prefill or (len(prefill) >= _TELLING and not repetitive)
+
+
 class StopScan(TextFilter):
-    """Finds the client's stop sequences in the text, where the backend can't take or report them."""
+    """Finds the client's stop sequences in the text, also those the backend was told of: it may not keep to them."""
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = stops

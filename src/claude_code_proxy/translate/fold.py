@@ -79,6 +79,8 @@ class Fold:
                 block["thinking"] = text
             case "tool_use" if _is_half(text):
                 self.message["content"].pop()
+            case "server_tool_use" if text:
+                block["input"] = msgspec.json.decode(text)
             case "tool_use":
                 block["input"] = msgspec.json.decode(text) if text else {}
         self._pieces = []

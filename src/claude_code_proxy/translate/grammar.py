@@ -26,7 +26,7 @@ class State(Enum):
     THINKING = "in a thinking block"
     SIGNED = "in a thinking block, signed"
     TEXT = "in a text block"
-    TOOL = "in a tool_use block"
+    TOOL = "in a tool_use or server_tool_use block"
     WHOLE = "in a block that came whole"
     CLOSING = "after message_delta"
     ENDED = "ended"
@@ -40,6 +40,7 @@ MOVES: Mapping[State, Mapping[str, State]] = {
         "start thinking": State.THINKING,
         "start text": State.TEXT,
         "start tool_use": State.TOOL,
+        "start server_tool_use": State.TOOL,
         "start whole": State.WHOLE,
         "message_delta": State.CLOSING,
     },
@@ -53,7 +54,7 @@ MOVES: Mapping[State, Mapping[str, State]] = {
 }
 """`ping` and `error` are not in the table: a ping is legal anywhere, an error is legal before ENDED and ends all."""
 
-_STARTS = {kind: f"start {kind}" for kind in ("thinking", "text", "tool_use")}
+_STARTS = {kind: f"start {kind}" for kind in ("thinking", "text", "tool_use", "server_tool_use")}
 _NAMES: Mapping[type, str] = {
     **{kind: str(kind.__struct_config__.tag) for kind in (*get_args(AnyDelta), *get_args(Event))},
     ContentBlockStop: "stop",

@@ -222,7 +222,7 @@ CODES: Mapping[str, Meaning] = {
         "the guarantee",
     ),
     "call-named": Meaning(
-        "Tool calls without a name",
+        "Tool calls without a name, or with white space around it",
         "an answer's is that of the only tool, or of the one tool_choice names; one of the history is called `unknown`",
         "nothing: they had none",
     ),
@@ -239,7 +239,9 @@ CODES: Mapping[str, Meaning] = {
     # of a request, its parameters
     "max-tokens-clamped": Meaning("max_tokens above the model's limit", "lowered to the limit", "the difference"),
     "max-tokens-lifted": Meaning(
-        "max_tokens below MIN_TOKENS_LIMIT or the backend's minimum, 0 too", "lifted", "nothing; of 0 no word is shown"
+        "max_tokens below MIN_TOKENS_LIMIT or the backend's minimum, 0 too",
+        "lifted; the text ends where the client's own limit is, but for a MIN_TOKENS_LIMIT that somebody has set",
+        "nothing; of 0 no word is shown",
     ),
     "sampling-dropped": Meaning("temperature, top_p, top_k", "left out where the backend refuses them", "the control"),
     "sampling-clamped": Meaning(

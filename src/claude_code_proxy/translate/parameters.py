@@ -30,7 +30,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     """What `translate_parameters` found out.
 
     fields: of the backend's body. stops: all stop sequences the client asked for; scan_stops: those the proxy looks for
-    itself. max_tokens: as sent, 0 when the client gave none (count_tokens). discard: the client wants no output.
+    itself. max_tokens: as sent, 0 when the client gave none (count_tokens); text_limit: what was lifted to that, where
+    the text is to keep to it, 0 where not. discard: the client wants no output.
     json_shape: it wants JSON text. sentence: an instruction for the model where the backend can't be told, or "".
     """
 
@@ -38,6 +39,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[str, ...] = ()
     scan_stops: tuple[str, ...] = ()
     max_tokens: int = 0
+    text_limit: int = 0
     discard: bool = False
     json_shape: JsonShape | None = None
     sentence: str = ""
@@ -49,6 +51,7 @@ def translate_parameters(
     """Translate all parameters. prompt_tokens: the size of the prompt, 0 when nobody counted it."""
     dialect = target.dialect
     limit = _max_tokens(request, target, intent, notes, prompt_tokens)
+    wished = _wished(request, target)
     stops, sent, scanned = _stops(request, dialect, notes)
     response_format = translate_format(request, dialect, notes)
     fields: dict[str, Any] = {
@@ -65,6 +68,7 @@ def translate_parameters(
         stops=stops,
         scan_stops=scanned,
         max_tokens=limit,
+        text_limit=wished if wished < limit else 0,
         discard=request.get("max_tokens") == 0,
         json_shape=response_format.shape,
         sentence=response_format.sentence,
@@ -105,6 +109,12 @@ def _lifted(asked: int, target: Target, intent: Intent) -> int:
     if target.min_tokens_explicit or (asked > 1 and will_think(intent, target.dialect)):
         return max(asked, target.min_tokens)
     return asked
+
+
+def _wished(request: Mapping[str, Any], target: Target) -> int:
+    """Return how many tokens of text are wanted, 0 for no text or any: MIN_TOKENS_LIMIT, where it is set, is a wish."""
+    asked = count(request.get("max_tokens"))
+    return max(asked, target.min_tokens) if asked and target.min_tokens_explicit else asked
 
 
 def _room(target: Target, limit: int, prompt_tokens: int) -> int:

@@ -40,7 +40,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     no thinking block at all (the client switched thinking off); one_tool: only the first call counts; choice: the
     type of tool_choice, chosen: the tool it names, as the backend knows it, or "";
     may_be_empty: a model that ended its turn without a word, and was paid for it, meant it;
-    discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given;
+    discard: the client asked for no output (`max_tokens: 0`); max_tokens: what the backend was given; text_limit:
+    tokens of text the client gets of that, 0 for all; fast: the client asked for `speed: fast`;
     window: tokens, 0 unknown; prefill: text the answer must not repeat; input_estimate: tokens;
     seal: key of the signature envelope; server_tools: those that nothing serves, by name;
     json_shape: the client asked for JSON text (fences are stripped); lead_blocks: whole blocks that open the answer
@@ -68,6 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     may_be_empty: bool = True
     discard: bool = False
     max_tokens: int = 0
+    text_limit: int = 0
+    fast: bool = False
     window: int = 0
     prefill: str = ""
     input_estimate: int = 0

@@ -1,10 +1,9 @@
 r"""JSON as models write it, where only one reading fits.
 
-Beyond JSON it takes single-quoted strings, bare keys, True/False/None, a comma before a closing bracket, raw line
-ends in strings, NaN and Infinity (which JavaScript writes as null), and unknown escapes (`\d` is a backslash and a d;
-beside a `\n` nobody knows, `C:\dir\\new`). It
-never closes what is open and never guesses where a string ends: text with two readings, or cut off, is no value. One
-pass, linear.
+Beyond JSON it takes single-quoted strings, bare keys, True/False/None, a comma before a closing bracket, comments, raw
+line ends in strings, NaN and Infinity (which JavaScript writes as null), and unknown escapes (`\d` is a backslash and
+a d; beside a `\n` nobody knows, `C:\dir\\new`). It never closes what is open and never guesses where a string ends:
+text with two readings, or cut off, is no value. One pass, linear.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 from .halves import whole
 
 _DEPTH = 100
-_SPACE = re.compile(r"[ \t\r\n\ufeff\xa0]*")
+_SPACE = re.compile(r"(?:[ \t\r\n\ufeff\xa0]++|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?(?![\w.+-])")
 _NOT_FINITE = re.compile(r"-?(?:NaN|Infinity)(?![\w$-])")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")

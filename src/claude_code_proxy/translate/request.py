@@ -222,6 +222,8 @@ def _plan(
         chosen=chosen,
         discard=parameters.discard,
         max_tokens=parameters.max_tokens,
+        text_limit=parameters.text_limit,
+        fast=request.get("speed") == "fast",
         window=target.window,
         prefill=chat.prefill,
         input_estimate=estimate,

@@ -22,7 +22,7 @@ from .plan import Plan
 from .text_call_forms import BARE, FORMS, NOTHING_TAKEN, STRAYS, Form, is_unfinished
 from .text_call_starts import LOOKED_AT, BareJson, is_other_json, never
 from .text_call_tags import NONE_GIVEN
-from .text_filter import Growing, Past, TextFilter, overlap
+from .text_filter import BESIDE, Growing, Past, TextFilter, overlap
 
 _MARKS = tuple(form.open for form in FORMS)
 _ANY = re.compile("|".join(re.escape(mark) for mark in _MARKS))
@@ -67,13 +67,14 @@ class TextCalls(TextFilter):
         self._quoted = ""  # the last promoted block, while it may turn out to be a part of a sentence
         self._promoted: list[_Promoted] = []
         self._parsed = Calls(plan.tools)
+        self._later: list[Delta] = []  # calls, and what follows them: a block spoken of may have to stand before them
 
     watches = "".join(dict.fromkeys(mark[0] for mark in _MARKS))
 
     @property
     def inert(self) -> bool:  # type: ignore[override]
         """Nothing is held, and nothing can begin without one of `watches`."""
-        return not (self._held or self._form or self._at_start or self._behind)
+        return not (self._held or self._form or self._at_start or self._behind or self._later)
 
     def feed(self, deltas: list[Delta]) -> list[Delta]:  # type: ignore[override]
         """Return what `deltas` become; promoted calls go before the end."""
@@ -81,10 +82,31 @@ class TextCalls(TextFilter):
         for delta in deltas:
             if isinstance(delta, ToolFragment):
                 self._parsed.add(delta)
+                out += self.release()
             if isinstance(delta, Finish | Ended):
-                out += self.release() + self._promotions()
-            out += super().feed([delta])
+                out += self._put_off() + self.release() + self._promotions()
+            if self._waits(delta):
+                self._later.append(delta)
+            else:
+                out += super().feed([delta])
         return out
+
+    def _waits(self, delta: Delta) -> bool:
+        """Whether a call would stand before the block of a sentence: that may be its copy, which its end tells."""
+        if isinstance(delta, ToolFragment) and not self._later:
+            return any(promoted.within for promoted in self._promoted)
+        return bool(self._later) and not isinstance(delta, BESIDE)
+
+    def _put_off(self) -> list[Delta]:
+        """Return the blocks that are a part of a sentence, and the calls that waited for them."""
+        if not self._later:
+            return []
+        known = self._known()
+        spoken = [promoted for promoted in self._promoted if promoted.within]
+        self._promoted = [promoted for promoted in self._promoted if not promoted.within]
+        blocks = dict.fromkeys(block for fragment, block, _ in spoken if self._called(fragment) not in known)
+        later, self._later = self._later, []
+        return [*map(Text, blocks), *super().feed(later)]
 
     def text(self, piece: str) -> list[Delta]:
         """Pass text on up to a possible call."""
@@ -292,10 +314,10 @@ class TextCalls(TextFilter):
     def _promotions(self) -> list[Delta]:
         """The promoted calls that the server did not send as calls too; beside those, a sentence has none."""
         promoted, self._promoted = self._promoted, []
-        known = [(call.name, self._input(call.name, call.arguments)) for call in self._parsed.all]
+        known = self._known()
         out: list[Delta] = []
         for fragment, block, within in promoted:
-            if (fragment.name, self._input(fragment.name, fragment.arguments)) in known:
+            if self._called(fragment) in known:
                 continue
             if known and within:
                 out.append(Text(block))
@@ -303,6 +325,12 @@ class TextCalls(TextFilter):
             self._notes.add("text-tool-call", "content", fragment.name[:64])
             out.append(fragment)
         return out
+
+    def _known(self) -> list[tuple[str, object]]:
+        return [(call.name, self._input(call.name, call.arguments)) for call in self._parsed.all]
+
+    def _called(self, fragment: ToolFragment) -> tuple[str, object]:
+        return fragment.name, self._input(fragment.name, fragment.arguments)
 
     def _input(self, name: str, arguments: str) -> object:
         facts = self._tools.get(name)

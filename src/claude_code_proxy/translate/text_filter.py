@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from .deltas import Delta, Ignored, Text, ThinkingState, Usage
+from .deltas import Delta, Ignored, Served, Text, ThinkingState, Usage
 
-_BESIDE = (Usage, ThinkingState, Ignored)  # what has no place in the order of content
+BESIDE = (Usage, ThinkingState, Ignored, Served)  # what has no place in the order of content
 
 
 class Past:
@@ -47,7 +47,7 @@ class TextFilter:
         for delta in deltas:
             if isinstance(delta, Text):
                 out += self.text(delta.text)
-            elif isinstance(delta, _BESIDE):
+            elif isinstance(delta, BESIDE):
                 out.append(delta)
             elif not self.stopped:
                 out += self.release()

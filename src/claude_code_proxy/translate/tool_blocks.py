@@ -52,6 +52,8 @@ class ToolBlocks:
 
     def fragment(self, fragment: ToolFragment) -> None:
         """Take in a piece of a call and send what can be sent."""
+        if fragment.name:
+            fragment = self._trimmed(fragment)
         known = len(self._calls.all)
         call = self._calls.add(fragment)
         another = len(self._calls.all) > known
@@ -65,6 +67,14 @@ class ToolBlocks:
             if live is self._calls.all[-1] or not (live.scan.complete or (another and self._can_be_mended(live))):
                 return
             self._close(live, cut=False)
+
+    def _trimmed(self, fragment: ToolFragment) -> ToolFragment:
+        """Take the white space off the name of a declared tool; of a name that comes in pieces it may be a part."""
+        known, meant = self._writer.plan.tools, fragment.name.strip()
+        if fragment.name in known or meant not in known:
+            return fragment
+        self._writer.notes.add("call-named", "content", "white space around its name")
+        return msgspec.structs.replace(fragment, name=meant)
 
     def settle(self) -> None:
         """Write and close what is complete: content that comes later belongs behind it."""

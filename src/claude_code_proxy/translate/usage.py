@@ -109,6 +109,12 @@ def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:
     return shown
 
 
+def service(*, fast: bool, priority: bool) -> dict[str, str]:
+    """Return the fields of the usage that say how a request was served. fast: it asked to be."""
+    speed = {"speed": "fast" if priority else "standard"} if fast else {}
+    return {"service_tier": "priority" if priority else "standard", **speed}
+
+
 def _are_apart(given: Mapping[str, Any], prompt: int, cached: int, written: int) -> bool:
     """Whether a server counts cached tokens beside those of the prompt, not among them (case CX-06).
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from ..errors import FilteredError, RetryableError, UpstreamError
 from ..wire.anthropic import (
     AnyDelta,
@@ -16,6 +18,7 @@ from ..wire.anthropic import (
     ContentBlockStart,
     ContentBlockStop,
     Event,
+    InputJsonDelta,
     MessageDelta,
     MessageStart,
     MessageStop,
@@ -31,6 +34,7 @@ from .deltas import (
     Finish,
     Ignored,
     Refusal,
+    Served,
     Text,
     Thinking,
     ThinkingState,
@@ -44,7 +48,7 @@ from .plan import Plan
 from .search_blocks import SearchBlocks
 from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
-from .usage import anthropic_usage, cut_window, whole_prompt
+from .usage import anthropic_usage, cut_window, service, whole_prompt
 
 _BEFORE, _BETWEEN, _ENDED = State.BEFORE, State.BETWEEN, State.ENDED  # by name: an Enum looks each one up
 _TEXT, _THINKING = State.TEXT, State.THINKING
@@ -67,6 +71,7 @@ class Writer:
         self.usage: Usage | None = None
         self.ending: Finish | None = None
         self.ended = False
+        self.served = False
         self.refusal: list[str] = []
         self.characters = 0
         self.stop_reason = ""
@@ -138,18 +143,25 @@ class Writer:
             return
         usage = self._whole(ending.counted(self.usage or Usage(0, 1), self.plan, 0)[0])
         usage = ending.without_output(usage) if self.plan.discard else usage
-        message = ending.message(self.plan, self.message_id) | {"usage": anthropic_usage(usage, self.plan.scale)}
+        message = ending.message(self.plan, self.message_id) | {"usage": self._shown(usage)}
         self.emit(MessageStart(message))
         if self.plan.lead_blocks and not self.plan.discard:
             self.open_server_blocks(*self.plan.lead_blocks)
 
     def open_server_blocks(self, *blocks: Mapping[str, Any]) -> None:
-        """Open a server tool's call and result, whole; both get one id, which no other pair has."""
+        """Open a server tool's call and result; both get one id, which no other pair has.
+
+        The result comes whole, the call's input as a delta: clients read the input of any call from there.
+        """
         self._pairs += 1
         number = f"_{self._pairs}" if self._pairs > 1 else ""
         shared = tool_ids.SERVER_PREFIX + self.message_id.removeprefix("msg_") + number
         for block in blocks:
-            self.open({**block, "id" if "id" in block else "tool_use_id": shared})
+            if "input" not in block:
+                self.open({**block, "tool_use_id": shared})
+                continue
+            self.open({**block, "id": shared, "input": {}})
+            self.delta(InputJsonDelta(msgspec.json.encode(block["input"]).decode() if block["input"] else ""))
 
     def carry(self, call_id: str, signature: str) -> None:
         """Put a call's own signature into the next envelope."""
@@ -178,6 +190,10 @@ class Writer:
 
     def _usage(self, delta: Usage) -> None:
         self.usage = delta
+        self.served = self.served or delta.priority
+
+    def _served(self, _delta: Served) -> None:
+        self.served = True
 
     def _ignored(self, delta: Ignored) -> None:
         self.notes.add("chunk-ignored", "content", delta.what[:_LONGEST_DETAIL])
@@ -254,8 +270,11 @@ class Writer:
         self.stop_reason = stop["stop_reason"]
         told = self._whole(usage)
         told = ending.without_output(told) if self.plan.discard else told
-        shown = anthropic_usage(told, self.plan.scale) | self.search.usage(usage)
+        shown = self._shown(told) | self.search.usage(usage)
         return MessageDelta(stop, shown, ending.edits(self.plan))
+
+    def _shown(self, usage: Usage) -> dict[str, Any]:
+        return anthropic_usage(usage, self.plan.scale) | service(fast=self.plan.fast, priority=self.served)
 
     def _whole(self, usage: Usage) -> Usage:
         """Return the counts for the client: of the prompt it has, where a backend cut it and counted what was left."""
@@ -275,6 +294,7 @@ class Writer:
         Citation: lambda self, delta: self.search.page(delta),
         Usage: _usage,
         Ignored: _ignored,
+        Served: _served,
         Finish: _finish,
         Failed: _failed,
         Ended: _ended,
