@@ -292,6 +292,12 @@ class TestTheMessage:
         body = json.dumps({"error": {"message": "flagged", "metadata": {"flagged_input": "my secret text"}}})
         assert "my secret" not in read_failure(403, body.encode(), {}).message
 
+    def test_names_the_address_without_the_key(self) -> None:
+        asked = Asked(url="https://gate.example/my-key/v1", secrets=("my-key",))
+        message = read_failure(404, b"<html><title>Nothing here</title></html>", {}, asked).message
+        assert "https://gate.example/" in message
+        assert "my-key" not in message
+
     def test_is_short(self) -> None:
         assert len(read_failure(400, b'{"error":"' + b"x" * 100_000 + b'"}', {}).message.encode()) < 2200
 

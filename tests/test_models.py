@@ -164,6 +164,23 @@ async def test_a_limit_that_is_none_is_refused_by_name(pages: App, limit: str) -
     assert "bug" not in pages.lines()
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", True),
+        ("active", True),
+        ("retired", False),
+        ("deprecated&lifecycle[]=active", True),
+        ("active&limit=1", True),
+    ],
+)
+async def test_a_lifecycle_that_is_asked_for_is_the_only_one_listed(pages: App, query: str, *, found: bool) -> None:
+    for name in ("lifecycle[]", "lifecycle%5B%5D"):
+        page = await listed(pages, f"?{name}={query}" if query else "")
+        assert bool(page["data"]) is found
+        assert (page["first_id"] is not None) is found
+
+
 async def test_an_empty_limit_is_none_at_all(pages: App) -> None:
     assert len((await listed(pages, "?limit="))["data"]) == 20
 

@@ -83,8 +83,8 @@ def _declared(headers: Mapping[str, str]) -> int:
     return int(length[:_DIGITS]) if length.isdecimal() else 0
 
 
-def _too_large(limit: int) -> ClientError:
-    return ClientError(f"The request is larger than {limit} bytes (MAX_BODY_MB).", status=413)
+def _too_large(limit: int, code: str | None = None) -> ClientError:
+    return ClientError(f"The request is larger than {limit} bytes (MAX_BODY_MB).", status=413, code=code)
 
 
 def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
@@ -98,7 +98,7 @@ def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
     except zlib.error:
         raise invalid from None
     if len(unpacked) > limit:
-        raise _too_large(limit)
+        raise _too_large(limit, "request_body_too_large_after_decoding")
     if not unpacker.eof or unpacker.unused_data:
         raise invalid
     return unpacked

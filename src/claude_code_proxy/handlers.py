@@ -154,4 +154,6 @@ def _what_to_do(error: ProxyError, names: Mapping[str, str]) -> str:
 
 
 def _query(call: Call) -> Mapping[str, str]:
-    return dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
+    given = parse_qsl(call.scope["query_string"].decode("latin-1"))
+    lists = {name: ",".join(value for other, value in given if other == name) for name, _ in given if name[-2:] == "[]"}
+    return {**dict(given), **lists}

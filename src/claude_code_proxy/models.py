@@ -28,6 +28,7 @@ from .services import Services
 from .translate.repairs import apply
 from .wire.shapes import count
 
+_LIFECYCLE = "active"  # of all that a backend lists
 _LIMIT = 20  # of one page, as the API's
 _MOST = 1000
 _NEAR = 3
@@ -39,22 +40,22 @@ _FAR = 4_102_444_800  # seconds: the year 2100; a backend's nonsense must not br
 
 
 def list_models(services: Services, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return one page. query: limit, after_id, before_id as the API has them; headers: who asks.
+    """Return one page. query: limit, after_id, before_id, lifecycle[] as the API has them; headers: who asks.
 
     Raises ClientError for a limit that is none, for an id that is not in the list, and for both ids at once.
     """
     if query.get("after_id") and query.get("before_id"):
         raise ClientError("Only one of `before_id` and `after_id` can be given: leave one out.", path="before_id")
     listing = _Listing(services, headers)
-    ids = list(listing.places)
+    ids = list(listing.places) if _LIFECYCLE in query.get("lifecycle[]", _LIFECYCLE).split(",") else []
     size = _size(query.get("limit", ""))
     for name in ("after_id", "before_id"):
         if query.get(name) and query[name] not in listing.places:
             raise ClientError("No model of the list has this id: begin with the first page again.", path=name)
-    if query.get("after_id") in listing.places:
+    if query.get("after_id") in ids:
         ids = ids[ids.index(query["after_id"]) + 1 :]
         page = ids[:size]
-    elif query.get("before_id") in listing.places:
+    elif query.get("before_id") in ids:
         ids = ids[: ids.index(query["before_id"])]
         page = ids[-size:]  # the page before ends right before
     else:
@@ -153,7 +154,7 @@ def _entry(  # noqa: PLR0917 - in the order of what is always there
         "id": name,
         "display_name": title,
         "created_at": datetime.fromtimestamp(min(facts.created, _FAR), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "lifecycle": "active",
+        "lifecycle": _LIFECYCLE,
         "capabilities": capabilities(facts, dialect),
     }
     if window:

@@ -16,7 +16,7 @@ from .backends.gauges import Gauge
 from .backends.model_lists import ModelFacts, informed
 from .dialects import recognise
 from .documents_io import gather_resources
-from .endpoint import Backend
+from .endpoint import Backend, public_url
 from .prompt.summarize import Ask
 from .prompt.summary_reminder import is_compaction
 from .routing import Route, resolve
@@ -159,6 +159,7 @@ def asked_of(prepared: Prepared) -> Asked:
         max_tokens=prepared.max_tokens,
         lowered=prepared.max_tokens < plan.max_tokens,
         now=time.time(),
+        url=public_url(backend.base_url),
         secrets=backend.secrets,
         **{field: name.format(backend.name) for field, name in named.items()},
     )

@@ -198,6 +198,7 @@ def test_er_03_a_404_of_the_address_is_no_fault_of_the_model(
     assert heard.error is not None
     assert (heard.status, heard.error[0]) == (502, "api_error")
     assert "OPENAI_BASE_URL" in heard.error[1]
+    assert f"{backend.url}:" in heard.error[1]
 
 
 def test_er_03_a_wrong_base_url_is_named(backend: Backend) -> None:
@@ -206,6 +207,7 @@ def test_er_03_a_wrong_base_url_is_named(backend: Backend) -> None:
         assert heard.status == 502
         assert heard.error is not None
         assert "OPENAI_BASE_URL" in heard.error[1]
+        assert f"{backend.root}/api/v2:" in heard.error[1]
 
 
 NO_MODEL: dict[str, Reply] = {

@@ -25,7 +25,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     counted: the prompt in tokens by the proxy's count, most: what it may have at most; window: the model's, as known;
     max_tokens: as sent, lowered: it is less than the client may have; now: seconds since 1970;
-    key_name, url_name: the settings a person would change; secrets: masked in every message.
+    key_name, url_name: the settings a person would change; url: the base URL, as it may be
+    shown; secrets: masked in every message.
     """
 
     model: str = ""
@@ -37,6 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     now: float = 0.0
     key_name: str = "OPENAI_API_KEY"
     url_name: str = "OPENAI_BASE_URL"
+    url: str = "the backend's address"
     secrets: tuple[str, ...] = ()
 
 
@@ -87,7 +89,7 @@ _OUTCOMES: Mapping[Kind, Outcome] = {
     ),
     "address": Outcome(
         502,
-        "No chat completions at the backend's address: {text} Check {url_name}: requests go to it with "
+        "No chat completions at {url}: {text} Check {url_name}: requests go to it with "
         "/chat/completions added, so that it usually ends in /v1.",
         "it answered {status}.",
         should_retry=False,
@@ -192,7 +194,8 @@ def _told(kind: Kind, said: Complaint, status: int | None, wait: float | None, a
     if outcome.sentence != "{text}" and words[-1] not in ".!?":
         words += "."
     model = "" if asked.model in words else f"{asked.model}."
-    message = outcome.sentence.format(text=words, model=model, key_name=asked.key_name, url_name=asked.url_name)
+    names = {"key_name": asked.key_name, "url_name": asked.url_name, "url": without_secrets(asked.url, asked.secrets)}
+    message = outcome.sentence.format(text=words, model=model, **names)
     made = RetryableError if outcome.again else UpstreamError
     error = made(
         " ".join(message.split()),
