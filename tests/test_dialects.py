@@ -437,6 +437,8 @@ FORCED = {"tools": TOOLS, "tool_choice": {"type": "tool", "name": "plant"}}
         pytest.param(OPENAI, "gpt-5.6", HIGH, "high", id="gpt-5.6"),
         pytest.param(OPENAI, "gpt-5.6", {"tools": TOOLS}, "none", id="gpt-5.6-with-tools"),
         pytest.param(PUBLIC, "gpt-5.6", {**HIGH, "tools": TOOLS}, "high", id="gpt-5.6-behind-a-gateway-with-tools"),
+        pytest.param(OPENAI, "gpt-6.2-sol", {**HIGH, "tools": TOOLS}, "high", id="gpt-6-with-tools"),
+        pytest.param(OPENAI, "gpt-6.2-sol", {"tools": TOOLS}, None, id="gpt-6-with-tools-nothing-asked"),
         pytest.param(OPENAI, "gpt-5.1", {**HIGH, "tools": TOOLS}, "high", id="gpt-5.1-with-tools"),
         pytest.param(OPENAI, "gpt-4.1", HIGH, None, id="gpt-4.1"),
         pytest.param(PUBLIC, "some-model", {}, None, id="nothing-asked"),
@@ -465,6 +467,21 @@ def test_a_forced_tool_switches_thinking_off_where_the_two_clash(
     assert "thinking_budget" not in sent
     free = body(base_url, model, tools=TOOLS, thinking={"type": "adaptive"})
     assert not off.items() <= free.items()
+
+
+@pytest.mark.parametrize(
+    ("base_url", "model", "on"),
+    [
+        ("https://api.moonshot.ai/v1", "kimi-k2.5", {"thinking": {"type": "enabled", "keep": "all"}}),
+        ("https://dashscope.aliyuncs.com/compatible-mode/v1", "qwen3-max", {"enable_thinking": True}),
+    ],
+)
+def test_a_call_that_is_demanded_in_words_only_leaves_thinking_on(
+    base_url: str, model: str, on: dict[str, Any]
+) -> None:
+    sent = body(base_url, model, tools=TOOLS, tool_choice={"type": "any"}, thinking={"type": "adaptive"})
+    assert sent["tool_choice"] == "auto"
+    assert on.items() <= sent.items()
 
 
 def test_a_field_of_one_request_leaves_the_record_alone() -> None:

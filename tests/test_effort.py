@@ -24,6 +24,9 @@ ADAPTIVE = {"thinking": {"type": "adaptive"}}
 DISABLED = {"thinking": {"type": "disabled"}}
 
 
+ONLY_OFF = replace(NO_WORDS, efforts=("none",))
+
+
 def enabled(budget=None):
     return {"thinking": {"type": "enabled", **({} if budget is None else {"budget_tokens": budget})}}
 
@@ -273,3 +276,8 @@ def test_merging_changes_neither_side():
     left, right = {"a": {"b": 1}, "c": [1]}, {"a": {"d": {"e": 2}}, "c": [2]}
     assert merge(left, right) == {"a": {"b": 1, "d": {"e": 2}}, "c": [2]}
     assert (left, right) == ({"a": {"b": 1}, "c": [1]}, {"a": {"d": {"e": 2}}, "c": [2]})
+
+
+@pytest.mark.parametrize("request_", [effort("max"), enabled(4096)])
+def test_a_backend_that_only_takes_none_is_told_nothing_and_that_is_noted_as_it_is(request_):
+    assert said(request_, ONLY_OFF) == ({}, ["thinking-unsupported"])

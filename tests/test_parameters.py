@@ -294,6 +294,18 @@ def test_the_cache_key_is_the_sessions():
     assert one == same != other
 
 
+def test_the_identifier_is_the_persons_from_session_to_session():
+    one, same, other = (
+        fields(claude_code(*who), HASHES)["safety_identifier"] for who in (("s-1",), ("s-2",), ("s-1", "b"))
+    )
+    assert one == same != other
+    older = [
+        fields({"metadata": {"user_id": f"user_{who}_session_{session}"}}, HASHES)["safety_identifier"]
+        for who, session in (("a", "1"), ("a", "2"), ("b", "1"))
+    ]
+    assert older[0] == older[1] != older[2]
+
+
 def test_the_older_form_of_claude_codes_id_has_a_session_too():
     one, same, other = (
         fields({"metadata": {"user_id": f"user_{who}_account_x_session_{session}"}}, HASHES)["prompt_cache_key"]

@@ -259,6 +259,15 @@ CASES: dict[str, Case] = {
         lambda body: "reasoning_effort" not in body,
         THINKING,
     ),
+    "effort beside tools": Case(
+        "Function tools with reasoning_effort are not supported for gpt-6.2-sol in /v1/chat/completions. To use function "
+        "tools, use /v1/responses or set reasoning_effort to 'none'.",
+        lambda body: "tools" in body and body.get("reasoning_effort") != "none",
+        lambda body: "tools" in body and body["reasoning_effort"] == "none",
+        {"model": "gpt-6.2-sol", "output_config": {"effort": "xhigh"}, "thinking": {"type": "adaptive"}},
+        more={"param": "reasoning_effort"},
+        env={"DIALECT": "openai"},
+    ),
     "a fixed temperature": Case(
         "This model requires temperature to be 1.0", warm, lambda body: "temperature" not in body
     ),

@@ -4,7 +4,8 @@ Sources: types of the openai SDK 3.54.0 (2026-11-22). Efforts and sampling per m
 say they were checked against the live API in 2026-07, openai-agents-python#2089 (gpt-5.1), learn.microsoft.com on
 `ReasoningEffort` (2026). Effort beside tools: chat completions refuses it for gpt-5.2 to 5.5 and wants an explicit
 `none` for gpt-5.6, whose default is to think (livekit/agents#5088, 2026-03; openai/openai-openapi#541, 2026-05;
-charmbracelet/crush#2913, 2026-05; BerriAI/litellm#34569, 2026-07). Azure: translation reference, 3.11 (unverified
+charmbracelet/crush#2913, 2026-05; BerriAI/litellm#34569, 2026-07). Of gpt-6 nobody says so, and the translation
+reference sends it (4.10 A): a refusal teaches otherwise. Azure: translation reference, 3.11 (unverified
 [K], all of it the milder form: the system role, which any API version takes, no cache key); no `file` parts in chat
 completions (pydantic-ai, 2026); `openai.azure.us` and `openai.azure.cn` are those of national clouds [K].
 """
@@ -63,7 +64,7 @@ def _gpt(**marks: Any) -> tuple[Models, ...]:
         Models(r"gpt-5[.-]5(?!\d)", _reasons(*steps, with_tools=_MUTE), "charmbracelet/crush#2913, 2026-05"),
         Models(r"gpt-5[.-]\d(?!\d)", _reasons(*steps, with_tools=_MUTE, **marks), _CALLS),
         Models(r"gpt-5", _reasons("minimal", "low", "medium", "high"), _LIVE),
-        Models(r"gpt-[6-9]", _reasons(*steps[1:], "max", with_tools=_MUTE, **marks), "pydantic-ai, 2026-10"),
+        Models(r"gpt-[6-9]", _reasons(*steps[1:], "max", **marks), "pydantic-ai, 2026-10"),
         Models(r"o[134](?:-mini|-pro)?(?![a-z0-9.])", _reasons("low", "medium", "high"), _LIVE),
     )
 

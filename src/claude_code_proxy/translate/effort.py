@@ -201,7 +201,7 @@ def _word(intent: Intent, dialect: Dialect, notes: Notes) -> str | None:
     wanted = intent.effort or _bucket(intent.budget)
     if not wanted and intent.on and dialect.thinks == "asked" and not dialect.thinking_on:
         return _nearest(_DEFAULT_EFFORT, dialect.efforts)
-    if not wanted or not dialect.efforts:
+    if not wanted or not _takes_words(dialect):
         return None
     word = _nearest(wanted, dialect.efforts)
     if intent.budget is not None:
@@ -213,13 +213,18 @@ def _word(intent: Intent, dialect: Dialect, notes: Notes) -> str | None:
 
 def _note_lost(intent: Intent, dialect: Dialect, notes: Notes, *, sent: bool) -> None:
     """Note each wish that no field of the body says: the word or the number where neither is understood."""
-    takes_words, takes_budget = bool(dialect.efforts), bool(dialect.budget_path)
+    takes_words, takes_budget = _takes_words(dialect), bool(dialect.budget_path)
     if intent.effort is not None and not takes_words and not takes_budget:
         notes.add("thinking-unsupported", "output_config.effort")
     elif intent.budget is not None and not takes_words and not takes_budget:
         notes.add("thinking-unsupported", "thinking.budget_tokens")
     elif intent.on and not sent and dialect.thinks in {"never", "asked"} and not takes_words:
         notes.add("thinking-unsupported", "thinking")
+
+
+def _takes_words(dialect: Dialect) -> bool:
+    """Whether the backend can be told how much to think, and not only not to."""
+    return any(word != "none" for word in dialect.efforts)
 
 
 def _bucket(budget: int | None) -> str | None:

@@ -191,7 +191,7 @@ def _identity(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dic
     user = text(mapping(request["metadata"]).get("user_id")) if "metadata" in request else ""
     if not user:
         return {}
-    fields: dict[str, Any] = {dialect.user_field: _hash(user), dialect.cache_key_field: _hash(_session(user))}
+    fields: dict[str, Any] = {dialect.user_field: _hash(_person(user)), dialect.cache_key_field: _hash(_session(user))}
     fields.pop("", None)
     if not fields:
         notes.add("user-id", "metadata.user_id")
@@ -200,11 +200,25 @@ def _identity(request: Mapping[str, Any], dialect: Dialect, notes: Notes) -> dic
 
 def _session(user: str) -> str:
     """Return the session of Claude Code's user id, a JSON text or `user_..._session_ID`; else all of it."""
+    told = _told(user)
+    return (user.rpartition("_session_")[2] if told is None else text(told.get("session_id"))) or user
+
+
+def _person(user: str) -> str:
+    """Return Claude Code's user id without its session, so that it stays the same from session to session."""
+    told = _told(user)
+    if told is None:
+        return user.rpartition("_session_")[0] or user
+    lasting = {name: value for name, value in told.items() if name != "session_id" and value}
+    return msgspec.json.encode(lasting, order="sorted").decode() if lasting and "session_id" in told else user
+
+
+def _told(user: str) -> Mapping[str, Any] | None:
+    """Return the object that a user id is the text of, None where it is none."""
     try:
-        session = text(mapping(msgspec.json.decode(user)).get("session_id"))
+        return mapping(msgspec.json.decode(user))
     except (msgspec.DecodeError, ValueError, RecursionError):
-        session = user.rpartition("_session_")[2]
-    return session or user
+        return None
 
 
 def _hash(value: str) -> str:

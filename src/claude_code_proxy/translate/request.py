@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ClientError
-from ..wire.shapes import items, mapping, text
+from ..wire.shapes import items, text
 from .arrange import as_parts
 from .context_edits import Edited, apply_edits
 from .dialect import Dialect
@@ -28,7 +28,7 @@ from .plan import Plan, ToolFacts
 from .response_format import translate_format
 from .server_tools import unserved
 from .thinking import Reader
-from .tool_choice import answer_choice, one_tool_only, translate_tool_choice
+from .tool_choice import answer_choice, is_forced, one_tool_only, translate_tool_choice
 from .tools import translate_tools
 from .toolset import ToolSet
 from .unread import read_unread
@@ -130,9 +130,9 @@ def translate_request(
 
 def _suited(target: Target, request: Mapping[str, Any], intent: Intent, notes: Notes) -> Target:
     """Return the target with the dialect as the backend speaks it beside this request's tools."""
-    forced = "tool_choice" in request and mapping(request["tool_choice"]).get("type") in {"any", "tool"}
     visible = intent.on is True and intent.visible
     tools = "tools" in request and bool(items(request["tools"]))
+    forced = is_forced(request, target.dialect.for_request(tools=tools, forced=True, visible=visible))
     dialect = target.dialect.for_request(tools=tools, forced=forced, visible=visible)
     if intent.on and tools:
         free = target.dialect.for_request(tools=False, forced=False, visible=visible)

@@ -49,6 +49,15 @@ def translate_tool_choice(
     return ({"tool_choice": value, **fields} if value else fields), sentence
 
 
+def is_forced(request: Mapping[str, Any], dialect: Dialect) -> bool:
+    """Whether the body itself demands a call. dialect: as it is beside a demand; words to the model are none."""
+    if "tool_choice" not in request:
+        return False
+    kind = text(mapping(request["tool_choice"]).get("type"))
+    forms = {"any": {"required"}, "tool": {"named", "required"}}.get(kind, set())
+    return not forms.isdisjoint(dialect.tool_choices)
+
+
 def one_tool_only(request: Mapping[str, Any]) -> bool:
     """Whether only the first call of an answer counts (`disable_parallel_tool_use`), whatever the backend does."""
     return "tool_choice" in request and mapping(request["tool_choice"]).get("disable_parallel_tool_use") is True
