@@ -591,3 +591,16 @@ async def test_what_is_over_the_window_is_added_to_it(backend: Backend) -> None:
     assert prompt - window == 240
     assert prompt > 10_000
     assert await overflow(backend, step, SHORT) == (200_240, 200_000)
+
+
+async def test_a_model_that_thinks_beside_tools_unless_it_is_told_not_to_is_told_so_from_then_on(
+    backend: Backend, tmp_path: Path
+) -> None:
+    message = "Function tools with reasoning_effort are not supported for gpt-6.2-sol in /v1/chat/completions."
+    refused = error(message, param="reasoning_effort")
+    backend.play(lambda got: say("ja") if got.body.get("reasoning_effort") == "none" else refused)
+    request = {**ASKED, "model": "gpt-6.2-sol", "output_config": {"effort": "xhigh"}}
+    for asked in (3, 4):
+        async with running(backend, learned=tmp_path / "learned.json", DIALECT="openai") as app:
+            assert (await app.post(request)).status_code == 200
+            assert len(backend.chats) == asked

@@ -90,6 +90,8 @@ def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
     listed = _listed(refusal.words, sent)
     if len(listed) > 1 and refusal.says(_ALWAYS) and (dialect.thinks != "always" or sent is not None):
         return {"efforts": listed, "efforts_known": True, "thinks": "always"}
+    if sent is None and dialect.efforts and _thinks_beside_tools(refusal, dialect):
+        return {"with_tools": {"efforts": [], "extra_body": {"reasoning_effort": "none"}}}
     if sent is None or not dialect.efforts:
         return None
     named = refusal.mentions(*_EFFORT_NAMES, dialect.effort_path[0]) or refusal.says(_NO_THOUGHT)
@@ -101,6 +103,13 @@ def _effort(refusal: Refusal, dialect: Dialect) -> Facts | None:
     if not listed and refusal.says(rf"\b{re.escape(str(sent))}\b"):  # this word, and nobody says which others
         listed = [effort for effort in dialect.efforts if effort not in {sent, "none"}]
     return {"efforts": listed}
+
+
+def _thinks_beside_tools(refusal: Refusal, dialect: Dialect) -> bool:
+    """Whether effort is refused beside tools where none was sent: the model's own is meant (gpt-5.6, litellm#34569)."""
+    is_plain = dialect.effort_path == ("reasoning_effort",) and "extra_body" not in dialect.with_tools
+    refused = refusal.mentions("reasoning_effort") and refusal.says(r"\btools\b")
+    return is_plain and refused and bool(refusal.body.get("tools"))
 
 
 def _listed(words: str, sent: object) -> list[str]:
