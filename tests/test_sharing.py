@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.asgi import running
-from tests.backend import Backend, Bytes, Gate, Text, answer
+from tests.backend import Backend, Bytes, Gate, Stall, Text, answer
 from tests.proxy_process import ProxyProcess
 
 from claude_code_proxy import relay as relays
@@ -162,6 +162,20 @@ async def test_a_client_that_stops_reading_holds_up_neither_answer_nor_pings_of_
         assert len(backend.chats) == 1
         line = next(line["event"] for line in app.logs if line.get("id") == whole.headers["request-id"])
         assert f"gpt-5.4 -> default/gpt-5.4 | joined {first.headers['request-id']} | 200" in line
+
+
+async def test_who_joined_and_left_is_logged_as_that(backend: Backend) -> None:
+    backend.play([answer(Text("begin"), Stall())])
+    async with running(backend) as app:
+        first = app.start(asked("left"))
+        await first.until(b"begin")
+        second = app.start(asked("left"), headers={"x-stainless-retry-count": "1"})
+        await second.until(b"begin")
+        for talk in (second, first):
+            talk.leave()
+            await talk.task
+        line = next(line["event"] for line in app.logs if line.get("id") == second.headers["request-id"])
+        assert f"gpt-5.4 -> default/gpt-5.4 | cancelled | joined {first.headers['request-id']} | 200" in line
 
 
 # -- the parts ---------------------------------------------------------------------------------------------------------

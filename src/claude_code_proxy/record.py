@@ -91,7 +91,11 @@ def is_main(record: Record) -> bool:
 
 def sentence(record: Record) -> str:
     """Return one readable line: who asked whom, times, tokens, how it ended, what was changed."""
-    parts = [f"{_who(record)}{_names(record)}", f"{record.outcome} {record.joined}".rstrip()]
+    parts = [f"{_who(record)}{_names(record)}", record.outcome]
+    if record.joined:
+        parts[1] = (
+            f"joined {record.joined}" if record.outcome == "joined" else f"{record.outcome} | joined {record.joined}"
+        )
     if record.status:
         parts.append(str(record.status))
     if record.first_byte >= 0:

@@ -186,7 +186,7 @@ class Crowd:
             before = look(self._proxy).memory
             streams = []
             for number in range(self._many):
-                streams.append(asyncio.create_task(self._stream(http)))
+                streams.append(asyncio.create_task(self._stream(http, number)))
                 if number % 25 == 24:
                     await asyncio.sleep(0.02)
             await asyncio.sleep(3)
@@ -198,10 +198,11 @@ class Crowd:
             self.result.each = (most - before) / self._many
         return self.result
 
-    async def _stream(self, http: aiohttp.ClientSession) -> None:
-        expected = "".join(f"{number} " for number in range(self._words))
+    async def _stream(self, http: aiohttp.ClientSession, number: int) -> None:
+        expected = "".join(f"{word} " for word in range(self._words))
+        alone = {"metadata": {"user_id": str(number)}}  # the same again would join the one before
         try:
-            async with http.post(self._url, json=request("long")) as reply:
+            async with http.post(self._url, json=request("long") | alone) as reply:
                 text = check(await reply.read()).text()
             if text == expected:
                 self.result.complete += 1
