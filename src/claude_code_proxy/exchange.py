@@ -217,7 +217,6 @@ class Exchange:
         read, written = self.record.prompt_tokens, self.record.output_tokens
         learn = learn_cut if self._half else learn_size
         learn(self._services.learned, self._services.cuts, prepared, read, written)
-        self._mending.learn(prepared.route)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
@@ -322,6 +321,7 @@ class Exchange:
             self.record.first_byte = self._loop.time() - self._begun
             self._watch.begun()
             self._tries.answered()
+            self._mending.learn(self._tries.route)  # before the client hears the end, and asks again
 
     async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:
         """End the answer, or raise what went wrong with it."""

@@ -528,7 +528,7 @@ def test_hi_10_12_a_turn_of_nothing_but_thinking_is_no_empty_message(dialect: st
         ]
         for messages in histories:
             heard = client.ask(messages=messages)
-            assert heard.text == "gut"
+            assert heard.text == "gut", heard.raw
             sent = lenient.chats[-1].messages
             assert all(message.get("content") or message.get("tool_calls") for message in sent), sent
             assert sent[-1]["role"] == "user"

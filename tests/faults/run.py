@@ -21,7 +21,7 @@ from .cases import ANSWER, EVENT, INPUT, STATUS, TEXT, Case, well
 
 AT_ONCE = 32
 SECONDS = 15  # the longest any of them may take
-IDLE = "1"
+IDLE = "2"  # seconds; what answers late does so after 0.6
 TOOL = {"name": "Bash", "input_schema": {"type": "object", "properties": {"command": {"type": "string"}}}}
 CONFIG = """
 [backends.gone]
