@@ -228,6 +228,19 @@ print("Failed to connect to bus: No medium found", file=sys.stderr)
 sys.exit(1)
 """
 ENV_FILE = ".config/claude-code-proxy/service.env"
+CA = """\
+-----BEGIN CERTIFICATE-----
+MIIBjzCCATWgAwIBAgIUHlsZl1pRCYLjQCe4gqpeTQ7EHGEwCgYIKoZIzj0EAwIw
+HDEaMBgGA1UEAwwRYSBDQSBvZiB0aGUgdGVzdHMwIBcNMjYxMTIzMDYzNzE4WhgP
+MjEyNjEwMzAwNjM3MThaMBwxGjAYBgNVBAMMEWEgQ0Egb2YgdGhlIHRlc3RzMFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEIpyEMfP2jR/fF6/HQyF9m30qca8VpD9u
+rZtr7qarP1O3n6K3wlN72MBiDuwpjOrcPTY2/79nlaSZ+CemQ3JlwqNTMFEwHQYD
+VR0OBBYEFFqAxLeFoZZ18oybz6OOiIrJ7rLYMB8GA1UdIwQYMBaAFFqAxLeFoZZ1
+8oybz6OOiIrJ7rLYMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIh
+ANuUk2hzoc2XPmViBUgGHpAveLXG0w3E9OAhNwUu56DzAiAh4dsz9pImRlWs8WA6
+ALtPnIAp978Vzg0rr9kTjZ+N4A==
+-----END CERTIFICATE-----
+"""
 
 
 def test_what_requests_go_by_in_the_shell_goes_along(home: Path) -> None:
@@ -239,6 +252,7 @@ def test_what_requests_go_by_in_the_shell_goes_along(home: Path) -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
         "OTEL_EXPORTER_OTLP_HEADERS": "x-team=pass-word",
     }
+    (home / "ca.pem").write_text(CA)
     assert command(home, "service", "install", "--kind", "systemd", **SETTINGS, **there).returncode == 0
     kept = (home / ENV_FILE).read_text()
     assert (home / ENV_FILE).stat().st_mode & 0o777 == 0o600
