@@ -16,7 +16,7 @@ from .frames import Script, answer, frames, script_in
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-_MODELS = b'{"object":"list","data":[{"id":"bench-model","object":"model","context_length":1000000}]}'
+_MODELS = b'{"object":"list","data":[{"id":"bench-model","object":"model","context_length":10000000}]}'
 _END = b"0\r\n\r\n"
 
 
