@@ -25,12 +25,14 @@ from claude_code_proxy.translate import request as translation
 import case_folders  # isort: skip - as the recordings' own tests find it
 
 JSON = json.dumps(ASKED).encode()
+DEEP = JSON.replace(b'"stream": true', b'"x": ' + b"[" * 900 + f'"{PRIVATE}"'.encode() + b"]" * 900)
 LONG = {**ASKED, "messages": [{"role": "user", "content": f"a {PRIVATE} and more of it. " * 3000}]}
 SMALL = {"MODEL_WINDOW": "8192"}
 KINDS: dict[str, tuple[Any, dict[str, str], int, str]] = {
     "no-json": (JSON.replace(b'"tools"', b"tools"), {}, 400, "not valid JSON"),
     "cut-off": (JSON[:-40], {}, 400, "not valid JSON"),
     "no-utf-8": (JSON + b'"\xff\xfe"', {}, 400, "not valid JSON"),
+    "nested-deeply": (DEEP, {}, 400, "nested deeper"),
     "a-list": ([PRIVATE, SECRET], {}, 400, ""),
     "no-messages": ({**ASKED, "messages": []}, {}, 400, "messages"),
     "a-wrong-type": ({**ASKED, "max_tokens": f"{PRIVATE} many"}, {}, 400, "max_tokens"),

@@ -3,7 +3,7 @@
 about.toml has a table `refused`, whose `by` says what refused the request:
 
     unread    its size or its encoding (or it was too long to be kept): there is nothing that could be looked at again
-    form      it is no legal request; request.txt is the body where that is no JSON
+    form      it is no legal request; request.txt is the body where that is no JSON, or nested too deeply
     window    the prompt is larger than the model's window
     moment    the proxy's state at that time: a full queue, a deadline
     fault     a fault of the proxy's own
@@ -24,7 +24,7 @@ from ..body import decoded
 from ..errors import FAILED_INSIDE, ClientError, ContextOverflowError, Overflow, ProxyError
 from ..translate.notes import Notes
 from ..translate.overflow import overflow_error
-from ..translate.validate import check_request
+from ..translate.validate import check_request, is_too_deep
 from ..wire.anthropic import error_body
 from ..wire.shapes import count, items, mapping, text
 from .case import Case, error_frame, unsealed
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 HIDDEN = "hidden"
 _LONGEST_OWNER = 256  # characters the API takes
 BODY = "request.txt"
-"""A body that is no JSON, as far as it may be kept."""
+"""A body that is no JSON or nested too deeply to be gone through, as far as it may be kept."""
 
-_OWNER = re.compile(r'("user_id"\s*:\s*")((?:[^"\\]|\\.)*)')
+_OWNER = re.compile(r'("(?:user_id|authorization_token)"\s*:\s*")((?:[^"\\]|\\.)*)')
 _STATE = "It was refused for the state of the proxy then, not for anything of the request."
 _UNKEPT = "Nothing of the request was kept, so there is nothing to run again."
 
@@ -62,13 +62,19 @@ def what_was_sent(recording: Recording, key: bytes) -> dict[str, str]:
     """
     if not recording.body:
         return {}
-    try:
-        value = decoded(recording.body).value
-    except ClientError:
+    value = _read(recording.body)
+    if value is None or is_too_deep(value):
         plain = recording.body.decode("utf-8", "surrogateescape")
         return {BODY: _OWNER.sub(lambda found: found[1] + "x" * len(found[2]), plain)}
     request = without_owner(unsealed(value, key)) if isinstance(value, dict) else value
     return {"request.json": json.dumps(request, indent=2, ensure_ascii=False) + "\n"}
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return decoded(body).value
+    except ClientError:
+        return None
 
 
 def without_owner(request: dict[str, Any]) -> dict[str, Any]:

@@ -126,8 +126,8 @@ def check_request(body: object, *, counting: bool = False, deep: bool = True) ->
     if not isinstance(body, dict):
         _refuse("body", "Input should be an object")
     _check_sizes(body)
-    if deep:
-        _check_depth(body)
+    if deep and is_too_deep(body):
+        _refuse("body", f"Input is nested deeper than {MAX_DEPTH} levels")
     request = _given(body)
     for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
         if name not in request:
@@ -172,8 +172,9 @@ def _check_sizes(body: dict[str, Any]) -> None:
         _refuse("model", f"String should have at most {LONGEST_NAME} characters")
 
 
-def _check_depth(body: dict[str, Any]) -> None:
-    level: list[Any] = [body]
+def is_too_deep(value: Any) -> bool:
+    """Tell whether a decoded JSON value is nested deeper than the API takes it."""
+    level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [
             child
@@ -182,8 +183,8 @@ def _check_depth(body: dict[str, Any]) -> None:
             if type(child) is dict or type(child) is list  # exactly what a JSON decoder makes
         ]
         if not level:
-            return
-    _refuse("body", f"Input is nested deeper than {MAX_DEPTH} levels")
+            return False
+    return True
 
 
 def _check_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
