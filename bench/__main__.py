@@ -1,6 +1,6 @@
 """`make bench`: this proxy and its peers side by side in one run, interleaved; writes docs/performance.md.
 
-BENCH_PEERS=none, ccr, litellm or ccr,litellm (default) selects peers, BENCH_ONLY=plain,burst what is measured;
+BENCH_PEERS=none, or some of ccr,litellm,fastapi (default: all) selects peers, BENCH_ONLY=plain,burst what is measured;
 BENCH_QUICK=1 makes it short. Only a whole run writes.
 """
 
@@ -151,7 +151,7 @@ def main() -> None:
     """Run, print, and write the report unless the run was a quick one."""
     quick = os.environ.get("BENCH_QUICK", "0") not in ("", "0")
     begun = time.perf_counter()
-    results = uvloop.run(run(os.environ.get("BENCH_PEERS", "ccr,litellm"), quick=quick))
+    results = uvloop.run(run(os.environ.get("BENCH_PEERS", "ccr,litellm,fastapi"), quick=quick))
     results.seconds = time.perf_counter() - begun
     print_results(results)
     if not quick and not _ONLY:

@@ -11,7 +11,7 @@ from .scenarios import middle
 if TYPE_CHECKING:
     from .report import Results
 
-_CCR, _LITELLM = "claude-code-router", "LiteLLM"
+_CCR, _LITELLM, _FRAMEWORK = "claude-code-router", "LiteLLM", "FastAPI + openai"
 Times = Mapping[str, float]
 
 
@@ -50,6 +50,9 @@ def _added(figure: str) -> Callable[[Results, str, Times], float | None]:
 GOALS = (
     Goal("CPU per token in bursts: at most 1/3 of claude-code-router's", 1 / 3, _against(_CCR, "burst")),
     Goal("CPU per token at 50 tokens/s: at most 1/1.6 of claude-code-router's", 1 / 1.6, _against(_CCR, "paced")),
+    Goal(
+        "CPU per token in bursts: at most 1/20 of FastAPI and the openai package", 1 / 20, _against(_FRAMEWORK, "burst")
+    ),
     Goal("CPU per token in bursts: at most 1/80 of LiteLLM's", 1 / 80, _against(_LITELLM, "burst")),
     Goal("CPU of a plain request, warm: at most 1/4 of claude-code-router's", 1 / 4, _against(_CCR, "plain")),
     Goal(

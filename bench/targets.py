@@ -26,8 +26,10 @@ _ROOT = Path(__file__).parents[1]
 INSTALLED = _ROOT / "bench" / ".installed"
 LITELLM = "1.106.2"
 CCR = "2.0.0"
+FRAMEWORK = ("fastapi==0.165.0", "openai==3.54.0", "uvicorn[standard]==0.54.0")
 _OURS = INSTALLED / "claude-code-proxy"
 _LITELLM = INSTALLED / f"litellm-{LITELLM}"
+_FRAMEWORK = INSTALLED / "fastapi-openai"
 _START = 90  # seconds
 _SHORT = Script("text", 8, 0)
 
@@ -207,7 +209,23 @@ def _ccr_command(port: int, backend: int, home: Path) -> tuple[list[str], Mappin
     return ["node", str(script), "start"], {}
 
 
-_PEERS: Mapping[str, Callable[[], Target]] = {"ccr": _ccr, "litellm": _litellm}
+# -- FastAPI and the openai package -----------------------------------------------------------------------------------
+
+
+def _framework() -> Target:
+    return Target("FastAPI + openai", "0.165.0 + 3.54.0", _framework_command, _install_framework)
+
+
+def _install_framework() -> None:
+    _venv(_FRAMEWORK, *FRAMEWORK)
+
+
+def _framework_command(port: int, backend: int, _home: Path) -> tuple[list[str], Mapping[str, str]]:
+    script = str(_ROOT / "bench" / "framework_peer.py")
+    return [str(_FRAMEWORK / "bin" / "python"), script, str(port), f"http://127.0.0.1:{backend}/v1"], {}
+
+
+_PEERS: Mapping[str, Callable[[], Target]] = {"ccr": _ccr, "litellm": _litellm, "fastapi": _framework}
 
 
 def _venv(folder: Path, *requirements: str) -> None:
