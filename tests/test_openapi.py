@@ -21,3 +21,8 @@ def test_every_endpoint_is_described_with_its_methods() -> None:
 def test_every_type_of_error_is_described() -> None:
     types = DESCRIPTION["components"]["schemas"]["Error"]["properties"]["error"]["properties"]["type"]["enum"]
     assert set(TYPE_OF_STATUS.values()) == set(types)
+
+
+def test_every_way_to_ask_for_a_part_of_the_models_is_described() -> None:
+    described = {parameter["name"] for parameter in DESCRIPTION["paths"]["/v1/models"]["get"]["parameters"]}
+    assert described == {"limit", "after_id", "before_id", "lifecycle[]"}
