@@ -27,6 +27,7 @@ from .frames import Script, frames
 
 _SCRIPT = Script("text", 8, 0)
 _TARGET = Target(backend="default", model="bench-model", dialect=GENERIC, seal=b"key", window=1_000_000)
+_PLAN = Plan(model="claude-sonnet-4-5", seal=b"key", tools={"Write": ToolFacts("Write", {"type": "object"})})
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -41,13 +42,24 @@ def stream(kind: str, tokens: int, *, together: bool) -> Callable[[], int]:
     """Return one answer's translation. together: all frames in one read, else one read a frame."""
     sent = frames(kind, tokens)
     reads = [b"".join(sent)] if together else list(sent)
-    plan = Plan(model="claude-sonnet-4-5", seal=b"key", tools={"Write": ToolFacts("Write", {"type": "object"})})
 
     def run() -> int:
-        translator = StreamTranslator(GENERIC, plan, message_id="msg_bench")
+        translator = _translator()
         return sum(len(translator.feed(data)) for data in reads)
 
     return run
+
+
+def open_stream(kind: str) -> StreamTranslator:
+    """Return what translates an answer, in the middle of it."""
+    translator = _translator()
+    for frame in frames(kind, 40)[:20]:
+        translator.feed(frame)
+    return translator
+
+
+def _translator() -> StreamTranslator:
+    return StreamTranslator(GENERIC, _PLAN, message_id="msg_bench")
 
 
 def translation_times() -> Mapping[str, float]:

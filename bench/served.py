@@ -1,16 +1,15 @@
-"""A whole request through a running proxy, in this process: the functions it calls, those of libraries too."""
+"""A whole request through a running proxy, in this process: what it executes, the libraries too."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import socket
-import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
+import uvloop
 
 from claude_code_proxy.backends.learned import Learned
 from claude_code_proxy.config import load
@@ -21,19 +20,20 @@ from claude_code_proxy.uvicorn_settings import uvicorn_config
 
 from .backend import Connection
 from .client import Client, checked
+from .costs import counted
 from .frames import Script
 from .targets import Target
 
-_NOT_MEASURED = str(Path(__file__).parent)  # the driver and the backend, in the same process
 _REQUESTS = 20
 
 
-def served_calls() -> dict[str, int]:
-    """Return the calls of Python functions for a small request, asked for whole and as a stream."""
-    return asyncio.run(_served())
+def served_costs() -> dict[str, tuple[float, float]]:
+    """Return calls and byte codes of a small request, asked for whole and as a stream."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_served())
 
 
-async def _served() -> dict[str, int]:
+async def _served() -> dict[str, tuple[float, float]]:
     loop = asyncio.get_running_loop()
     backend = await loop.create_server(Connection, "127.0.0.1", 0)
     settings = {
@@ -50,8 +50,8 @@ async def _served() -> dict[str, int]:
     target = Target("here", "", client=Client(listener.getsockname()[1]), path="/v1/messages")
     try:
         return {
-            "small request served whole, calls with libraries": await _calls(target, stream=False),
-            "small request served as a stream, calls with libraries": await _calls(target, stream=True),
+            "small request served whole, with libraries": await _cost(target, stream=False),
+            "small request served as a stream, with libraries": await _cost(target, stream=True),
         }
     finally:
         target.client.close()
@@ -60,25 +60,14 @@ async def _served() -> dict[str, int]:
         backend.close()
 
 
-async def _calls(target: Target, *, stream: bool) -> int:
-    """Count them for one request, of many that came before."""
+async def _cost(target: Target, *, stream: bool) -> tuple[float, float]:
+    """Count for one request, of many that came before."""
     request = target.request(Script("text", 8, 0), stream=stream)
     for _ in range(_REQUESTS):
         checked(await target.client.ask(request))
     await asyncio.sleep(0.05)
-    count = 0
-
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        code = frame.f_code
-        measured = not code.co_filename.startswith(_NOT_MEASURED) and not code.co_name.startswith("<")
-        count += event == "call" and measured
-
-    sys.setprofile(note)
-    try:
+    with counted() as found:
         for _ in range(_REQUESTS):
             checked(await target.client.ask(request))
         await asyncio.sleep(0.05)
-    finally:
-        sys.setprofile(None)
-    return round(count / _REQUESTS)
+    return round(found.calls / _REQUESTS), round(found.codes / _REQUESTS)
