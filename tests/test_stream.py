@@ -124,6 +124,23 @@ def test_st_22_a_count_that_cannot_be_is_made_by_the_proxy(usage: dict[str, Any]
         assert "usage-estimated" in heard.notes
 
 
+def test_a_prompt_is_counted_only_for_an_answer_that_does_not_say_its_size() -> None:
+    asked = []
+
+    def estimate() -> int:
+        asked.append("counted")
+        return 1234
+
+    def told(body: bytes) -> int:
+        translator = StreamTranslator(OPENAI, plan_of(), message_id=MESSAGE_ID, estimate=estimate)
+        return judged(Heard(translator.whole_events(body), None, [])).usage["input_tokens"]
+
+    assert told(answer({"content": "hi"}, usage={"prompt_tokens": 9, "completion_tokens": 1})) == 9
+    assert not asked
+    assert told(answer({"content": "hi"})) == 1234
+    assert asked
+
+
 def test_a_prompt_that_was_all_cached_and_an_answer_that_says_nothing_are_counted_as_they_are() -> None:
     usage = {"prompt_tokens": 0, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 90}}
     heard = hear(stream(HI, STOP, {"choices": [], "usage": usage}), plan=plan_of(input_estimate=1234))

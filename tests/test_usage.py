@@ -187,7 +187,14 @@ def test_the_prompt_is_the_sum_of_its_parts(
     ],
 )
 def test_cx_08_counts_that_end_at_a_windows_edge_show_a_cut_prompt(estimate: int, usage: Usage, window: int) -> None:
-    assert cut_window(estimate, usage) == window
+    assert cut_window(usage, lambda: estimate) == window
+
+
+def test_a_prompt_is_counted_only_for_counts_that_end_at_a_windows_edge() -> None:
+    asked = []
+    cut_window(Usage(4000, 6), lambda: asked.append("inside") or 20_000)  # type: ignore[func-returns-value]
+    cut_window(Usage(4090, 6), lambda: asked.append("edge") or 20_000)  # type: ignore[func-returns-value]
+    assert asked == ["edge"]
 
 
 @given(st.builds(Usage, NUMBERS, NUMBERS, NUMBERS, NUMBERS), st.floats(0.01, 100))

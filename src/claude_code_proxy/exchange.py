@@ -266,11 +266,13 @@ class Exchange:
     def _translator(self, prepared: Prepared) -> StreamTranslator:
         """Return what translates the answer: made once for each call to a backend, while that one works."""
         if self._translating is None:
-            plan, counted = prepared.translated.plan, prepared.gauge.counted.tokens
+            plan, prompt, tries = prepared.translated.plan, prepared.gauge.tokens, self._tries
+            if "stream" in prepared.translated.body:  # its first event says how large the prompt is
+                prompt()
             scale = factor(self._services.config.context_scale, plan.window, self._believed)
-            plan = structs.replace(plan, window_stop=self._window_stop, scale=scale, input_estimate=counted)
-            plan = structs.replace(plan, may_be_empty=self._tries.may_be_empty)
-            self._translating = StreamTranslator(prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes)
+            plan = structs.replace(plan, window_stop=self._window_stop, scale=scale, may_be_empty=tries.may_be_empty)
+            made = partial(StreamTranslator, message_id=new_id("msg_"), notes=self.notes, estimate=prompt)
+            self._translating = made(prepared.dialect, plan)
         return self._translating
 
     async def _read(

@@ -158,6 +158,10 @@ class Gauge:
             self(self._waiting)
         return self._counted
 
+    def tokens(self) -> int:
+        """Return the tokens of the latest body."""
+        return self.counted.tokens
+
     @property
     def waits(self) -> bool:
         """Whether the latest body is still to be counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -55,16 +56,17 @@ def emptiness(finish: Finish | None, plan: Plan, usage: Usage | None, *, forbidd
     return "" if ended and plan.may_be_empty else "The backend's answer was empty: no text, no reasoning, no tool call."
 
 
-def counted(usage: Usage | None, plan: Plan, characters: int) -> tuple[Usage, str]:
+def counted(usage: Usage | None, estimate: Callable[[], int], characters: int) -> tuple[Usage, str]:
     """Return an answer's counts, and which of them the backend did not give, "" for none: those are estimated.
 
     A prompt of 0 tokens is none, and so is an output of 0 where something was said (translation reference, 4.9).
+    estimate: counts the prompt.
     """
     if usage is None:
-        return Usage(plan.input_estimate, _tokens(characters)), "the backend counted nothing"
+        return Usage(estimate(), _tokens(characters)), "the backend counted nothing"
     missing = []
     if not (usage.input_tokens or usage.cache_read or usage.cache_write):
-        usage = msgspec.structs.replace(usage, input_tokens=plan.input_estimate)
+        usage = msgspec.structs.replace(usage, input_tokens=estimate())
         missing.append("input")
     if characters and not usage.output_tokens:
         usage = msgspec.structs.replace(usage, output_tokens=_tokens(characters))

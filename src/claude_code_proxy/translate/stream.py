@@ -7,6 +7,7 @@ Everything here is pure: the shell feeds what it reads, sends what it gets, and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -34,16 +35,25 @@ class StreamTranslator:
 
     `feed` each read and `finish` at its end; both return frames for the client. `done`: nothing more is needed of
     the backend. `failure`: the backend failed; frames returned with it are still good, and what follows them is the
-    caller's to say: a status before the first frame was sent, an `error` event after.
+    caller's to say: a status before the first frame was sent, an `error` event after. estimate: counts the prompt when
+    its size must be told and the backend does not tell it; None: the plan has it.
     """
 
-    def __init__(self, dialect: Dialect, plan: Plan, *, message_id: str, notes: Notes | None = None) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        plan: Plan,
+        *,
+        message_id: str,
+        notes: Notes | None = None,
+        estimate: Callable[[], int] | None = None,
+    ) -> None:
         self.notes = notes if notes is not None else Notes()
         self._dialect = dialect
         self._decoder = Decoder()
         self._halves = Halves()
         self._filters = Filters(dialect, plan, self.notes)
-        self.writer = Writer(plan, self.notes, message_id=message_id)
+        self.writer = Writer(plan, self.notes, message_id=message_id, estimate=estimate)
         self._tokens = TokenPath(partial(read_chunk, dialect=dialect), self._filters.watches)
         self.done = False
 

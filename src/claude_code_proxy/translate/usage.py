@@ -6,7 +6,7 @@ input + cache_read + cache_creation == prompt tokens (translation reference, 4.9
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import structs
@@ -62,24 +62,24 @@ def read_usage(usage: object, timings: object = None) -> Usage | None:
     )
 
 
-def cut_window(estimate: int, usage: Usage) -> int:
+def cut_window(usage: Usage, estimate: Callable[[], int]) -> int:
     """Return the window a backend seems to have cut the prompt to in silence, 0 for none (case CX-08).
 
     The sign of it: much less than the prompt was read, and what was read or written ends at a window's edge. Less
-    alone is no sign, since some servers leave out what they had in their cache.
+    alone is no sign, since some servers leave out what they had in their cache. estimate: counts the prompt, which is
+    asked for in that rare case alone.
     """
-    if estimate < _SHORTEST:
-        return 0
     prompt = usage.input_tokens + usage.cache_read + usage.cache_write
-    return edge_of(prompt, usage.output_tokens) if 0 < 2 * prompt <= estimate else 0
+    edge = edge_of(prompt, usage.output_tokens) if prompt else 0
+    return edge if edge and estimate() >= max(_SHORTEST, 2 * prompt) else 0
 
 
 def edge_of(prompt: int, output: int) -> int:
     """Return the window at whose edge a prompt, or its answer, ends, 0 for none. Tokens."""
     for read in (prompt, prompt + output):
-        edge = -(-read // _BLOCK) * _BLOCK
-        if edge - read <= _SLACK:
-            return edge
+        left = -read % _BLOCK
+        if left <= _SLACK:
+            return read + left
     return 0
 
 

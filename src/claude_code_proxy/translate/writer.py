@@ -59,10 +59,14 @@ _LONGEST_DETAIL = 40  # characters of a backend's word in a note
 
 
 class Writer:
-    """Writes one answer. `write` deltas as they come, then `finish`; look at `failure` after each."""
+    """Writes one answer. `write` deltas as they come, then `finish`; look at `failure` after each.
 
-    def __init__(self, plan: Plan, notes: Notes, *, message_id: str) -> None:
+    estimate: counts the prompt's tokens, for whom its number in the plan would come too early.
+    """
+
+    def __init__(self, plan: Plan, notes: Notes, *, message_id: str, estimate: Callable[[], int] | None = None) -> None:
         self.plan = plan
+        self._asked = estimate
         self.notes = notes
         self.message_id = message_id
         self.state: State = _BEFORE
@@ -141,7 +145,7 @@ class Writer:
         """Start the message, once."""
         if self.state is not _BEFORE:
             return
-        usage = self._whole(ending.counted(self.usage or Usage(0, 1), self.plan, 0)[0])
+        usage = self._whole(ending.counted(self.usage or Usage(0, 1), self._estimate, 0)[0])
         usage = ending.without_output(usage) if self.plan.discard else usage
         message = ending.message(self.plan, self.message_id) | {"usage": self._shown(usage)}
         self.emit(MessageStart(message))
@@ -211,9 +215,7 @@ class Writer:
             self.ending, self.ended = Finish("refusal", "content_filter"), True
         else:
             plan = self.plan
-            self.failure = completed(
-                delta.error, counted=plan.input_estimate, window=plan.window, asked=plan.max_tokens
-            )
+            self.failure = completed(delta.error, counted=self._estimate(), window=plan.window, asked=plan.max_tokens)
 
     def _ended(self, _delta: Ended) -> None:
         self.ended = True
@@ -258,12 +260,12 @@ class Writer:
             self._text(Text(said))
 
     def _message_delta(self) -> MessageDelta:
-        usage, guessed = ending.counted(self.usage, self.plan, self.characters)
+        usage, guessed = ending.counted(self.usage, self._estimate, self.characters)
         if guessed:
             self.notes.add("usage-estimated", "usage", guessed)
-        window = cut_window(self.plan.input_estimate, usage)
+        window = cut_window(usage, self._estimate)
         if window:
-            self.notes.add("prompt-cut", "messages", f"about {self.plan.input_estimate} tokens to {window}")
+            self.notes.add("prompt-cut", "messages", f"about {self._estimate()} tokens to {window}")
         stop = ending.stop(
             self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
         )
@@ -278,8 +280,10 @@ class Writer:
 
     def _whole(self, usage: Usage) -> Usage:
         """Return the counts for the client: of the prompt it has, where a backend cut it and counted what was left."""
-        estimate = self.plan.input_estimate
-        return whole_prompt(usage, estimate) if cut_window(estimate, usage) else usage
+        return whole_prompt(usage, self._estimate()) if cut_window(usage, self._estimate) else usage
+
+    def _estimate(self) -> int:
+        return self.plan.input_estimate if self._asked is None else self._asked()
 
     def _flush(self) -> list[Event]:
         events, self._events = self._events, []
