@@ -8,9 +8,10 @@ from typing import Any
 
 from .backends.learned import Learned
 from .errors import ContextOverflowError, RetryableError, UpstreamError
-from .prepare import Prepared, known_window
+from .prepare import Prepared
 from .routing import Route
 from .shaping import Shaper
+from .targets import known_window
 from .translate.notes import Notes
 from .translate.repairs import Passing, Refusal, read_repair
 

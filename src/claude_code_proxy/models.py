@@ -22,9 +22,9 @@ from .config import Backend
 from .context_scale import believed_window, factor
 from .dialects import recognise
 from .errors import ClientError
-from .prepare import known_window
 from .routing import alias_for, is_known_elsewhere, resolve, tier_routes
 from .services import Services
+from .targets import known_window
 from .translate.repairs import apply
 from .wire.shapes import count
 

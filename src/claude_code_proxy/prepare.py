@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,10 +12,9 @@ from .aside import LARGE
 from .backend_tables import DEFAULT_NAME
 from .backends.exact import ASKED
 from .backends.gauges import Gauge
-from .backends.model_lists import ModelFacts, informed
-from .dialects import recognise
+from .backends.model_lists import ModelFacts
 from .documents_io import gather_resources
-from .endpoint import Backend, public_url
+from .endpoint import public_url
 from .prompt.summarize import Ask
 from .prompt.summary_reminder import is_compaction
 from .routing import Route, resolve
@@ -25,7 +23,6 @@ from .translate.dialect import Dialect
 from .translate.documents import wanted
 from .translate.failure import Asked
 from .translate.notes import Notes
-from .translate.repairs import apply
 from .translate.request import Target, Translated, translate_request
 from .wire.shapes import count as count_of
 from .wire.shapes import items
@@ -34,10 +31,6 @@ _NAMES = {"key_name": "the key of backend {}", "url_name": "the base URL of back
 _MOST_OF_A_BYTE = 8  # tokens: more than any text's byte is counted as, corrected by what a backend reported
 _WORDS = frozenset({"text", "thinking", "tool_use"})
 _OUR_WORDS = 8192  # tokens of what translation adds, at most
-
-
-EXACT = frozenset({"llamacpp", "vllm", "sglang"})
-"""Servers whose list or own places tell the window they run with, by identity."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -80,36 +73,19 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     known by a refusal. route: where it goes, None for where its model's name says. size: of the client's body, in
     bytes; a large one is worked on aside.
     """
-    config = services.config
     compacts = is_compaction(request)
-    route = route or resolve(str(request["model"]), config)
-    learned = {**services.learned.facts(route.backend, route.model), **taught}
-    if services.health[route.backend.name].is_slow(route.model):
-        learned["stream_only"] = True
-    identity = services.catalogue.identity(route.backend)
-    facts = services.catalogue.facts(route.backend, route.model)
-    window = config.model_window or known_window(facts, learned, identity)
+    route = route or resolve(str(request["model"]), services.config)
+    known = services.targets.of(route, taught, compacts=compacts)
+    identity, facts, target = known.identity, known.facts, known.target
     given = request
-    request = await services.shaper.shape(request, notes, ask, window, compacts=compacts)
-    dialect = recognise(route.backend, route.model, identity)
-    dialect = apply(informed(dialect, facts.reasoning), learned)
-    dialect = switched(dialect, route.backend, compacts=compacts)
+    if services.shaper.has_work(compacts=compacts):
+        request = await services.shaper.shape(request, notes, ask, target.window, compacts=compacts)
     aside = services.aside
-    needs = await aside.run(size, wanted, request, dialect, facts.vision)
+    needs = await aside.run(size, wanted, request, target.dialect, facts.vision)
     wants = [want for want in needs if ask is not None or not want.url]
-    target = Target(
-        backend=route.backend.name,
-        model=route.model,
-        dialect=dialect,
-        seal=config.signature_key,
-        window=window,
-        max_output=_most_output(facts, learned, config.max_tokens_limit),
-        vision=facts.vision,
-        min_tokens=config.min_tokens_limit,
-        min_tokens_explicit=config.min_tokens_explicit,
-        max_tokens_limit=config.max_tokens_limit,
-        resources=await gather_resources(wants, session=services.fetcher) if wants else {},
-    )
+    if wants:
+        resources = await gather_resources(wants, session=services.fetcher)
+        target = msgspec.structs.replace(target, resources=resources)
     gauge = services.gauges.of(route.backend, route.model, aside=size >= LARGE)
     waits = ask is not None and request is given and identity not in ASKED and _fits_anyway(request, target, size)
     count = gauge.later if waits else gauge
@@ -117,12 +93,12 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     if not (waits or gauge.is_sure):
         exact = await services.exact.count(route.backend, identity, translated.body)
         gauge.settle(exact) if exact else None
-    summary = compacts and config.compaction_reminder
+    summary = compacts and services.config.compaction_reminder
     if summary or not waits:
         estimate = 0 if waits else gauge.counted.tokens
         plan = msgspec.structs.replace(translated.plan, summary=summary, input_estimate=estimate)
         translated = msgspec.structs.replace(translated, plan=plan)
-    return Prepared(route, dialect, translated, request, target, identity, learned, facts, gauge)
+    return Prepared(route, target.dialect, translated, request, target, identity, known.learned, facts, gauge)
 
 
 def _fits_anyway(request: Mapping[str, Any], target: Target, size: int) -> bool:
@@ -138,8 +114,11 @@ def _fits_anyway(request: Mapping[str, Any], target: Target, size: int) -> bool:
 
 def _is_words(request: Mapping[str, Any]) -> bool:
     """Whether there are no pictures or documents in a request: a few bytes of one may be many tokens."""
-    contents = [message.get("content") for message in request["messages"]]
-    return all(_is_said(block) for content in contents if not isinstance(content, str) for block in items(content))
+    for message in request["messages"]:
+        content = message.get("content")
+        if type(content) is not str and not all(map(_is_said, items(content))):
+            return False
+    return True
 
 
 def _is_said(block: Mapping[str, Any]) -> bool:
@@ -165,39 +144,6 @@ def asked_of(prepared: Prepared) -> Asked:
     )
 
 
-def switched(dialect: Dialect, backend: Backend, *, compacts: bool = False) -> Dialect:
-    """Return a dialect that looks in an answer's text for what the settings say.
-
-    compacts: it is a summary of the conversation; a call that one quotes is part of it.
-    """
-    calls = not compacts and _is_on(backend.text_tool_calls, dialect.text_tools)
-    thoughts = _is_on(backend.think_tags, dialect.think_tags)
-    if (calls, thoughts) == (dialect.text_tools, dialect.think_tags):
-        return dialect
-    return replace(dialect, text_tools=calls, think_tags=thoughts)
-
-
-def _is_on(switch: str, usual: bool) -> bool:
-    return usual if switch == "auto" else switch == "on"
-
-
-def _most_output(facts: ModelFacts, learned: Mapping[str, Any], ceiling: int) -> int:
-    """Return the output limit of a model. ceiling: MAX_TOKENS_LIMIT, which holds where no backend tells one."""
-    if "max_output" in learned and (told := count_of(learned["max_output"])):
-        return told
-    return min(facts.max_output, ceiling) if facts.shipped_output else facts.max_output
-
-
-def known_window(facts: ModelFacts, learned: Mapping[str, Any], identity: str) -> int:
-    """Return the window of a model: as an overflow named it, but for servers that say what they run it with."""
-    named = count_of(learned["window"]) if "window" in learned else 0
-    exact = facts.loaded or identity in EXACT
-    return facts.window or named if exact else named or facts.window
-
-
 def window_of(services: Services, model: str) -> int:
     """Return the tokens that requests under a name have room for, 0 where nobody knows. Nobody is asked."""
-    route = resolve(model, services.config)
-    facts, identity = services.catalogue.facts(route.backend, route.model), services.catalogue.identity(route.backend)
-    learned = services.learned.facts(route.backend, route.model)
-    return services.config.model_window or known_window(facts, learned, identity)
+    return services.targets.of(resolve(model, services.config)).target.window

@@ -7,8 +7,9 @@ from .backends.learned import Learned
 from .config import Config
 from .context_scale import factor
 from .errors import ContextOverflowError, Overflow, UpstreamError
-from .prepare import EXACT, Prepared
+from .prepare import Prepared
 from .services import Services
+from .targets import EXACT
 from .translate.overflow import overflow_error, stretched
 from .translate.usage import edge_of
 from .wire.shapes import count

@@ -32,6 +32,7 @@ from .routing import Route, chain, tier_routes
 from .shaping import Shaper
 from .sharing import Running
 from .sharing_across import running_in
+from .targets import Targets
 from .tokens.count import Counter
 from .tokens.estimate import estimate
 from .tokens.vocabulary import load_vocabulary
@@ -63,6 +64,7 @@ class Services(msgspec.Struct, frozen=True):
     running: Running
     journal: Journal
     health: Mapping[str, Health]
+    targets: Targets
     chains: dict[str, tuple[Route, ...]] = {}
 
     def chain(self, model: str) -> tuple[Route, ...]:
@@ -89,11 +91,12 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
         counter = Counter(load_vocabulary() or estimate)
         keeping: Background[Callable[[], object]] = Background("what was learned", _each)
         learned.later = keeping.add
+        catalogue = Catalogue(client.session, client.way, _wanted(config))
         services = Services(
             config=config,
             aside=Aside(),
             client=client,
-            catalogue=Catalogue(client.session, client.way, _wanted(config)),
+            catalogue=catalogue,
             counter=counter,
             exact=ExactCounts(client.session, client.way),
             gauges=Gauges(counter, learned.folder and learned.folder / "tokens.json", keeping.add),
@@ -106,6 +109,7 @@ async def open_services(config: Config, learned: Learned, journal: Journal) -> A
             running=running,
             journal=journal,
             health=health,
+            targets=Targets(config, catalogue, learned, health),
         )
         ticking = asyncio.create_task(services.pulse.run())
         try:

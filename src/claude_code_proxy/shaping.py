@@ -27,6 +27,12 @@ class Shaper:
         self._counter = counter
         self._summaries = Summaries()
         self._told: set[str] = set()
+        trims = bool(config.tools) or config.tool_descriptions == "short"
+        self._always = trims or config.prompt_compression != "none"
+
+    def has_work(self, *, compacts: bool) -> bool:
+        """Whether the settings ask for anything to be done to requests; compacts: to one for a summary."""
+        return self._always or (compacts and self._config.compaction_reminder)
 
     async def shape(
         self,

@@ -49,7 +49,8 @@ Way = Callable[[Backend], Mapping[str, Any]]
 class Catalogue:
     """The models of every backend, as last read.
 
-    way: the options of a request to a backend (`Client.way`); wanted: names that requests ask for, by backend.
+    way: the options of a request to a backend (`Client.way`); wanted: names that requests ask for, by backend;
+    readings: how often anything new was read.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Catalogue:
         self._looked: dict[str, float] = {}
         self._away: set[str] = set()
         self._looking: set[asyncio.Task[bool]] = set()
+        self.readings = 0
         self.first_read = asyncio.Event()
 
     def facts(self, backend: Backend, model: str) -> ModelFacts:
@@ -132,10 +134,21 @@ class Catalogue:
         self._reached(backend, False)
         if not found:
             return await self._refresh_unlisted(backend, server)
-        known = self._models.setdefault(backend.name, found)  # limits first: a server may hang on other paths
-        self._identities[backend.name] = await self._identity(backend, answer, server)
-        self._models[backend.name] = await self._described(backend, found, known)
+        known = self._models.get(backend.name, found)
+        self._know(backend, models=known)  # limits first: a server may hang on other paths
+        self._know(backend, identity=await self._identity(backend, answer, server))
+        self._know(backend, models=await self._described(backend, found, known))
         return True
+
+    def _know(
+        self, backend: Backend, *, models: dict[str, ModelFacts] | None = None, identity: str | None = None
+    ) -> None:
+        """Take over what was read."""
+        self.readings += 1
+        if models is not None:
+            self._models[backend.name] = models
+        if identity is not None:
+            self._identities[backend.name] = identity
 
     async def _refresh_unlisted(self, backend: Backend, server: str) -> bool:
         """Read what a local server says in places of its own; False when it says nothing there. server: its name.
@@ -147,8 +160,9 @@ class Catalogue:
             return False
         found = await OWN_LISTS[program](partial(self._ask, backend), self._wanted.get(backend.name, ()))
         if found:
-            self._identities[backend.name] = program
-            self._models[backend.name] = await self._described(backend, found, self._models.get(backend.name, found))
+            self._know(backend, identity=program)
+            described = await self._described(backend, found, self._models.get(backend.name, found))
+            self._know(backend, models=described)
         return bool(found)
 
     def _reached(self, backend: Backend, away: bool) -> None:

@@ -23,6 +23,7 @@ from .kept import Facts, Kept, Later, at_once
 _MOST = 2000  # entries; the oldest go first
 _GROWING = ("drop", "drop_schema_keywords")  # facts that are lists of what is refused
 _LOOK_EVERY = 5.0  # seconds between two looks at the file
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Learned:
@@ -43,14 +44,17 @@ class Learned:
         self.later: Later = at_once
 
     def facts(self, backend: Backend, model: str) -> Mapping[str, Any]:
-        """Return what was learned of a model on a backend, by this process or by another one."""
+        """Return what was learned of a model on a backend, by this process or by another one.
+
+        It is the same object until something new is learned of that model.
+        """
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_EVERY
             self.later(self._look)
         if self._news is not None:
             self._facts, self._news = {**self._facts, **self._news} if self._news else {}, None
-        return self._facts.get(key_of(backend, model), {})
+        return self._facts.get(key_of(backend, model), _NOTHING)
 
     def add(self, backend: Backend, model: str, facts: Mapping[str, Any]) -> None:
         """Remember facts, for this process at once, for others by the file."""

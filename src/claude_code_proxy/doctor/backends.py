@@ -19,9 +19,10 @@ from ..config import Config
 from ..dialects import DIALECTS, ROWS, recognise
 from ..endpoint import Backend, is_loopback
 from ..models import near_names
-from ..prepare import Prepared, prepare, switched
+from ..prepare import Prepared, prepare
 from ..remedies import key_setting, url_setting
 from ..routing import alias_for, chain, resolve
+from ..targets import switched
 from ..translate.notes import Notes
 from ..wire.shapes import count
 from .faults import is_key_refused, is_refused_model, is_unreached, is_wrong_address, told

@@ -43,8 +43,10 @@ def wanted(request: Mapping[str, Any], dialect: Dialect, vision: bool | None = N
     """
     wants: dict[str, Want] = {}
     for message in items(request.get("messages")):
-        content = mapping(message).get("content")
-        for block in () if isinstance(content, str) else _nested(content):
+        content = message.get("content") if isinstance(message, dict) else None
+        if type(content) is str:
+            continue
+        for block in _nested(content):
             want = _want(block, dialect)
             if want is not None and (vision is not False or block.get("type") != "image"):
                 wants.setdefault(want.key, want)

@@ -80,6 +80,9 @@ _FIELDS: Mapping[str, _Kind] = {
     "service_tier": _STRING,
 }
 
+_COUNTED = ("model", "messages")
+_ASKED = ("model", "max_tokens", "messages")
+
 _ROLE, _TYPE = {"role": _STRING}, {"type": _STRING}
 
 _TOOL = {"type": _STRING, "name": _NAME, "description": _STRING, "input_schema": _OBJECT}
@@ -114,6 +117,8 @@ _SOURCES: Mapping[str, Mapping[str, _Kind]] = {
 
 _FORMATS = frozenset({"output_config", "output_format"})
 
+_LOOKED_INTO = frozenset({*_NESTED, *_FORMATS, "thread", "compaction"})
+
 _RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
 
 
@@ -129,29 +134,33 @@ def check_request(body: object, *, counting: bool = False, deep: bool = True) ->
     if deep and is_too_deep(body):
         _refuse("body", f"Input is nested deeper than {MAX_DEPTH} levels")
     request = _given(body)
-    for name in ("model", "messages") if counting else ("model", "max_tokens", "messages"):
-        if name not in request:
-            _refuse(name, REQUIRED)
+    _check_given(request, _COUNTED if counting else _ASKED)
     _check_fields(request, _FIELDS, "")
-    for name, fields in _NESTED.items():
-        if name in request:
-            _check_fields(request[name], fields, f"{name}.")
-    _check_formats(request)
-    if not counting:
-        _check_asked(request)
-    _check_strings(request)
+    if not _LOOKED_INTO.isdisjoint(request):
+        _check_inside(request, counting=counting)
     if counting:
         request["messages"] = [_countable(message) for message in request["messages"]]
+    elif not request["messages"]:
+        _refuse("messages", "at least one message is required")
+    if "stop_sequences" in request:
+        _check_strings(request)
     _check_messages(request["messages"])
     if "system" in request:
         _check_content(request["system"], "system")
-    _check_tools(request)
+    if "tools" in request or "tool_choice" in request:
+        _check_tools(request)
     return request
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:
     """Return what is given: a null is an absent field."""
     return {key: value for key, value in body.items() if value is not None} if None in body.values() else dict(body)
+
+
+def _check_given(request: Mapping[str, Any], required: tuple[str, ...]) -> None:
+    for name in required:
+        if name not in request:
+            _refuse(name, REQUIRED)
 
 
 def is_deep(text: bytes) -> bool:
@@ -165,10 +174,10 @@ def _refuse(path: str, message: str, code: str | None = None) -> NoReturn:
 
 def _check_sizes(body: dict[str, Any]) -> None:
     for name, most in MOST.items():
-        if name in body and isinstance(body[name], list) and len(body[name]) > most:
+        if name in body and type(body[name]) is list and len(body[name]) > most:
             _refuse(name, f"List should have at most {most} items, not {len(body[name])}")
     model = body.get("model")
-    if isinstance(model, str) and len(model) > LONGEST_NAME:
+    if type(model) is str and len(model) > LONGEST_NAME:
         _refuse("model", f"String should have at most {LONGEST_NAME} characters")
 
 
@@ -209,8 +218,18 @@ def _require_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], path:
             _refuse(f"{path}.{name}", kind.message)
 
 
+def _check_inside(request: Mapping[str, Any], *, counting: bool) -> None:
+    """Look into the fields that hold others, and at those that ask for another kind of answer."""
+    for name, fields in _NESTED.items():
+        if name in request:
+            _check_fields(request[name], fields, f"{name}.")
+    _check_formats(request)
+    if not counting:
+        _check_kind_of_answer(request)
+
+
 def _check_strings(request: Mapping[str, Any]) -> None:
-    for number, stop in enumerate(request.get("stop_sequences", ())):
+    for number, stop in enumerate(request["stop_sequences"]):
         if not _NAME.fits(stop):
             _refuse(f"stop_sequences.{number}", _NAME.message)
 
@@ -224,12 +243,6 @@ def _check_formats(request: Mapping[str, Any]) -> None:
         if isinstance(wanted, dict) and wanted:
             _require_fields(wanted, _TYPE, path)
             _require_fields(wanted, {"schema": _OBJECT} if wanted["type"] == "json_schema" else {}, path)
-
-
-def _check_asked(request: Mapping[str, Any]) -> None:
-    _check_kind_of_answer(request)
-    if not request["messages"]:
-        _refuse("messages", "at least one message is required")
 
 
 def _check_kind_of_answer(request: Mapping[str, Any]) -> None:
