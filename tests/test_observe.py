@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.backend import Backend, Call, Reply, Text, Thought, answer, error, say
 from tests.messages_api import HELLO
 from tests.proxy_process import proxy_for
 
 from claude_code_proxy.observe import Record, log_exchange, setup
+from claude_code_proxy.record import sentence
 from claude_code_proxy.translate.notes import Note
 
 FORMS = pytest.mark.parametrize("form", ["text", "json"])
@@ -133,6 +139,122 @@ def test_json_lines_are_json_with_the_same_facts(capsys: pytest.CaptureFixture[s
     assert (told["level"], told["id"], told["error"]) == ("warning", "req_1", "it broke")
     assert "claude-opus-5" in told["event"]
     assert told["timestamp"].endswith("Z")
+
+
+RECORDS = st.builds(
+    Record,
+    id=st.sampled_from(["req_1", "a b", EVIL, "x" * 3000]),
+    model=st.sampled_from(["", "claude-opus-5", EVIL, "m" * 500]),
+    tier=st.sampled_from(["", "big"]),
+    backend=st.sampled_from(["", "default"]),
+    upstream_model=st.sampled_from(["", "gpt-5.4", "u" * 500]),
+    upstream_id=st.sampled_from(["", "chatcmpl-1", "it's=\n"]),
+    session=st.sampled_from(["", "  0123456789"]),
+    agent=st.sampled_from(["", "0123456789"]),
+    own=st.booleans(),
+    stream=st.booleans(),
+    status=st.sampled_from([0, 200]),
+    outcome=st.sampled_from(["", "ok", "failed", "joined"]),
+    joined=st.sampled_from(["", "req_0"]),
+    first_byte=st.sampled_from([-1.0, 0.0, 0.25]),
+    duration=st.sampled_from([-1.0, 0.25, 2.5]),
+    input_tokens=st.integers(0, 5),
+    cache_read=st.integers(0, 5),
+    output_tokens=st.integers(0, 50),
+    cost=st.sampled_from([None, 0.0, 0.00123]),
+    stop=st.sampled_from(["", "end_turn"]),
+    error=st.sampled_from(["", "it broke", EVIL]),
+    retries=st.integers(0, 2),
+    failed_over=st.sampled_from([[], ["a 503", "b 429"]]),
+    notes=st.sampled_from([[], [Note("stops-local"), Note("tool-renamed", EVIL, "x=y")]]),
+)
+
+
+def parts_of(record: Record) -> Iterator[str]:
+    """Yield what a line says of an exchange, by its documentation."""
+    who = "proxy's own" if record.own else f"agent {record.agent[:8]}" if record.agent else "main"
+    who = f"{record.session[:8]} {who}: ".lstrip() if record.session or record.agent or record.own else ""
+    asked = (f"{record.tier} " if record.tier else "") + (record.model[:200] or "?")
+    yield who + (f"{asked} -> {record.backend}/{record.upstream_model}"[:400] if record.backend else asked)
+    together = record.outcome == "joined" and record.joined
+    yield f"joined {record.joined}" if together else record.outcome
+    yield f"joined {record.joined}" if record.joined and not together else ""
+    yield str(record.status or "")
+    yield f"first {record.first_byte:.2f}s" if record.first_byte >= 0 else ""
+    yield f"total {record.duration:.2f}s" if record.duration >= 0 else ""
+    yield f"{record.rate:.0f} tok/s" if record.rate else ""
+    counted = record.output_tokens or record.input_tokens
+    yield f"in {record.input_tokens} cached {record.cache_read} out {record.output_tokens}" if counted else ""
+    yield "" if record.cost is None else f"cost {record.cost:.6f}"
+    yield f"stop {record.stop}" if record.stop else ""
+    yield "after " + ", ".join(record.failed_over) if record.failed_over else ""
+    yield f"retries {record.retries}" if record.retries else ""
+    yield "notes " + ",".join(record.codes) if record.notes else ""
+
+
+@given(RECORDS)
+def test_a_line_says_what_is_known_and_nothing_else(record: Record) -> None:
+    assert sentence(record) == " | ".join(filter(None, parts_of(record)))
+
+
+class Terminal(io.StringIO):
+    """What the log takes for a person's terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def by_structlog(record: Record) -> None:
+    """Write an exchange with nothing but a logger."""
+    log = structlog.get_logger()
+    details = {name: getattr(record, name) for name in ("upstream_id", "error") if getattr(record, name)}
+    write = log.warning if record.outcome == "failed" else log.info
+    write(sentence(record), id=record.id, **details, record=record)
+    for note in record.notes:
+        log.debug(f"note {note.code}", id=record.id, path=note.path, detail=note.detail)
+
+
+@pytest.mark.parametrize(("form", "kind"), [("text", io.StringIO), ("text", Terminal), ("json", io.StringIO)])
+@given(record=RECORDS, level=st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR"]))
+def test_an_exchange_is_written_as_any_line_of_the_log_is(
+    form: str, kind: type[io.StringIO], record: Record, level: str
+) -> None:
+    lines = []
+    for write in (log_exchange, by_structlog):
+        setup(level, form, file=(file := kind()))
+        write(record)
+        lines.append(re.sub(r"\d\d:\d\d:\d\d(\.\d+Z)?", "now", file.getvalue()))
+    assert lines[0] == lines[1]
+
+
+class Gone(io.StringIO):
+    """A file nobody reads any more."""
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+class Full(io.StringIO):
+    """A file on a disk that is full."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("file", [Gone(), Full()])
+@FORMS
+def test_a_log_that_nobody_takes_costs_lines_and_nothing_else(form: str, file: io.StringIO) -> None:
+    setup("DEBUG", form, file=file)
+    log_exchange(full(notes=[Note("stops-local")]))
+    structlog.get_logger().warning("something else")
+
+
+def test_what_looks_on_at_the_log_sees_exchanges() -> None:
+    setup("INFO", "text", file=(file := io.StringIO()))
+    with structlog.testing.capture_logs() as logs:
+        log_exchange(full())
+    assert [entry["id"] for entry in logs] == ["req_1"]
+    assert file.getvalue() == ""
 
 
 def failing(prompt: str) -> None:

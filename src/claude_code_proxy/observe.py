@@ -11,7 +11,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import suppress
 from typing import Any, TextIO, cast
 
 import structlog
@@ -21,8 +20,10 @@ from .redaction import Redaction
 
 __all__ = ["Record", "hear_libraries", "log_exchange", "setup", "tell"]
 
+_METHODS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
 _LEVELS = {"exception": "error", "warn": "warning"}  # of methods that are named otherwise
 _BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
+_NOT_DETAILS = frozenset({"event", "record", "exc_info"})  # of a line for people, which has them in other places
 _LONGEST = 2000  # characters of any text
 _LONGEST_REASON = 80  # characters of an inner error's message: enough for a reason, not for a prompt
 
@@ -44,12 +45,15 @@ def setup(level: str, form: str, file: TextIO | None = None, secrets: Iterable[s
         end = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
     else:
         end = _Plain(exceptions)
+    chain.append(end)
+    least, forgiving = logging.getLevelNamesMapping()[level], _Forgiving(file)
     structlog.configure(
-        processors=[*chain, end],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(file))),
+        processors=chain,
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", forgiving)),
         cache_logger_on_first_use=False,
     )
+    _exchanges.go_through(chain, least, forgiving)
 
 
 class _Forgiving:
@@ -59,14 +63,15 @@ class _Forgiving:
         self._file = file
 
     def write(self, text: str) -> None:
-        """Write what can be written."""
-        with suppress(OSError):
+        """Write what can be written, and hand it on."""
+        try:
             self._file.write(text)
+            self._file.flush()
+        except OSError:
+            return
 
     def flush(self) -> None:
-        """Hand on what was written."""
-        with suppress(OSError):
-            self._file.flush()
+        """Nothing is held back."""
 
 
 def tell(form: str, *lines: str, level: str = "info") -> None:
@@ -121,10 +126,10 @@ class _Clock:
         self._text = ""
 
     def __call__(self) -> str:
-        now = time.time()
-        if int(now) != self._second:
-            self._second = int(now)
-            self._text = time.strftime("%H:%M:%S", time.localtime(now))
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%H:%M:%S", time.localtime(second))
         return self._text
 
 
@@ -144,15 +149,22 @@ class _Plain:
         self._exceptions = exceptions
 
     def __call__(self, logger: Any, method: str, entry: MutableMapping[str, Any]) -> str:
-        entry.pop("record", None)  # for people the sentence says it all
-        if "exc_info" in entry:
-            entry = self._exceptions(logger, method, entry)
-        exception = entry.pop("exception", "")
-        line = f"{_clock()} [{_LEVELS.get(method, method)}] {_one_line(entry.pop('event'))}"
+        line = f"{_clock()} [{_LEVELS.get(method, method)}] {_one_line(entry['event'])}"
         for name, value in entry.items():
-            shown = _one_line(value)
-            line += f" {name}={shown if isinstance(shown, str) and _BARE.fullmatch(shown) else repr(shown)}"
+            if name not in _NOT_DETAILS:
+                line += f" {name}={_quoted(value)}"
+        if "exc_info" not in entry:
+            return line
+        exception = self._exceptions(logger, method, entry).get("exception", "")
         return "\n".join([line, *map(visible, exception.split("\n"))]) if exception else line
+
+
+def _quoted(value: Any) -> str:
+    """Return a value behind its name; most are ids, and need no quotes."""
+    if isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST:
+        return value
+    shown = _one_line(value)
+    return shown if isinstance(shown, str) and _BARE.fullmatch(shown) else repr(shown)
 
 
 def _harmless(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -192,17 +204,31 @@ class _Traceback:
 
 
 class _Exchanges:
-    """The logger of exchanges, bound once for a configuration: binding one for each line costs as much as the line."""
+    """Writes the lines of exchanges as structlog would, without its logger, which costs more than the line."""
 
     def __init__(self) -> None:
-        self._processors: object = None
-        self._logger: Any = None
+        self._processors: list[Any] = []
+        self._least = 0
+        self._file: _Forgiving
 
-    def logger(self) -> Any:
-        processors = structlog.get_config()["processors"]
-        if processors is not self._processors:
-            self._processors, self._logger = processors, structlog.get_logger().bind()
-        return self._logger
+    def go_through(self, processors: list[Any], least: int, file: _Forgiving) -> None:
+        """Take what was set up. least: the level below which nothing is written."""
+        self._processors, self._least, self._file = processors, least, file
+
+    def write(self, level: int, entry: dict[str, Any]) -> None:
+        """Write a line."""
+        if structlog.get_config()["processors"] is not self._processors:  # set up by somebody else, such as a test
+            structlog.get_logger().log(level, **entry)
+            return
+        if level < self._least:
+            return
+        shown: Any = entry
+        try:
+            for process in self._processors:
+                shown = process(None, _METHODS[level], shown)
+        except structlog.DropEvent:
+            return
+        self._file.write(f"{shown}\n")
 
 
 _exchanges = _Exchanges()
@@ -210,13 +236,13 @@ _exchanges = _Exchanges()
 
 def log_exchange(record: Record) -> None:
     """Write the line of a finished exchange: what a person looks at first when something is off."""
-    log = _exchanges.logger()
-    details: dict[str, Any] = {"id": record.id}
+    entry: dict[str, Any] = {"id": record.id}
     if record.upstream_id:
-        details["upstream_id"] = record.upstream_id
+        entry["upstream_id"] = record.upstream_id
     if record.error:
-        details["error"] = record.error
-    write = log.warning if record.outcome == "failed" else log.info
-    write(sentence(record), **details, record=record)
+        entry["error"] = record.error
+    entry["record"], entry["event"] = record, sentence(record)
+    _exchanges.write(logging.WARNING if record.outcome == "failed" else logging.INFO, entry)
     for note in record.notes:
-        log.debug(f"note {note.code}", id=record.id, path=note.path, detail=note.detail)
+        noted = {"id": record.id, "path": note.path, "detail": note.detail, "event": f"note {note.code}"}
+        _exchanges.write(logging.DEBUG, noted)

@@ -91,28 +91,33 @@ def is_main(record: Record) -> bool:
 
 def sentence(record: Record) -> str:
     """Return one readable line: who asked whom, times, tokens, how it ended, what was changed."""
-    parts = [f"{_who(record)}{_names(record)}", record.outcome]
+    told = _names(record)
+    if record.outcome:
+        told += f" | {record.outcome}"
     if record.joined:
-        parts[1] = (
-            f"joined {record.joined}" if record.outcome == "joined" else f"{record.outcome} | joined {record.joined}"
-        )
+        told += f" {record.joined}" if record.outcome == "joined" else f" | joined {record.joined}"
     if record.status:
-        parts.append(str(record.status))
-    if record.first_byte >= 0:
-        parts.append(f"first {record.first_byte:.2f}s")
-    if record.duration >= 0:
-        parts.append(f"total {record.duration:.2f}s")
-    if record.stream and record.rate:
-        parts.append(f"{record.rate:.0f} tok/s")
+        told += f" | {record.status}"
+    if record.duration >= 0 or record.first_byte >= 0:
+        told += _times(record)
     if record.output_tokens or record.input_tokens:
-        parts.append(f"in {record.input_tokens} cached {record.cache_read} out {record.output_tokens}")
+        told += f" | in {record.input_tokens} cached {record.cache_read} out {record.output_tokens}"
     if record.cost is not None:
-        parts.append(f"cost {record.cost:.6f}")
+        told += f" | cost {record.cost:.6f}"
     if record.stop:
-        parts.append(f"stop {record.stop}")
+        told += f" | stop {record.stop}"
     if record.failed_over or record.retries or record.notes:
-        parts += _trouble(record)
-    return " | ".join(filter(None, parts))
+        told += "".join(f" | {trouble}" for trouble in _trouble(record))
+    return told
+
+
+def _times(record: Record) -> str:
+    told = f" | first {record.first_byte:.2f}s" if record.first_byte >= 0 else ""
+    if record.duration >= 0:
+        told += f" | total {record.duration:.2f}s"
+    if record.stream and record.rate:
+        told += f" | {record.rate:.0f} tok/s"
+    return told
 
 
 def _trouble(record: Record) -> Iterator[str]:
@@ -161,13 +166,14 @@ def readable(name: str, value: object) -> str:
 
 def _who(record: Record) -> str:
     """The session, and which of its agents: Claude Code names both in headers."""
-    if not (record.session or record.agent or record.own):
-        return ""
     agent = "proxy's own" if record.own else f"agent {record.agent[:_SESSION]}" if record.agent else "main"
-    return f"{record.session[:_SESSION]} {agent}: ".lstrip()
+    return f"{record.session[:_SESSION]} {agent}".lstrip()
 
 
 def _names(record: Record) -> str:
-    tier = f"{record.tier} " if record.tier else ""
-    asked = tier + (record.model[:_LONGEST_NAME] or "?")
-    return f"{asked} -> {record.backend}/{record.upstream_model}"[: 2 * _LONGEST_NAME] if record.backend else asked
+    names = record.model[:_LONGEST_NAME] or "?"
+    if record.tier:
+        names = f"{record.tier} {names}"
+    if record.backend:
+        names = f"{names} -> {record.backend}/{record.upstream_model}"[: 2 * _LONGEST_NAME]
+    return f"{_who(record)}: {names}" if record.session or record.agent or record.own else names
