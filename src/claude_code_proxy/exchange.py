@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from msgspec import structs
 
-from .backends.connection import Answer
+from .backends.answer import Answer
 from .backends.prices import Price, cost_of
 from .backends.slots import Slot, priority_of
 from .channel import Captive, Channel
@@ -226,8 +226,9 @@ class Exchange:
         limits = route.backend.timeouts
         begun = self._loop.time()
         try:
-            with watch.listening(limits.first_byte):
-                async with self._services.client.open(
+            with (
+                watch.listening(limits.first_byte),
+                await self._services.client.post(
                     route.backend,
                     prepared.dialect,
                     body,
@@ -235,9 +236,10 @@ class Exchange:
                     partial(asked_of, prepared),
                     stream=stream,
                     meanwhile=begin,
-                ) as response:
-                    self._witness.answered(response.headers)
-                    await self._read(response, begin(), watch, sink, idle=limits.idle, stream=stream)
+                ) as response,
+            ):
+                self._witness.answered(response.headers)
+                await self._read(response, begin(), watch, sink, idle=limits.idle, stream=stream)
             if not stream and self._loop.time() - begun > _LONG_ANSWER:
                 self._tries.health.found_slow(route.model)
         except SilenceError as silence:
@@ -295,7 +297,7 @@ class Exchange:
             await sink.put(translator.whole_events(body))
             await self._conclude(translator, sink)
             return
-        while data := await response.content.readany():
+        while data := await response.readany():
             watch.heard(idle)
             self._witness.heard(data)
             if not sink.spoken:
@@ -388,11 +390,11 @@ def _silent(route: Route, seconds: float) -> UpstreamError:
 
 async def _body(response: Answer, watch: Watch, idle: float) -> bytes:
     parts, size = [], 0
-    while data := await response.content.readany():
+    while data := await response.readany():
         watch.heard(idle)
         size += len(data)
         check_size(size)
         parts.append(data)
-        if response.content.at_eof():
+        if response.at_eof():
             break
     return b"".join(parts)

@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, Self
 
 import aiohttp
 import structlog
@@ -23,11 +23,13 @@ from ..errors import RetryableError, UpstreamError
 from ..translate.dialect import Dialect
 from ..translate.failure import Asked, read_failure
 from .address import chat_url, headers
-from .connection import READ_BUFFER, Answer, Form, Pool
+from .answer import READ_BUFFER, Answer
+from .connection import Form, Pool
 
 _MAX_ERROR_BODY = 64 * 1024  # bytes
 _ERROR_TIMEOUT = 10  # seconds for the rest of an error, whose status is known already
 _FORMS = 256
+_REDIRECTED = 300
 _EXPIRED = 10
 _OTHER_HOST = (62, 64)  # names, addresses
 _PROXY_WANTS_A_PASSWORD = 407
@@ -47,7 +49,7 @@ class Client:
         self._trusted: dict[str, ssl.SSLContext] = {}
 
     async def __aenter__(self) -> Self:
-        self._pool = Pool(limit=0, ttl_dns_cache=60, keepalive_timeout=15, ssl=_trusted())
+        self._pool = Pool(limit=0, ttl_dns_cache=60, ssl=_trusted())
         self._session = aiohttp.ClientSession(
             connector=self._pool,
             timeout=aiohttp.ClientTimeout(total=None),
@@ -81,7 +83,7 @@ class Client:
         """Ask a backend for something that is no chat."""
         return self.session.get(url, headers=sent, allow_redirects=False, **self.way(backend))
 
-    def open(
+    async def post(
         self,
         backend: Backend,
         dialect: Dialect,
@@ -91,8 +93,8 @@ class Client:
         *,
         stream: bool,
         meanwhile: Callable[[], object] = _nothing,
-    ) -> _Opened:
-        """Return a block that sends a chat request and gives the 200 answer; leaving closes it, finished or not.
+    ) -> Answer:
+        """Send a chat request and return the 200 answer: a block that closes it, finished or not, when it is left.
 
         asked: tells what the request was, for the words of a failure; meanwhile: called when the request is sent, for
         what can be done while the backend works.
@@ -100,30 +102,13 @@ class Client:
         Raises UpstreamError when it can't be reached or answers anything but success.
         """
         form = self._form(backend, dialect, model, asked, stream=stream)
-        return _Opened(self._post(backend, form, body, asked, meanwhile), backend, asked)
-
-    async def _post(
-        self, backend: Backend, form: Form, body: bytes, asked: Callable[[], Asked], meanwhile: Callable[[], object]
-    ) -> Answer:
-        connect = backend.timeouts.connect
         try:
-            return await self._pool.post(form, body, meanwhile)
-        except aiohttp.ServerDisconnectedError as error:
-            raise RetryableError("The backend closed the connection without an answer.") from error
-        except TimeoutError as error:  # aiohttp's own time-outs are TimeoutErrors too
-            raise RetryableError(
-                f"Backend {backend.name} took no connection within {connect:g} s.", status=504
-            ) from error
+            answer = await self._pool.post(form, body, meanwhile)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            if isinstance(error.__cause__, ContentEncodingError) or isinstance(error, ContentEncodingError):
-                raise UpstreamError(
-                    f"Backend {backend.name} packs its answers in a way that was not asked for and can't be read "
-                    "(content-encoding); gzip and deflate can. Switch it off there, or in what stands before it."
-                ) from error
-            raise RetryableError(
-                f"Backend {backend.name} can't be reached: {_reason(error)}. "
-                f"Check {asked().url_name}, and that the server runs."
-            ) from error
+            raise _unreachable(error, backend, asked) from error
+        if answer.status >= _REDIRECTED or answer.content_type == "text/html":
+            await _refuse(answer, backend, asked)
+        return answer
 
     def _form(
         self, backend: Backend, dialect: Dialect, model: str, asked: Callable[[], Asked], *, stream: bool
@@ -154,53 +139,44 @@ class Client:
         return form
 
 
-class _Opened:
-    """A block with an answer in it. posted: gives the answer's head."""
+def _unreachable(error: Exception, backend: Backend, asked: Callable[[], Asked]) -> UpstreamError:
+    """Return what a request is told that brought no answer; aiohttp's own time-outs are TimeoutErrors too."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return RetryableError("The backend closed the connection without an answer.")
+    if isinstance(error, TimeoutError):
+        connect = backend.timeouts.connect
+        return RetryableError(f"Backend {backend.name} took no connection within {connect:g} s.", status=504)
+    if isinstance(error, ContentEncodingError):
+        return UpstreamError(
+            f"Backend {backend.name} packs its answers in a way that was not asked for and can't be read "
+            "(content-encoding); gzip and deflate can. Switch it off there, or in what stands before it."
+        )
+    check = f"Check {asked().url_name}, and that the server runs."
+    return RetryableError(f"Backend {backend.name} can't be reached: {_reason(error)}. {check}")
 
-    __slots__ = ("_asked", "_backend", "_posted", "_response")
 
-    def __init__(self, posted: Coroutine[Any, Any, Answer], backend: Backend, asked: Callable[[], Asked]) -> None:
-        self._posted = posted
-        self._backend = backend
-        self._asked = asked
-        self._response: Answer
+async def _refuse(answer: Answer, backend: Backend, asked: Callable[[], Asked]) -> NoReturn:
+    """Raise what an answer says that is none of the model's.
 
-    async def __aenter__(self) -> Answer:
-        response = self._response = await self._posted
-        if response.status == _PROXY_WANTS_A_PASSWORD and self._backend.proxy:
-            response.close()
+    Redirects lose the body of a POST, and a web page is no answer of an API: both are failures too.
+    """
+    with answer:
+        if answer.status == _PROXY_WANTS_A_PASSWORD and backend.proxy:
             raise UpstreamError(
-                f"Backend {self._backend.name} can't be reached: the HTTP proxy on the way (HTTP_PROXY) answers 407. "
+                f"Backend {backend.name} can't be reached: the HTTP proxy on the way (HTTP_PROXY) answers 407. "
                 "Give its user and password: http://user:password@host:port."
             )
-        if _failed(response):
-            try:
-                raw = await _error_body(response)
-            finally:
-                response.close()
-            failure = read_failure(response.status, raw, response.headers, self._asked())
-            failure.raw = raw
-            raise failure
-        return response
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._response.close()
-        if isinstance(error, aiohttp.ClientPayloadError):
-            raise RetryableError("The backend closed the connection in the middle of its answer.") from error
-        if isinstance(error, (aiohttp.ClientError, OSError)):
-            raise RetryableError(f"The connection to backend {self._backend.name} broke: {_reason(error)}.") from error
+        raw = await _error_body(answer)
+    failure = read_failure(answer.status, raw, answer.headers, asked())
+    failure.raw = raw
+    raise failure
 
 
-def _failed(response: Answer) -> bool:
-    """Redirects lose the body of a POST, and a web page is no answer of an API: both are failures too."""
-    return response.status >= 300 or response.content_type == "text/html"  # noqa: PLR2004 - the HTTP classes
-
-
-async def _error_body(response: Answer) -> bytes:
+async def _error_body(answer: Answer) -> bytes:
     body = b""
-    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+    with contextlib.suppress(TimeoutError, RetryableError):
         async with asyncio.timeout(_ERROR_TIMEOUT):
-            while len(body) < _MAX_ERROR_BODY and (part := await response.content.readany()):
+            while len(body) < _MAX_ERROR_BODY and (part := await answer.readany()):
                 body += part
     return body[:_MAX_ERROR_BODY]
 

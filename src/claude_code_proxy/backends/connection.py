@@ -2,7 +2,7 @@
 
 A session does much that no chat request needs (cookies, redirects, middlewares, a task that writes the body): a third
 of what a small request costs here, and one turn of the event loop more before its bytes leave. What stays aiohttp's:
-connecting, TLS, the pool, and reading the response.
+addresses, connecting, TLS, and the way through HTTP proxies.
 """
 
 from __future__ import annotations
@@ -13,53 +13,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
-from multidict import CIMultiDictProxy
 from yarl import URL
 
-READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
-_REUSE_GRACE = 0.05  # seconds for the end of a response
-_OK = 200
-_SWITCHING = 101
+from .answer import Answer, Line
+
+_KEPT = 15.0  # seconds a connection is kept that nobody uses
 _UNFRAMED = ("content-length", "transfer-encoding")  # of a request without a body
-
-
-class Answer:
-    """The head of a response, and its body as it comes.
-
-    status: as sent; content: the body's stream; content_type: the media type without its parameters, in lower case; ""
-    when nothing is said.
-    """
-
-    def __init__(self, connection: aiohttp.connector.Connection, message: Any, content: aiohttp.StreamReader) -> None:
-        self.status: int = message.code
-        self.headers: CIMultiDictProxy[str] = message.headers
-        self.content = content
-        self.content_type: str = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        self._connection = connection
-        content.on_eof(connection.release)  # at once: the next request may use it
-
-    async def drain(self) -> None:
-        """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
-        if self.content.at_eof():
-            return
-        try:
-            async with asyncio.timeout(_REUSE_GRACE):
-                while await self.content.readany():
-                    pass
-        except (TimeoutError, aiohttp.ClientError):
-            pass
-
-    def close(self) -> None:
-        """Give the connection back; one that is not read to its end is closed."""
-        self._connection.close()
 
 
 class Form:
     """What all requests to one URL with the same headers have in common, made once.
 
-    way: its HTTP proxy and the certificates trusted, as aiohttp's options.
+    way: its HTTP proxy and the certificates trusted, as aiohttp's options; idle: connections its requests may use, None
+    before the first one was made.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], connect: float, way: Mapping[str, Any] = {}) -> None:
@@ -67,6 +34,7 @@ class Form:
         version = aiohttp.HttpVersion11
         self.request = _Request("POST", URL(url), headers=headers, version=version, **options)
         self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect)
+        self.idle: list[_Idle] | None = None
         self._head = b""
 
     def head(self, length: int) -> bytes:
@@ -88,28 +56,21 @@ class _Request(aiohttp.ClientRequest):
         return super().connection_key
 
 
-class _Protocol(ResponseHandler):
-    """A connection whose body ends when its framing breaks; aiohttp's own would wait for what can't come.
-
-    fresh: no request was sent on it yet.
-    """
-
-    fresh = True
-
-    def set_exception(self, exc: Any, *cause: Any) -> None:
-        """End the connection with an error, and the body that is being read."""
-        body = self._payload
-        if body is not None and not body.is_eof() and body.exception() is None:
-            body.set_exception(aiohttp.ClientPayloadError("the framing of the response is broken"))
-        super().set_exception(exc, *cause)
+_Idle = tuple[Line, float]  # a connection, and since when it is idle (the loop's clock)
 
 
 class Pool(aiohttp.TCPConnector):
-    """Connections that know whether they were used before."""
+    """Connections, and those of them that are idle: the one that was used last is used first.
+
+    aiohttp keeps those of its own requests; ours remain lent to us, so that each use of one costs no way through its
+    pool and back.
+    """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._factory: Any = functools.partial(_Protocol, loop=self._loop)
+        super().__init__(keepalive_timeout=_KEPT, **options)
+        self._factory: Any = functools.partial(Line, self._loop)
+        self._idle: dict[ConnectionKey, list[_Idle]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
 
     async def post(self, form: Form, body: bytes, meanwhile: Callable[[], object]) -> Answer:
         """Send a request and wait for the head of its response; a dead pooled connection is replaced, once.
@@ -120,35 +81,67 @@ class Pool(aiohttp.TCPConnector):
         """
         again = False
         while True:
-            connection = await self.connect(form.request, [], form.timeout)
-            protocol: Any = connection.protocol
-            fresh = again or protocol is None or protocol.fresh
+            line = self._last_used(form)
+            if line is None:
+                line = await self._connected(form)
+            fresh = again or line.fresh
+            answer = Answer(line, self._loop)
             try:
-                return await _exchanged(connection, protocol, form, body, meanwhile)
+                line.ask(form.head(len(body)), body, answer)
+                meanwhile()
+                await answer.head()
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                connection.close()
+                answer.close()
                 if fresh:
                     raise
                 again = True
             except BaseException:
-                connection.close()
+                answer.close()
                 raise
+            else:
+                return answer
 
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close all connections, and wait for that."""
+        await super().close(abort_ssl=abort_ssl)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop()[0].shut()
 
-async def _exchanged(
-    connection: aiohttp.connector.Connection,
-    protocol: _Protocol | None,
-    form: Form,
-    body: bytes,
-    meanwhile: Callable[[], object],
-) -> Answer:
-    if protocol is None or protocol.transport is None:
-        raise aiohttp.ServerDisconnectedError
-    protocol.fresh = False
-    protocol.transport.writelines((form.head(len(body)), body))
-    protocol.set_response_params(read_until_eof=True, read_bufsize=READ_BUFFER)  # before the loop can read
-    meanwhile()
-    while True:
-        message, content = await protocol.read()
-        if message.code >= _OK or message.code == _SWITCHING:  # what comes before are informational responses
-            return Answer(connection, message, content)
+    def _last_used(self, form: Form) -> Line | None:
+        """Return an idle connection. A form's first one through a proxy is aiohttp's: it adds the password."""
+        if form.idle is None:
+            if form.request.proxy:
+                return None
+            form.idle = self._idle.setdefault(form.request.connection_key, [])
+        while form.idle:
+            line, since = form.idle.pop()
+            if line.is_connected() and self._loop.time() - since <= _KEPT:
+                return line
+            line.shut()
+        return None
+
+    async def _connected(self, form: Form) -> Line:
+        """Return a connection of aiohttp's pool, or a new one."""
+        connection = await self.connect(form.request, [], form.timeout)
+        form.idle = self._idle.setdefault(form.request.connection_key, [])
+        line: Any = connection.protocol
+        line.lent(connection, functools.partial(self._free, form.idle))
+        return line  # type: ignore[no-any-return] # the factory's
+
+    def _free(self, idle: list[_Idle], line: Line) -> None:
+        """Keep a connection whose answer was read to its end."""
+        idle.append((line, self._loop.time()))
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(_KEPT, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what was idle for too long."""
+        oldest = self._loop.time() - _KEPT
+        for idle in self._idle.values():
+            while idle and idle[0][1] <= oldest:
+                idle.pop(0)[0].shut()
+        used = any(self._idle.values())
+        self._sweeping = self._loop.call_later(_KEPT, self._sweep) if used else None

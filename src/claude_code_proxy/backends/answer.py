@@ -1,0 +1,333 @@
+"""The answer of a backend as it comes: HTTP read by httptools, on connections that aiohttp makes.
+
+aiohttp's own reader of bodies does some three hundred steps for every chunk of a stream, most of them for uses that a
+chat answer has none of; here they are thirty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import aiohttp
+import httptools
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
+
+from ..errors import RetryableError
+
+READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
+_OF_A_PART = 64  # bytes it takes to hold a part of an answer, beside its own
+_MOST_HEAD = 256 * 1024  # bytes of a head
+_REUSE_GRACE = 0.05  # seconds for the end of a response
+_OK = 200
+_SWITCHING = 101
+_PACKED = ("gzip", "deflate")
+_UNREADABLE = ("br", "zstd")
+_GZIP_OR_ZLIB, _BARE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
+
+
+class Answer:
+    """The head of a response, and its body as it comes. A block of it ends with its connection given back or closed.
+
+    status: as sent, 0 before; headers: by their names in lower case, the first of each; content_type: the media type
+    without its parameters, in lower case; "" when nothing is said.
+    """
+
+    status = 0
+    content_type = ""
+    headers: Mapping[str, str] = {}
+    _error: Exception | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _packing: _Packing | None = None
+    _held = 0
+    _paused = False
+    _ended = False
+
+    def __init__(self, line: Line, loop: asyncio.AbstractEventLoop) -> None:
+        self._line: Line | None = line  # until the body has ended
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    async def head(self) -> None:
+        """Wait for the head. Raises aiohttp's errors, and ContentEncodingError for a body that can't be read."""
+        while not self.status:
+            if self._error is not None:
+                raise self._error
+            await self._more()
+        packing = self.headers.get("content-encoding", "").lower()
+        if packing in _UNREADABLE:
+            raise ContentEncodingError(packing)
+        if packing in _PACKED:
+            self._packing = _Packing()
+
+    async def readany(self) -> bytes:
+        """Return what has come and was not read, b"" at the end. Raises RetryableError where the body breaks off."""
+        while self._error is None:
+            if self._parts:
+                data = self._taken()
+                if self._packing is None:
+                    return data
+                data, rest = self._packing.unpacked(data)
+                if rest:
+                    self._parts.append(rest)
+                if data:
+                    return data
+            elif self._ended:
+                return b""
+            else:
+                await self._more()
+        raise self._error
+
+    def at_eof(self) -> bool:
+        """Whether the body was read to its end."""
+        return self._ended and not self._parts
+
+    async def drain(self) -> None:
+        """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
+        if self._ended:
+            return
+        try:
+            async with asyncio.timeout(_REUSE_GRACE):
+                while await self.readany():
+                    pass
+        except (TimeoutError, RetryableError):
+            pass
+
+    def close(self) -> None:
+        """Close the connection, unless the response was read to its end."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.shut()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what the connection tells -------------------------------------------------------------------------------------
+
+    def begun(self, status: int, headers: dict[str, str]) -> None:
+        """The head is there."""
+        self.status, self.headers = status, headers
+        self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._wake()
+
+    def heard(self, data: bytes) -> None:
+        """A part of the body is there; who reads too slowly makes the backend wait."""
+        self._parts.append(data)
+        self._held += len(data) + _OF_A_PART
+        if self._waiter is not None:
+            self._wake()
+        if self._held > READ_BUFFER and not self._paused and self._line is not None:
+            self._paused = True
+            self._line.pause()
+
+    def over(self) -> None:
+        """The body is whole; its connection serves others from now on."""
+        self._ended = True
+        if self._paused and self._line is not None:
+            self._line.go_on()
+        self._line = None
+        if self._waiter is not None:
+            self._wake()
+
+    def broke(self, before: Exception) -> None:
+        """No more comes, though more was to come. before: the error where not even the head has come."""
+        if self.status:
+            self._error = RetryableError("The backend closed the connection in the middle of its answer.")
+        else:
+            self._error = before
+        self._wake()
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _more(self) -> asyncio.Future[None]:
+        """Return what is done when the connection tells something."""
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _taken(self) -> bytes:
+        parts = self._parts
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._held = 0
+        if self._paused and self._line is not None:
+            self._paused = False
+            self._line.go_on()
+        return data
+
+
+class _Packing:
+    """Unpacks a body, a piece at a time: a small one may become any size."""
+
+    def __init__(self) -> None:
+        self._inflate: Any = None
+
+    def unpacked(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return what `data` says, and the rest of it for the next time. Raises RetryableError for what can't be read.
+
+        `deflate` means zlib's format, and some servers send it bare.
+        """
+        if self._inflate is None:
+            zlib_or_gzip = data[:1] == b"\x1f" or data[0] & 0x0F == zlib.DEFLATED
+            self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB if zlib_or_gzip else _BARE)
+        try:
+            plain = self._inflate.decompress(data, READ_BUFFER)
+        except zlib.error:
+            raise RetryableError("The backend closed the connection in the middle of its answer.") from None
+        rest: bytes = self._inflate.unconsumed_tail
+        return (plain, rest) if rest or len(plain) == READ_BUFFER else (plain + self._inflate.flush(), b"")
+
+
+class Line(ResponseHandler):
+    """A connection to a backend.
+
+    An `Answer` is read from it by httptools; aiohttp's own requests, and its way through HTTP proxies, as ever.
+
+    fresh: no request was sent on it yet.
+    """
+
+    fresh = True
+    _connection: aiohttp.connector.Connection | None = None  # aiohttp's handle of it, while it is lent to us
+    _answer: Answer | None = None
+    _http: Any = None
+    _head_size = 0
+    _until_closed = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._free: Callable[[Line], None]
+        self._head: dict[str, str] = {}
+
+    def lent(self, connection: aiohttp.connector.Connection, free: Callable[[Line], None]) -> None:
+        """Serve our requests from now on.
+
+        connection: aiohttp's handle of it; free: called when an answer was read to its end: it can serve another one.
+        """
+        self._connection, self._free = connection, free
+
+    def ask(self, head: bytes, body: bytes, answer: Answer) -> None:
+        """Send a request, and tell its `answer` what comes. Raises ServerDisconnectedError where it can't be sent."""
+        transport: Any = self.transport
+        if transport is None:
+            raise aiohttp.ServerDisconnectedError
+        if self._http is None:
+            self._http = httptools.HttpResponseParser(self)
+            self._http.set_dangerous_leniencies(
+                lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+            )
+        self.fresh = False
+        self._head_size = 0
+        self._answer = answer
+        transport.writelines((head, body))
+
+    def shut(self) -> None:
+        """Close it; of an answer that is read from it nothing more is heard."""
+        self._answer = None
+        if self._connection is not None:
+            self._connection.close()
+
+    def pause(self) -> None:
+        """Read no more."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    # -- asyncio's -----------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of the answer. What nobody asked for ends the connection."""
+        answer = self._answer
+        if answer is None:
+            if self._connection is None:
+                super().data_received(data)
+            else:
+                self.close()
+            return
+        try:
+            self._http.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.close()  # to a protocol nobody asked for
+        except httptools.HttpParserError as error:
+            self._break(HttpProcessingError(message=str(error)))
+        if not answer.status and answer is self._answer:
+            self._head_size += len(data)
+            if self._head_size > _MOST_HEAD:
+                self._break(HttpProcessingError(message="too long a head"))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Take note that the connection is gone: the end of an answer that has no other, else its failure."""
+        answer, self._answer, self._http = self._answer, None, None
+        super().connection_lost(exc)
+        if answer is not None and answer.status and self._until_closed:
+            answer.over()
+            self.shut()
+        elif answer is not None:
+            answer.broke(
+                aiohttp.ClientOSError(*exc.args) if isinstance(exc, OSError) else aiohttp.ServerDisconnectedError()
+            )
+
+    def set_exception(self, exc: Any, *cause: Any) -> None:
+        """End the connection with an error, and a body aiohttp reads from it: it would wait for what can't come."""
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the framing of the response is broken"))
+        super().set_exception(exc, *cause)
+
+    def _break(self, error: Exception) -> None:
+        """End the connection for what came on it."""
+        answer, self._answer = self._answer, None
+        self.close()
+        if answer is not None:
+            answer.broke(error)
+
+    # -- httptools' ----------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Another message behind the answer is one nobody asked for."""
+        if self._answer is None:
+            self.close()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        self._head.setdefault(name.decode("latin-1").lower(), value.rstrip().decode("utf-8", "surrogateescape"))
+
+    def on_headers_complete(self) -> None:
+        """Tell the answer its head; what comes before it are informational responses."""
+        head, self._head = self._head, {}
+        status = self._http.get_status_code()
+        if self._answer is None or (status < _OK and status != _SWITCHING):
+            return
+        chunked = head.get("transfer-encoding", "").lower().endswith("chunked")
+        self._until_closed = not chunked and "content-length" not in head
+        self._answer.begun(status, head)
+
+    def on_body(self, data: bytes) -> None:
+        """Hand a part of the body on."""
+        if self._answer is not None:
+            self._answer.heard(data)
+
+    def on_message_complete(self) -> None:
+        """Give the connection back at once: the next request may use it."""
+        answer = self._answer
+        if answer is None or not answer.status:
+            return
+        self._answer = None
+        answer.over()
+        if self._http.should_keep_alive():
+            self._free(self)
+        else:
+            self.shut()
