@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
-from claude_code_proxy.backends.gauges import Gauges
+from claude_code_proxy.backends.gauges import Counted, Gauges
+from claude_code_proxy.backends.learned import key_of
 from claude_code_proxy.config import Backend
-from claude_code_proxy.tokens.calibration import UNPROVEN, Calibration, observe
-from claude_code_proxy.tokens.count import Counter
+from claude_code_proxy.tokens.calibration import UNPROVEN, Calibration, may_teach, observe
+from claude_code_proxy.tokens.count import Counter, Measure
 
 BACKEND = Backend(name="b", base_url="http://h/v1", key="x")
 SENTENCE = "the proxy reads every request and writes it in the words of the backend without losing a thing"
@@ -113,6 +116,37 @@ def test_reports_that_have_nothing_to_do_with_the_prompts_are_not_believed() -> 
 @pytest.mark.parametrize(("counted", "reported"), [(10, 300), (1000, 0), (1000, 20), (1000, 90_000), (0, 10)])
 def test_what_is_no_count_of_this_prompt_is_ignored(counted: int, reported: int) -> None:
     assert after(*[(counted, reported)] * 5) == Calibration()
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(0, 500),
+    st.builds(Calibration, ratio=st.floats(0.1, 10), error=st.floats(0, 1), turns=st.integers(0, 9)),
+)
+def test_what_can_not_teach_teaches_nothing_whatever_the_prompt_is_counted_as(
+    counted: int, reported: int, known: Calibration
+) -> None:
+    gauges, key = Gauges(Counter()), key_of(BACKEND, "m")
+    measure = Measure(counted, 0, ((7, counted),))
+    gauges.learn(key, Counted(counted, 0, measure), reported)
+    taught = observe(known, counted, reported) != known, gauges.largest(key), gauges.sized(key, measure).tokens
+    assert may_teach(reported) or taught == (False, 0, counted)
+
+
+def test_the_least_report_that_can_teach_does() -> None:
+    least = next(filter(may_teach, range(1000)))
+    assert observe(Calibration(), 200, least) != Calibration()
+
+
+def test_a_prompt_is_counted_for_a_report_only_where_that_teaches() -> None:
+    texts: list[str] = []
+    gauge = Gauges(Counter(lambda text: texts.append(text) or 1)).of(BACKEND, "m")
+    gauge.later({"messages": [{"role": "user", "content": "a prompt"}]})
+    least = next(filter(may_teach, range(1000)))
+    gauge.reported(least - 1)
+    assert texts == []
+    gauge.reported(least)
+    assert texts == ["a prompt"]
 
 
 def test_an_image_is_no_measure_of_the_tokenizer() -> None:

@@ -96,8 +96,8 @@ def learn_size(learned: Learned, cuts: Cuts, prepared: Prepared, prompt: int, ou
     answer may go beyond the window.)
     """
     route = prepared.route
-    at_edge = prepared.dialect.cuts and 0 < edge_of(prompt, output) <= prepared.gauge.counted.tokens
-    if not at_edge:
+    edge = edge_of(prompt, output) if prepared.dialect.cuts else 0
+    if not edge or edge > prepared.gauge.counted.tokens:
         prepared.gauge.reported(prompt)
     known = count(prepared.learned["window"]) if "window" in prepared.learned else 0
     if known and prompt + output > known and prompt > cuts.window(route.backend, route.model):

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ..config import Backend
-from ..tokens.calibration import UNPROVEN, Calibration, is_likely, observe
+from ..tokens.calibration import SHORTEST, UNPROVEN, Calibration, is_likely, may_teach, observe
 from ..tokens.count import Counter, Measure
 from .kept import Kept, Later, at_once
 from .learned import key_of
@@ -23,7 +23,6 @@ from .learned import key_of
 _MOST = 2000  # models
 _MODELS = 2000  # whose ratios are known: a client can make up any number of names
 _ANCHORS = 4096  # reported prompts, of each half of the memory
-_SHORTEST = 200  # tokens: a shorter prompt's report says more of the chat template than of the prompt
 _MOVED = 0.01  # of a factor: a smaller change is not worth a write
 _MOSTLY_MEDIA = 5  # a fifth of a prompt: what an image costs is a guess, no measure of the tokenizer
 _SURE_PART = 50  # of a count that is off by a fiftieth at most
@@ -86,7 +85,7 @@ class Gauges:
     def learn(self, key: str, counted: Counted, reported: int) -> None:
         """Take note of what a backend reported of a prompt."""
         tokens, media, steps, preamble = counted.measure
-        if tokens < _SHORTEST or not (steps and is_likely(tokens, reported)):
+        if tokens < SHORTEST or not (steps and is_likely(tokens, reported)):
             return
         self._largest[key] = max(reported, self._largest.get(key, 0))
         known = self._known.get(key, Calibration())
@@ -183,8 +182,9 @@ class Gauge:
         self._counted = self.counted._replace(tokens=tokens, bound=0)
 
     def reported(self, tokens: int) -> None:
-        """Take note of what the backend reported of the latest body."""
-        self._gauges.learn(self._key, self.counted, tokens)
+        """Take note of what the backend reported of the latest body, which is counted only where that teaches."""
+        if may_teach(tokens):
+            self._gauges.learn(self._key, self.counted, tokens)
 
 
 def _read(facts: Mapping[str, Any]) -> Calibration:

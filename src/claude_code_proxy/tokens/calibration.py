@@ -12,7 +12,9 @@ import msgspec
 UNPROVEN = 0.25
 """How far a count may be off, as a part of it, before a backend has reported anything."""
 
-_SHORTEST = 200  # tokens: of shorter prompts the chat template is the larger part
+SHORTEST = 200
+"""Tokens: the report of a shorter prompt says more of the chat template than of the prompt."""
+
 _WEIGHT = 0.3  # of the newest report; the first ones weigh more
 _LIKELY = (0.25, 4.0)  # ratios that a tokenizer can be the cause of
 _ODD = 0.4  # of what was expected
@@ -53,7 +55,7 @@ class Calibration(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def observe(known: Calibration, counted: int, reported: int) -> Calibration:
     """Return what is known after a backend reported a prompt. counted: by us, not corrected."""
-    if counted < _SHORTEST or not is_likely(counted, reported):
+    if counted < SHORTEST or not is_likely(counted, reported):
         return known
     seen = reported / counted
     miss = abs(known.ratio / seen - 1)
@@ -69,3 +71,8 @@ def is_likely(counted: int, reported: int) -> bool:
     """Tell whether a report can be the count of the same prompt."""
     least, most = _LIKELY
     return counted > 0 and least <= reported / counted <= most
+
+
+def may_teach(reported: int) -> bool:
+    """Tell whether a report can teach anything, whatever its prompt is counted as; if not, nobody need count it."""
+    return reported >= SHORTEST * _LIKELY[0]
