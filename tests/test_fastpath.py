@@ -54,7 +54,7 @@ def said(reads: list[bytes], way: type[TokenPath], dialect: Dialect, plan: Plan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(translation, "TokenPath", way)
         translator = translation.StreamTranslator(dialect, plan, message_id=MESSAGE_ID)
-    out = b"".join([translator.feed(read) for read in reads]) + translator.finish()
+        out = b"".join([translator.feed(read) for read in reads]) + translator.finish()
     known = {
         "events": [json.loads(line[6:]) for line in out.decode().split("\n") if line.startswith("data: ")],
         "failure": translator.failure and (type(translator.failure), translator.failure.message),

@@ -446,6 +446,30 @@ def filtered(pieces: list[str], dialect: Dialect = OPENAI, **fields: object) -> 
     return told(found + filters.flush())
 
 
+MARKS = ["<think>", "</think>", "<thought>", "END", "Sure:", "<", " ", "\n", "a"]
+PIECES = st.lists(st.sampled_from(MARKS), max_size=5).map("".join)
+DELTAS = st.one_of(
+    PIECES.map(Text),
+    PIECES.map(Thinking),
+    st.sampled_from([Usage(1, 2), CALL, Finish("end_turn", "stop"), Ignored("audio"), Ended()]),
+)
+WISHES: list[dict[str, Any]] = [{}, {"scan_stops": ("END",)}, {"prefill": "Sure:"}, {"text_limit": 2}]
+
+
+@given(
+    st.lists(DELTAS, max_size=6),
+    st.sampled_from([OPENAI, THINKS_ALOUD, THINKS_ALOUD.but({"think_opened": True, "think_unparsed": True})]),
+    st.sampled_from(WISHES),
+)
+def test_a_whole_answer_becomes_what_it_becomes_bit_by_bit(
+    deltas: list[Delta], dialect: Dialect, wishes: dict[str, Any]
+) -> None:
+    notes, plan = [Notes(), Notes()], plan_of(**wishes)
+    bit_by_bit, whole = (Filters(dialect, plan, these) for these in notes)
+    assert whole.whole(deltas) == bit_by_bit.feed(deltas) + bit_by_bit.flush()
+    assert notes[0].codes() == notes[1].codes()
+
+
 def test_without_a_reason_to_look_text_passes_as_it_is() -> None:
     assert filtered(["<think>", "END", "```json"]) == [("Text", "<think>END```json")]
 

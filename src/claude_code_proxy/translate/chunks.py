@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -34,7 +34,7 @@ from .deltas import (
 )
 from .dialect import Dialect
 from .failure import failure_of
-from .halves import whole_but_ends
+from .halves import ESCAPES, HALF, is_halved, whole_but_ends
 from .usage import read_usage
 
 STOP_REASONS: Mapping[str, str] = {
@@ -83,18 +83,18 @@ FAILED_FINISH: Mapping[str, int] = {
 }
 """Finish reasons that are failures, with the status a client is shown for them."""
 
+_CHUNK, _ANSWER = ("delta", "message"), ("message", "delta")  # where the content stands
+_ENDED = Ended()
 _PLAIN = frozenset({"role", "content"})  # what an ordinary text says, and nothing beside it
 _PRIORITY = "priority"
 _ARGUMENTS = ("arguments", "parameters", "input")
 _PAGES = ("search_results", "citations")
+_ENDS: Mapping[str, tuple[Delta, ...]] = {native: (Finish(reason, native),) for native, reason in STOP_REASONS.items()}
 _MORE_OF_THE_END = ("stop_reason", "matched_stop", "native_finish_reason")
 _DONE = (b"[DONE]", b'"[DONE]"')
 _REASONING = ("text", "content", "thinking", "reasoning")
 _SENTENCES = ("message", "detail", "msg")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
-)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -102,29 +102,25 @@ _decode = msgspec.json.Decoder().decode
 def read_chunk(payload: bytes, dialect: Dialect) -> list[Delta]:
     """Return what one SSE payload says. A payload that is not JSON is a broken backend: one `Failed`."""
     if payload.strip() in _DONE:
-        return [Ended()]
+        return [_ENDED]
     try:
-        deltas = _deltas(_read(payload), dialect)
+        deltas = _deltas(_objects(_read(payload)), dialect, _CHUNK)
     except _UNREADABLE:
         return [Failed(failure_of("The backend sent a chunk that is not JSON."))]
-    return _with_halves(deltas, payload, dialect) if _is_halved(payload) else deltas
+    return _with_halves(deltas, payload, dialect) if is_halved(payload) else deltas
 
 
-def _deltas(value: object, dialect: Dialect) -> list[Delta]:
-    return [delta for one in _objects(value) for delta in _chunk(one, dialect, ("delta", "message"))]
-
-
-def _is_halved(payload: bytes) -> bool:
-    """Whether there is an escape that stands for half a character and has no other half."""
-    if b"\\ud" not in payload and b"\\uD" not in payload:
-        return False
-    return any(len(escape.group()) == len(rb"\ud83d") for escape in _ESCAPES.finditer(payload))
+def _deltas(objects: list[Mapping[str, Any]], dialect: Dialect, fields: tuple[str, str]) -> list[Delta]:
+    """Read either; `fields`: where the content stands, first choice first (Perplexity fills both)."""
+    if len(objects) == 1:
+        return _chunk(objects[0], dialect, fields)
+    return [delta for one in objects for delta in _chunk(one, dialect, fields)]
 
 
 def _with_halves(deltas: list[Delta], payload: bytes, dialect: Dialect) -> list[Delta]:
     """Return a chunk's deltas with the halves of characters its texts begin or end in, for `halves` to join."""
     try:
-        halved = _deltas(json.loads(payload.decode("utf-8", "replace"), strict=False), dialect)
+        halved = _deltas(_objects(json.loads(payload.decode("utf-8", "replace"), strict=False)), dialect, _CHUNK)
     except (ValueError, RecursionError):
         return deltas
     pairs = zip(deltas, halved, strict=True) if len(deltas) == len(halved) else ()
@@ -144,11 +140,15 @@ def read_answer(body: bytes, dialect: Dialect) -> list[Delta]:
     """Return what a whole answer says, ended by `Ended`. What is not JSON becomes one `Failed`."""
     try:
         answers = _objects(_read(body))
-        if not any(one.get("choices") or _error_of(one) for one in answers):
-            return [Failed(failure_of("The backend sent an answer without choices."))]
-        return [*(delta for one in answers for delta in _chunk(one, dialect, ("message", "delta"))), Ended()]
     except _UNREADABLE:
         return [Failed(failure_of("The backend sent an answer that is not JSON."))]
+    if not any(map(_says_anything, answers)):
+        return [Failed(failure_of("The backend sent an answer without choices."))]
+    return [*_deltas(answers, dialect, _ANSWER), _ENDED]
+
+
+def _says_anything(answer: Mapping[str, Any]) -> bool:
+    return bool(answer.get("choices") or _error_of(answer))
 
 
 def _read(payload: bytes) -> object:
@@ -162,12 +162,11 @@ def _read(payload: bytes) -> object:
     except msgspec.DecodeError:
         if b"\\u" not in payload:
             raise
-    return _decode(_ESCAPES.sub(_mended, payload))
+    return _decode(ESCAPES.sub(_mended, payload))
 
 
 def _mended(escape: re.Match[bytes]) -> bytes:
-    """Of all escapes only half a surrogate pair has six characters here: a pair has twelve, any other two."""
-    return rb"\ufffd" if len(escape.group()) == len(rb"\ud83d") else escape.group()
+    return rb"\ufffd" if len(escape.group()) == HALF else escape.group()
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
@@ -177,12 +176,13 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
     return [mapping(one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> list[Delta]:
-    """Read either; `fields`: where the content stands, first choice first (Perplexity fills both)."""
-    usage = _usage(data)
+def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, str]) -> list[Delta]:
+    choices = items(data.get("choices"))
+    usage = _usage(data, choices)
     found: list[Delta] = [] if usage is None else [usage]
     error = _error_of(data)
-    for choice in map(mapping, items(data.get("choices"))):
+    for one in choices:
+        choice = mapping(one)
         if choice.get("index") and count(choice["index"]):  # the client asked for one answer
             found.append(Ignored("choice"))
             continue
@@ -213,23 +213,25 @@ def _error_of(data: Mapping[str, Any]) -> object:
     return data if said or items(data.get("errors")) else None
 
 
-def _usage(data: Mapping[str, Any]) -> Usage | None:
-    told = read_usage(data.get("usage"), data.get("timings"))
+def _usage(data: Mapping[str, Any], choices: Sequence[Any]) -> Usage | None:
+    given, timings = data.get("usage"), data.get("timings")
+    told = read_usage(given, timings) if given or timings else None  # in nearly every chunk there are none
     if told is None and "x_groq" in data:
         told = read_usage(mapping(data["x_groq"]).get("usage"))
-    choices = items(data.get("choices"))
-    if told is None and choices:  # Kimi
-        told = read_usage(mapping(choices[0]).get("usage"))
+    if told is None and choices and (kimi := mapping(choices[0]).get("usage")):
+        told = read_usage(kimi)
     if told is not None and data.get("service_tier") == _PRIORITY:
         return structs.replace(told, priority=True)
     return told
 
 
-def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, ...]) -> Iterable[Delta]:
-    field = next((name for name in fields if isinstance(choice.get(name), dict)), "")
-    if not field:  # else it is a legacy completion
+def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, str]) -> Iterable[Delta]:
+    field, other = fields
+    said: object = choice.get(field)
+    if not isinstance(said, dict):
+        field, said = other, choice.get(other)
+    if not isinstance(said, dict):  # a legacy completion
         return (Text(choice["text"]),) if text(choice.get("text")) else ()
-    said: Mapping[str, Any] = choice[field]
     content = said.get("content")
     if isinstance(content, str) and (
         said.keys() <= _PLAIN or {name for name, value in said.items() if value} <= _PLAIN
@@ -356,8 +358,9 @@ def _finish(choice: Mapping[str, Any]) -> tuple[Delta, ...]:
     native = text(choice.get("finish_reason"))
     if not native:
         return ()
-    if native in STOP_REASONS and choice.keys().isdisjoint(_MORE_OF_THE_END):
-        return (Finish(STOP_REASONS[native], native),)
+    usual = _ENDS.get(native)
+    if usual is not None and choice.keys().isdisjoint(_MORE_OF_THE_END):
+        return usual
     word = native.lower().rpartition(": ")[2]  # Gemini: `function_call_filter: MALFORMED_FUNCTION_CALL`
     if word == "error":
         return (Finish("error", native),)  # an error object that says more may still come

@@ -20,7 +20,7 @@ _FIRST_VERSION = "2023-06-01"
 _CHARACTERS_PER_TOKEN = 4  # of English and code, when the backend counts nothing
 
 
-def message(plan: Plan, message_id: str) -> dict[str, Any]:
+def message(plan: Plan, message_id: str, usage: dict[str, Any]) -> dict[str, Any]:
     """Return a message that has said nothing yet. `model` is the name the client asked for."""
     return {
         "id": message_id,
@@ -30,6 +30,7 @@ def message(plan: Plan, message_id: str) -> dict[str, Any]:
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
+        "usage": usage,
     }
 
 

@@ -24,13 +24,14 @@ class Filters:
     """The filters one answer needs, in order. `stopped`: the answer is complete, whatever else the backend sends."""
 
     def __init__(self, dialect: Dialect, plan: Plan, notes: Notes) -> None:
-        self.past = Past()
+        self.past: Past | None = None  # kept for a filter that must know all of the text
         self._filters: list[TextFilter] = []
         if dialect.think_tags:
             self._filters.append(ThinkTags(notes, opened=dialect.think_opened and dialect.think_unparsed))
         if plan.prefill and _may_be_echoed(plan.prefill, dialect):
             self._filters.append(PrefillEcho(plan.prefill))
         if dialect.text_tools and plan.tools and plan.choice != "none":
+            self.past = Past()
             self._filters.append(TextCalls(plan, notes, self.past))
         if plan.json_shape is not None:
             self._filters.append(JsonFences(notes))
@@ -40,6 +41,10 @@ class Filters:
             self._filters.append(SummaryTags(notes))
         if plan.text_limit:
             self._filters.append(TextLimit(plan.text_limit))
+        if plan.stops or plan.scan_stops:
+            self._look_for_stops(plan, notes)
+
+    def _look_for_stops(self, plan: Plan, notes: Notes) -> None:
         if any(plan.scan_stops):
             notes.add("stops-local", "stop_sequences")
         stops = tuple(filter(None, dict.fromkeys((*plan.stops, *plan.scan_stops))))
@@ -49,22 +54,34 @@ class Filters:
     @property
     def watches(self) -> str:
         """The characters that can begin something a filter looks for."""
-        return "".join(one.watches for one in self._filters)
+        return "".join([one.watches for one in self._filters])
 
     @property
     def inert(self) -> bool:
         """Whether text without any of `watches` passes through unchanged."""
-        return all(one.inert for one in self._filters)
+        for one in self._filters:  # noqa: SIM110 - asked for every chunk that is read: a generator costs twice as much
+            if not one.inert:
+                return False
+        return True
 
     @property
     def stopped(self) -> bool:
         """Whether a stop sequence of the client was found."""
-        return any(one.stopped for one in self._filters)
+        for one in self._filters:  # noqa: SIM110 - as above
+            if one.stopped:
+                return True
+        return False
 
     def feed(self, deltas: list[Delta]) -> list[Delta]:
         """Return what `deltas` become."""
         for one in self._filters:
             deltas = one.feed(deltas)
+        return deltas
+
+    def whole(self, deltas: list[Delta]) -> list[Delta]:
+        """Return what all the deltas of an answer become: the same as by `feed` and `flush`."""
+        for one in self._filters:
+            deltas = one.whole(deltas)
         return deltas
 
     def flush(self) -> list[Delta]:
@@ -96,6 +113,13 @@ class ThinkTags(TextFilter):
         self._thought: list[str] = []  # of a thought that began in the prompt, if it is one
         self._tail = ""  # of what was looked at last: it may begin a tag
         self._named = False  # the first tag stands somewhere in the text
+
+    def whole(self, deltas: list[Delta]) -> list[Delta]:
+        """Return what all the deltas of an answer become; mostly no tag is in them."""
+        for delta in deltas:
+            if type(delta) is Text and (self._opened or "<" in delta.text or not delta.text[:1].strip()):
+                return super().whole(deltas)
+        return deltas
 
     def text(self, piece: str) -> list[Delta]:
         """Split a piece."""

@@ -50,7 +50,19 @@ class Fold:
             self._delta(self.message["content"][-1], delta)
 
     def _close(self, _event: ContentBlockStop) -> None:
-        self._stop(self.message["content"][-1])
+        block, text = self.message["content"][-1], "".join(self._pieces)
+        match block["type"]:
+            case "text":
+                block["text"] = text
+            case "thinking":
+                block["thinking"] = text
+            case "tool_use" if _is_half(text):
+                self.message["content"].pop()
+            case "server_tool_use" if text:
+                block["input"] = msgspec.json.decode(text)
+            case "tool_use":
+                block["input"] = msgspec.json.decode(text) if text else {}
+        self._pieces = []
 
     def _conclude(self, event: MessageDelta) -> None:
         self.message.update(event.delta)
@@ -69,21 +81,6 @@ class Fold:
                 block["signature"] = signature
             case CitationsDelta(citation=citation):
                 block.setdefault("citations", []).append(citation)
-
-    def _stop(self, block: dict[str, Any]) -> None:
-        text = "".join(self._pieces)
-        match block["type"]:
-            case "text":
-                block["text"] = text
-            case "thinking":
-                block["thinking"] = text
-            case "tool_use" if _is_half(text):
-                self.message["content"].pop()
-            case "server_tool_use" if text:
-                block["input"] = msgspec.json.decode(text)
-            case "tool_use":
-                block["input"] = msgspec.json.decode(text) if text else {}
-        self._pieces = []
 
     _APPLIED: ClassVar[Mapping[type[Event], Callable[[Fold, Any], None]]] = {
         MessageStart: _start,

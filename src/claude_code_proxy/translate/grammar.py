@@ -54,26 +54,38 @@ MOVES: Mapping[State, Mapping[str, State]] = {
 }
 """`ping` and `error` are not in the table: a ping is legal anywhere, an error is legal before ENDED and ends all."""
 
-_STARTS = {kind: f"start {kind}" for kind in ("thinking", "text", "tool_use", "server_tool_use")}
-_NAMES: Mapping[type, str] = {
+_WHOLE = "start whole"
+_NAMES: Mapping[type | str, str] = {
     **{kind: str(kind.__struct_config__.tag) for kind in (*get_args(AnyDelta), *get_args(Event))},
+    **{kind: f"start {kind}" for kind in ("thinking", "text", "tool_use", "server_tool_use")},
     ContentBlockStop: "stop",
 }
+_FOLLOWING: Mapping[State, Mapping[type | str, State]] = {
+    state: {kind: moves[name] for kind, name in {**_NAMES, _WHOLE: _WHOLE}.items() if name in moves}
+    for state, moves in MOVES.items()
+}
+"""`MOVES` by what an event shows of itself: its type, that of its delta, or the type of the block it opens."""
+
+
+def _shown(event: Event) -> type | str:
+    kind = type(event)
+    if kind is ContentBlockDelta:
+        return type(event.delta)  # type: ignore[union-attr]
+    if kind is ContentBlockStart:
+        opened: str = event.content_block["type"]  # type: ignore[union-attr]
+        return opened if opened in _NAMES else _WHOLE
+    return kind
 
 
 def move_of(event: Event) -> str:
     """Return the name an event has in the table."""
-    kind = type(event)
-    if kind is ContentBlockDelta:
-        return _NAMES[type(event.delta)]  # type: ignore[union-attr]
-    if kind is ContentBlockStart:
-        return _STARTS.get(str(event.content_block.get("type")), "start whole")  # type: ignore[union-attr]
-    return _NAMES[kind]
+    return _NAMES.get(_shown(event), _WHOLE)
 
 
 def advance(state: State, event: Event) -> State:
     """Return the state after `event`. An event the table does not allow is a bug of the writer: AssertionError."""
-    following = MOVES[state].get(move_of(event))
+    moves = _FOLLOWING[state]
+    following = moves.get(type(event)) or moves.get(_shown(event))
     if following is None:
         raise AssertionError(f"{move_of(event)} may not follow: {state.value}")
     return following

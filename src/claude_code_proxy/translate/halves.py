@@ -1,16 +1,31 @@
 r"""Characters that come in two halves: `"...\ud83d"` in one chunk, `"\ude00..."` in the next.
 
 Backends that cut their text by UTF-16 units write such chunks. Half a surrogate pair is no character, so the first half
-waits for its other one; what stays alone becomes U+FFFD.
+waits for its other one; what stays alone becomes U+FFFD. Most streams have none: `is_halved` tells it of a payload.
 """
 
 from __future__ import annotations
+
+import re
 
 from msgspec.structs import replace
 
 from .deltas import Delta, Refusal, Text, Thinking, ToolFragment
 
 _LONE = "\ufffd"
+ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
+)
+"""What a backslash begins; a surrogate pair is one escape. Of all only a half of one has `HALF` bytes."""
+
+HALF = len(rb"\ud83d")
+
+
+def is_halved(payload: bytes) -> bool:
+    """Whether there is an escape that stands for half a character and has no other half."""
+    if b"\\ud" not in payload and b"\\uD" not in payload:
+        return False
+    return any(len(escape.group()) == HALF for escape in ESCAPES.finditer(payload))
 
 
 def whole(text: str) -> str:
@@ -33,11 +48,6 @@ class Halves:
     def __init__(self) -> None:
         self._half = ""
         self._of: Delta | None = None
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a half waits for its other one."""
-        return self._of is not None
 
     def join(self, deltas: list[Delta]) -> list[Delta]:
         """Return the deltas with whole characters only."""

@@ -22,7 +22,7 @@ from .dialect import Dialect
 from .fastpath import TokenPath
 from .filters import Filters
 from .fold import Fold
-from .halves import Halves
+from .halves import Halves, is_halved
 from .notes import Notes
 from .plan import Plan
 from .writer import Writer
@@ -49,13 +49,13 @@ class StreamTranslator:
         estimate: Callable[[], int] | None = None,
     ) -> None:
         self.notes = notes if notes is not None else Notes()
-        self._dialect = dialect
-        self._decoder = Decoder()
-        self._halves = Halves()
-        self._filters = Filters(dialect, plan, self.notes)
-        self.writer = Writer(plan, self.notes, message_id=message_id, estimate=estimate)
-        self._tokens = TokenPath(partial(read_chunk, dialect=dialect), self._filters.watches)
         self.done = False
+        self.writer = Writer(plan, self.notes, message_id=message_id, estimate=estimate)
+        self._dialect = dialect
+        self._filters = Filters(dialect, plan, self.notes)
+        self._decoder: Decoder | None = None  # of a stream, from its first bytes on
+        self._tokens: TokenPath
+        self._halves: Halves | None = None  # from the first half of a character on
 
     @property
     def failure(self) -> UpstreamError | None:
@@ -93,7 +93,7 @@ class StreamTranslator:
         """`finish`, before encoding."""
         if self.done:
             return []
-        rest = self._decoder.finish()
+        rest = self._decoder.finish() if self._decoder is not None else []
         if self.finishing:  # what is cut off behind the finish reason is no loss
             rest = [payload for payload in rest if _is_json(payload)]
         return self._write(rest) + self._end()
@@ -102,8 +102,8 @@ class StreamTranslator:
         """Return the events of an answer that came whole, whether or not a stream was asked for."""
         if is_stream(body):  # although none was asked for
             return self.events(body) + self.last_events()
-        events = self.writer.write(self._filters.feed(read_answer(body, self._dialect)))
-        return events + self._end()
+        self.done = True
+        return self.writer.write(self._filters.whole(read_answer(body, self._dialect))) + self.writer.finish()
 
     def refuse(self, explanation: str) -> list[Event]:
         """Return the events of an answer that a content filter of the backend took the place of."""
@@ -116,12 +116,8 @@ class StreamTranslator:
         return self.writer.stop_reason
 
     def close(self) -> None:
-        """Let go of everything: nothing is asked of the translator after that.
-
-        The writer and its parts know each other, so that only the garbage collector would free them; one collection
-        while a thousand streams are open holds all of them up for a tenth of a second.
-        """
-        vars(self.writer).clear()
+        """Let go of everything: nothing is asked of the translator after that."""
+        self.writer.let_go()
 
     def _write(self, payloads: list[bytes]) -> list[Event]:
         events: list[Event] = []
@@ -134,8 +130,8 @@ class StreamTranslator:
     def _one(self, payload: bytes) -> list[Event]:
         known = self._tokens.fragment(payload)
         deltas: list[Delta] = [known] if known else read_chunk(payload, self._dialect)
-        if not known or self._halves.waiting:  # a known fragment has whole characters only
-            deltas = self._halves.join(deltas)
+        if self._halves is not None or (not known and is_halved(payload)):  # a known fragment has whole characters only
+            deltas = self._joined(deltas)
         events = self.writer.write(self._filters.feed(deltas))
         if self.writer.ended or self._filters.stopped or self.writer.failure is not None:
             return events + self._end()
@@ -146,6 +142,9 @@ class StreamTranslator:
     def _payloads(self, data: bytes) -> list[bytes]:
         if self.done:
             return []
+        if self._decoder is None:
+            self._decoder = Decoder()
+            self._tokens = TokenPath(partial(read_chunk, dialect=self._dialect), self._filters.watches)
         try:
             return self._decoder.feed(data)
         except UpstreamError as error:
@@ -158,15 +157,20 @@ class StreamTranslator:
         self.writer.characters += len(text)
         if tokens.kind is Thinking:
             self.writer.thinking.remember(text)
-        else:
+        elif self._filters.past is not None:
             self._filters.past.add(text)
+
+    def _joined(self, deltas: list[Delta]) -> list[Delta]:
+        if self._halves is None:
+            self._halves = Halves()
+        return self._halves.join(deltas)
 
     def _end(self) -> list[Event]:
         if self.done:
             return []
         self.done = True
-        rest = self._filters.feed(self._halves.flush()) + self._filters.flush()
-        return self.writer.write(rest) + self.writer.finish()
+        rest = self._filters.feed(self._halves.flush()) if self._halves is not None else []
+        return self.writer.write(rest + self._filters.flush()) + self.writer.finish()
 
 
 def _is_json(payload: bytes) -> bool:

@@ -51,7 +51,6 @@ class TextCalls(TextFilter):
 
     def __init__(self, plan: Plan, notes: Notes, past: Past) -> None:
         self._past = past
-        past.keep()
         self._tools = plan.tools
         self._notes = notes
         self._form: Form | None = None
@@ -95,7 +94,7 @@ class TextCalls(TextFilter):
         """Whether a call would stand before the block of a sentence: that may be its copy, which its end tells."""
         if isinstance(delta, ToolFragment) and not self._later:
             return any(promoted.within for promoted in self._promoted)
-        return bool(self._later) and not isinstance(delta, BESIDE)
+        return bool(self._later) and type(delta) not in BESIDE
 
     def _put_off(self) -> list[Delta]:
         """Return the blocks that are a part of a sentence, and the calls that waited for them."""

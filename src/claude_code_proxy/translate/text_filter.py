@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from .deltas import Delta, Ignored, Served, Text, ThinkingState, Usage
 
-BESIDE = (Usage, ThinkingState, Ignored, Served)  # what has no place in the order of content
+BESIDE = frozenset({Usage, ThinkingState, Ignored, Served})  # what has no place in the order of content
 
 
 class Past:
-    """What went past the filters, as it has none of the characters they watch. `add` a piece; kept if asked for."""
+    """What went past the filters, as it has none of the characters they watch. `add` a piece."""
 
     def __init__(self) -> None:
-        self.keep(0)
-
-    def keep(self, most: int | None = None) -> None:
-        """Remember so many pieces; None: all."""
-        self._pieces: deque[str] = deque(maxlen=most)
+        self._pieces: list[str] = []
         self.add = self._pieces.append
 
     def take(self) -> str:
@@ -45,14 +40,19 @@ class TextFilter:
         """Return what `deltas` become."""
         out: list[Delta] = []
         for delta in deltas:
-            if isinstance(delta, Text):
-                out += self.text(delta.text)
-            elif isinstance(delta, BESIDE):
+            kind = type(delta)
+            if kind is Text:
+                out += self.text(delta.text)  # type: ignore[attr-defined]
+            elif kind in BESIDE:
                 out.append(delta)
             elif not self.stopped:
                 out += self.release()
                 out.append(delta)
         return out
+
+    def whole(self, deltas: list[Delta]) -> list[Delta]:
+        """Return what all the deltas of an answer become."""
+        return self.feed(deltas) + self.release()
 
     def text(self, piece: str) -> list[Delta]:
         """Return what a piece of text becomes."""

@@ -90,9 +90,9 @@ class ToolBlocks:
             self._close(self._calls.all[self._live], cut=cut)
 
     def judge(self) -> None:
-        """Note where the calls are not what the client's tool_choice demands; a cut answer says why by itself."""
+        """Note where the calls are not what a tool_choice demands; a cut answer says why by itself."""
         plan, told = self._writer.plan, self._writer.ending
-        if plan.choice not in ("any", "tool") or (told and told.reason in CUTTING):
+        if told and told.reason in CUTTING:
             return
         others = {call.name for call in self._calls.all if call.client_id} - {plan.chosen}
         met = self._called_chosen() if plan.chosen else self.called

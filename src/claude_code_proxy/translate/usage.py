@@ -27,17 +27,14 @@ _DEAREST = 1e9  # of any currency: more is no price
 
 def read_usage(usage: object, timings: object = None) -> Usage | None:
     """Return the counts of a backend's `usage` (and llama.cpp's `timings`), None when there are none."""
-    if not (usage or timings):  # as in nearly every chunk
-        return None
     given = mapping(usage)
+    if not timings and given.keys() <= _TOTALS:
+        return _from_totals(given)
     prompt = _first(given, "prompt_tokens", "input_tokens")
     completion = _first(given, "completion_tokens", "output_tokens")
     if not (prompt or completion):
         return _from_timings(mapping(timings))
     total = _first(given, "total_tokens")
-    if not timings and given.keys() <= _TOTALS:  # nothing is told apart
-        prompt = prompt or max(0, total - completion)
-        return Usage(prompt, max(completion, total - prompt))
     prompt_details = mapping(given.get("prompt_tokens_details")) or mapping(given.get("input_tokens_details"))
     output_details = mapping(given.get("completion_tokens_details")) or mapping(given.get("output_tokens_details"))
     cached = _first(prompt_details, "cached_tokens") or _first(given, *_CACHED)
@@ -76,11 +73,10 @@ def cut_window(usage: Usage, estimate: Callable[[], int]) -> int:
 
 def edge_of(prompt: int, output: int) -> int:
     """Return the window at whose edge a prompt, or its answer, ends, 0 for none. Tokens."""
-    for read in (prompt, prompt + output):
-        left = -read % _BLOCK
-        if left <= _SLACK:
-            return read + left
-    return 0
+    left, left_behind = -prompt % _BLOCK, -(prompt + output) % _BLOCK
+    if left <= _SLACK:
+        return prompt + left
+    return prompt + output + left_behind if left_behind <= _SLACK else 0
 
 
 def whole_prompt(usage: Usage, estimate: int) -> Usage:
@@ -107,12 +103,6 @@ def anthropic_usage(usage: Usage, scale: float = 1.0) -> dict[str, Any]:
     if usage.thinking is not None:
         shown["output_tokens_details"] = {"thinking_tokens": usage.thinking}
     return shown
-
-
-def service(*, fast: bool, priority: bool) -> dict[str, str]:
-    """Return the fields of the usage that say how a request was served. fast: it asked to be."""
-    speed = {"speed": "fast" if priority else "standard"} if fast else {}
-    return {"service_tier": "priority" if priority else "standard", **speed}
 
 
 def _are_apart(given: Mapping[str, Any], prompt: int, cached: int, written: int) -> bool:
@@ -148,6 +138,16 @@ def _searches(given: Mapping[str, Any]) -> int | None:
         if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
             return said
     return None
+
+
+def _from_totals(given: Mapping[str, Any]) -> Usage | None:
+    """Nothing is told apart."""
+    prompt, completion = count(given.get("prompt_tokens")), count(given.get("completion_tokens"))
+    if not (prompt or completion):
+        return None
+    total = count(given.get("total_tokens"))
+    prompt = prompt or max(0, total - completion)
+    return Usage(prompt, max(completion, total - prompt))
 
 
 def _from_timings(timings: Mapping[str, Any]) -> Usage | None:

@@ -48,12 +48,13 @@ from .plan import Plan
 from .search_blocks import SearchBlocks
 from .thinking_blocks import ThinkingBlocks
 from .tool_blocks import ToolBlocks
-from .usage import anthropic_usage, cut_window, service, whole_prompt
+from .usage import anthropic_usage, cut_window, whole_prompt
 
 _BEFORE, _BETWEEN, _ENDED = State.BEFORE, State.BETWEEN, State.ENDED  # by name: an Enum looks each one up
 _TEXT, _THINKING = State.TEXT, State.THINKING
-_CONTENT = (Text, Thinking, Refusal, Citation)
-_DISCARDED = (*_CONTENT, ThinkingState, ToolFragment)
+_CONTENT: frozenset[type[Delta]] = frozenset({Text, Thinking, Refusal, Citation})
+_DEMANDING = ("any", "tool")  # types of tool_choice
+_UNTOLD = Usage(0, 1)  # what is known of an answer that begins
 _WEAK = ("end_turn", "tool_use", "unknown")  # reasons that do not say why
 _LONGEST_DETAIL = 40  # characters of a backend's word in a note
 
@@ -66,7 +67,6 @@ class Writer:
 
     def __init__(self, plan: Plan, notes: Notes, *, message_id: str, estimate: Callable[[], int] | None = None) -> None:
         self.plan = plan
-        self._asked = estimate
         self.notes = notes
         self.message_id = message_id
         self.state: State = _BEFORE
@@ -79,18 +79,48 @@ class Writer:
         self.refusal: list[str] = []
         self.characters = 0
         self.stop_reason = ""
+        self._asked = estimate
+        self._taking = self._SILENT if plan.discard else self._TAKING
         self._events: list[Event] = []
         self._waiting: list[Delta] = []
         self._pairs = 0
-        self.thinking = ThinkingBlocks(self)
-        self.tools = ToolBlocks(self, Calls(plan.tools))
-        self.search = SearchBlocks(self)
+        self._thinking: ThinkingBlocks | None = None  # most answers have none of these three
+        self._tools: ToolBlocks | None = None
+        self._search: SearchBlocks | None = None
+        self._told: Usage | None = None
+        self._counts: dict[str, Any] = {}  # as the client is told what was told
+        self._window = 0  # to which a prompt with these counts was cut
+
+    @property
+    def thinking(self) -> ThinkingBlocks:
+        """The part for reasoning."""
+        if self._thinking is None:
+            self._thinking = ThinkingBlocks(self)
+        return self._thinking
+
+    @property
+    def tools(self) -> ToolBlocks:
+        """The part for tool calls."""
+        if self._tools is None:
+            self._tools = ToolBlocks(self, Calls(self.plan.tools))
+        return self._tools
+
+    @property
+    def search(self) -> SearchBlocks:
+        """The part for the pages of a search."""
+        if self._search is None:
+            self._search = SearchBlocks(self)
+        return self._search
 
     def write(self, deltas: Iterable[Delta]) -> list[Event]:
         """Return the events that `deltas` lead to."""
         for delta in deltas:
-            if self.failure is None:
-                self._write(delta)
+            if self.failure is not None:
+                break
+            if self._tools is None:
+                self._taking[type(delta)](self, delta)
+            else:
+                self._write_beside(self._tools, delta)
         return self._flush()
 
     def finish(self) -> list[Event]:
@@ -99,22 +129,29 @@ class Writer:
             self._conclude()
         return self._flush()
 
-    def _write(self, delta: Delta) -> None:
-        if isinstance(delta, _CONTENT):
-            if self.tools.busy:  # a block can't be left and entered again
+    def let_go(self) -> None:
+        """Let go of the parts: nothing is asked of the writer after that.
+
+        They know the writer, so that only the garbage collector would free both; one collection while a thousand
+        streams are open holds all of them up for a tenth of a second.
+        """
+        self._thinking = self._tools = self._search = None
+
+    def _write_beside(self, tools: ToolBlocks, delta: Delta) -> None:
+        if type(delta) in _CONTENT:
+            if tools.busy:  # a block can't be left and entered again
                 self._waiting.append(delta)
                 return
-            self.tools.settle()
-        if not (self.plan.discard and isinstance(delta, _DISCARDED)):  # the client asked for no output
-            self._TAKING[type(delta)](self, delta)
-        if self._waiting and not self.tools.busy:
-            self._release()
+            tools.settle()
+        self._taking[type(delta)](self, delta)
+        if self._waiting and not tools.busy:
+            self._release(tools)
 
-    def _release(self) -> None:
+    def _release(self, tools: ToolBlocks) -> None:
         """Write what waited for the end of a tool call."""
         waiting, self._waiting = self._waiting, []
         for delta in waiting:
-            self._write(delta)
+            self._write_beside(tools, delta)
 
     # -- what the parts of the writer share ---------------------------------------------------------------------
 
@@ -135,22 +172,19 @@ class Writer:
 
     def close(self) -> None:
         """Close the open block, if any; a thinking block gets its signature first."""
-        self.start()
+        if self.state is _BEFORE:
+            self._start()
         if self.state is _THINKING:
             self.thinking.sign()
         if self.state is not _BETWEEN:
             self.emit(ContentBlockStop(self.index))
 
-    def start(self) -> None:
-        """Start the message, once."""
-        if self.state is not _BEFORE:
-            return
-        usage = self._whole(ending.counted(self.usage or Usage(0, 1), self._estimate, 0)[0])
-        usage = ending.without_output(usage) if self.plan.discard else usage
-        message = ending.message(self.plan, self.message_id) | {"usage": self._shown(usage)}
-        self.emit(MessageStart(message))
-        if self.plan.lead_blocks and not self.plan.discard:
-            self.open_server_blocks(*self.plan.lead_blocks)
+    def _start(self) -> None:
+        plan = self.plan
+        usage, _ = ending.counted(self.usage or _UNTOLD, self._estimate, 0)
+        self.emit(MessageStart(ending.message(plan, self.message_id, self._tell(usage))))
+        if plan.lead_blocks and not plan.discard:
+            self.open_server_blocks(*plan.lead_blocks)
 
     def open_server_blocks(self, *blocks: Mapping[str, Any]) -> None:
         """Open a server tool's call and result; both get one id, which no other pair has.
@@ -173,20 +207,24 @@ class Writer:
 
     def flush_state(self) -> None:
         """Send reasoning state that has no block yet, before a block that belongs after it."""
-        self.thinking.flush()
+        if self._thinking is not None:
+            self._thinking.flush()
 
     # -- deltas -------------------------------------------------------------------------------------------------
 
     def _text(self, delta: Text) -> None:
         if not delta.text:
             return
+        search = self._search
         if self.state is not _TEXT:
-            self.thinking.flush()
-            self.search.lead()
+            self.flush_state()
+            if search is not None:
+                search.lead()
             self.open({"type": "text", "text": ""})
         self.characters += len(delta.text)
         self.delta(TextDelta(delta.text))
-        self.search.cite()
+        if search is not None:
+            search.cite()
 
     def _refusal(self, delta: Refusal) -> None:
         self.refusal.append(delta.text)
@@ -198,6 +236,7 @@ class Writer:
 
     def _served(self, _delta: Served) -> None:
         self.served = True
+        self._told = None
 
     def _ignored(self, delta: Ignored) -> None:
         self.notes.add("chunk-ignored", "content", delta.what[:_LONGEST_DETAIL])
@@ -229,32 +268,45 @@ class Writer:
         if self.ending is not None and self.ending.reason == "error":
             self.failure = RetryableError("The backend reported an error in the middle of its answer.")
             return
-        self.tools.finish(cut=self.ending is not None and self.ending.reason in ending.CUTTING)
-        if self.failure is not None:
-            return
-        if self._waiting:
-            self._release()
-        self.tools.judge()
-        self.thinking.flush()
-        self._say_what_was_hidden()
-        silent = self.state is _BEFORE and not self.thinking.hidden
-        fault = ending.emptiness(self.ending, self.plan, self.usage, forbidden=self.tools.forbidden) if silent else ""
+        if self._tools is not None:
+            self._end_calls(self._tools)
+        if self.plan.choice in _DEMANDING and self.failure is None:
+            self.tools.judge()
+        if self._thinking is not None and self.failure is None:
+            self._thinking.flush()
+            self._say_what_was_hidden(self._thinking)
+        if self.state is _BEFORE and self.failure is None:
+            self._judge_silence()
+        if self.failure is None:
+            self._send_the_end()
+
+    def _end_calls(self, tools: ToolBlocks) -> None:
+        tools.finish(cut=self.ending is not None and self.ending.reason in ending.CUTTING)
+        if self._waiting and self.failure is None:
+            self._release(tools)
+
+    def _judge_silence(self) -> None:
+        hidden = self._thinking is not None and self._thinking.hidden
+        forbidden = self._tools is not None and self._tools.forbidden
+        fault = "" if hidden else ending.emptiness(self.ending, self.plan, self.usage, forbidden=forbidden)
         if fault:
             self.failure = RetryableError(fault)
             self.failure.kind = "empty"
-            return
-        self.search.finish()
+
+    def _send_the_end(self) -> None:
+        if self._search is not None or self.plan.search_query is not None or self.plan.search_demanded:
+            self.search.finish()
         self.close()
         self.emit(self._message_delta())
         self.emit(MessageStop())
 
-    def _say_what_was_hidden(self) -> None:
+    def _say_what_was_hidden(self, thinking: ThinkingBlocks) -> None:
         """An answer that is nothing but reasoning, although none was wanted: a server's parser took it for that.
 
         So vLLM does where a template has thinking off and its parser expects it. Nobody gets nothing for an answer.
         """
         told = self.ending.reason if self.ending else ""
-        said = "".join(self.thinking.unsaid)
+        said = "".join(thinking.unsaid)
         if self.state is _BEFORE and said.strip() and told not in ending.CUTTING:
             self.notes.add("thinking-as-text", "content")
             self._text(Text(said))
@@ -263,24 +315,32 @@ class Writer:
         usage, guessed = ending.counted(self.usage, self._estimate, self.characters)
         if guessed:
             self.notes.add("usage-estimated", "usage", guessed)
-        window = cut_window(usage, self._estimate)
-        if window:
-            self.notes.add("prompt-cut", "messages", f"about {self._estimate()} tokens to {window}")
-        stop = ending.stop(
-            self.ending, self.plan, self.notes, usage, called=self.tools.called, refusal="".join(self.refusal)
-        )
+        counts = self._tell(usage)
+        if self._window:
+            self.notes.add("prompt-cut", "messages", f"about {self._estimate()} tokens to {self._window}")
+        if self.plan.search_query is not None:
+            counts = counts | self.search.usage(usage)
+        called = self._tools is not None and self._tools.called
+        stop = ending.stop(self.ending, self.plan, self.notes, usage, called=called, refusal="".join(self.refusal))
         self.stop_reason = stop["stop_reason"]
-        told = self._whole(usage)
-        told = ending.without_output(told) if self.plan.discard else told
-        shown = self._shown(told) | self.search.usage(usage)
-        return MessageDelta(stop, shown, ending.edits(self.plan))
+        return MessageDelta(stop, counts, ending.edits(self.plan))
 
-    def _shown(self, usage: Usage) -> dict[str, Any]:
-        return anthropic_usage(usage, self.plan.scale) | service(fast=self.plan.fast, priority=self.served)
+    def _tell(self, usage: Usage) -> dict[str, Any]:
+        """Return the counts for the client: of the prompt it has, where a backend cut it and counted what was left.
 
-    def _whole(self, usage: Usage) -> Usage:
-        """Return the counts for the client: of the prompt it has, where a backend cut it and counted what was left."""
-        return whole_prompt(usage, self._estimate()) if cut_window(usage, self._estimate) else usage
+        A whole answer's start and its end have the same ones.
+        """
+        if usage is self._told:
+            return self._counts
+        plan = self.plan
+        self._told, self._window = usage, cut_window(usage, self._estimate)
+        told = whole_prompt(usage, self._estimate()) if self._window else usage
+        told = ending.without_output(told) if plan.discard else told
+        self._counts = anthropic_usage(told, plan.scale)
+        self._counts["service_tier"] = "priority" if self.served else "standard"
+        if plan.fast:
+            self._counts["speed"] = "fast" if self.served else "standard"
+        return self._counts
 
     def _estimate(self) -> int:
         return self.plan.input_estimate if self._asked is None else self._asked()
@@ -302,4 +362,8 @@ class Writer:
         Finish: _finish,
         Failed: _failed,
         Ended: _ended,
+    }
+    _SILENT: ClassVar[Mapping[type[Delta], Callable[[Writer, Any], None]]] = {  # the client asked for no output
+        **_TAKING,
+        **dict.fromkeys((*_CONTENT, ThinkingState, ToolFragment), lambda _self, _delta: None),
     }
