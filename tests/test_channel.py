@@ -14,6 +14,7 @@ from tests.messages_api import HELLO, envelope, events
 
 from claude_code_proxy.channel import Captive, Channel, error_headers
 from claude_code_proxy.errors import ClientError, UpstreamError
+from claude_code_proxy.way import Sending
 from claude_code_proxy.wire.anthropic import PING
 
 
@@ -38,7 +39,7 @@ class Wire:
 async def test_a_ping_that_comes_after_the_end_is_not_sent() -> None:
     """The clock starts pings in tasks of their own: one may get its turn when the answer is already out."""
     wire = Wire()
-    channel = Channel(wire, "req_1")
+    channel = Channel(Sending(wire), "req_1")
     late = asyncio.ensure_future(channel.stream(PING))
     await channel.fail(UpstreamError("it broke", status=503))
     await late
@@ -49,7 +50,7 @@ async def test_a_ping_that_comes_after_the_end_is_not_sent() -> None:
 
 async def test_an_error_after_the_end_is_not_sent() -> None:
     wire = Wire()
-    channel = Channel(wire, "req_1")
+    channel = Channel(Sending(wire), "req_1")
     await channel.stream(b"data\n\n", last=True)
     await channel.fail(UpstreamError("too late"))
     assert wire.ends == [True]
@@ -58,8 +59,8 @@ async def test_an_error_after_the_end_is_not_sent() -> None:
 
 async def test_an_error_is_a_status_first_and_an_event_later() -> None:
     early, late = Wire(), Wire()
-    await Channel(early, "req_1").fail(ClientError("no", path="model"))
-    streaming = Channel(late, "req_1")
+    await Channel(Sending(early), "req_1").fail(ClientError("no", path="model"))
+    streaming = Channel(Sending(late), "req_1")
     await streaming.stream(b"event: x\n\n")
     await streaming.fail(ClientError("no", path="model"))
     assert (early.messages[0]["status"], late.messages[0]["status"]) == (400, 200)

@@ -20,6 +20,7 @@ from claude_code_proxy.errors import ProxyError
 from claude_code_proxy.record import Record
 from claude_code_proxy.relay import Kept, Relay
 from claude_code_proxy.sharing import Running, key_of
+from claude_code_proxy.way import Sending, send_on
 
 LATER = sharing.RESENT_AFTER + 0.3
 
@@ -194,7 +195,7 @@ def test_every_byte_and_the_sender_make_a_request_the_same() -> None:
 
 
 def relay_to(send: Any, kept: Kept | None = None) -> Relay:
-    return Relay(send, kept or Kept(), Record(id="req_1"))
+    return Relay(Sending(send), kept or Kept(), Record(id="req_1"))
 
 
 def body(data: bytes, *, more: bool = True) -> Any:
@@ -210,6 +211,7 @@ class Reader:
     def __init__(self, *, reads: bool = True) -> None:
         self.got = b""
         self.ended = False
+        self.ends = 0
         self._reading = asyncio.Event()
         if reads:
             self._reading.set()
@@ -221,6 +223,7 @@ class Reader:
         await self._reading.wait()
         self.got += message.get("body", b"")
         self.ended = message.get("more_body") is False
+        self.ends += self.ended
 
 
 async def test_an_answer_is_joined_until_it_has_come_far_and_not_kept_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +233,7 @@ async def test_an_answer_is_joined_until_it_has_come_far_and_not_kept_then(monke
     assert not relay.is_joinable(1)
     for _ in range(4):
         assert relay.is_joinable(0)
-        await relay.send(body(b"x" * 8192))
+        await send_on(relay, body(b"x" * 8192))
     assert not relay.is_joinable(0)
     assert relay.beginning == 0
 
@@ -242,7 +245,7 @@ async def test_of_all_beginnings_the_longest_goes_when_they_are_too_many(monkeyp
     for number, relay in enumerate(many):
         running.runs(b"%d" % number, relay).__enter__()
     for number, relay in enumerate(many):
-        await relay.send(body(b"x" * (5000 if number == 1 else 2000)))
+        await send_on(relay, body(b"x" * (5000 if number == 1 else 2000)))
     assert [relay.is_joinable(0) for relay in many] == [True, False, True, True, True]
     assert running.kept.beginnings == sum(relay.beginning for relay in many) == 8000
     for relay in many:
@@ -274,12 +277,12 @@ async def test_who_does_not_read_holds_up_nobody_and_gets_all_of_it_later(who: s
     relay = relay_to(first, kept)
 
     async def source() -> None:
-        await relay.send(HEAD)
-        await relay.send(body(b"begin "))
+        await send_on(relay, HEAD)
+        await send_on(relay, body(b"begin "))
         await joined.wait()
         for n in range(100):
-            await relay.send(body(b"%d " % n))
-        await relay.send(body(b"end", more=False))
+            await send_on(relay, body(b"%d " % n))
+        await send_on(relay, body(b"end", more=False))
         relay.finish()
 
     sending = asyncio.create_task(source())
@@ -303,12 +306,12 @@ async def test_who_falls_too_far_behind_is_told_and_the_other_goes_on(monkeypatc
     monkeypatch.setattr(relays, "_BEHIND", 100_000)
     first, kept = Reader(reads=False), Kept()
     relay, other = relay_to(first, kept), Reader()
-    sending = asyncio.create_task(relay.send(HEAD))
+    sending = asyncio.create_task(send_on(relay, HEAD))
     await settled()
     following = asyncio.create_task(relay.follow(other))
     await asyncio.wait_for(sending, 1)
     for _ in range(20):
-        await asyncio.wait_for(relay.send(body(b"x" * 10_000)), 1)
+        await asyncio.wait_for(send_on(relay, body(b"x" * 10_000)), 1)
         assert kept.shared <= 110_000
     assert len(other.got) == 200_000
     assert kept.shared == 0, "what everybody has is not kept"
@@ -316,7 +319,7 @@ async def test_who_falls_too_far_behind_is_told_and_the_other_goes_on(monkeypatc
     await settled()
     assert b"event: error" in first.got
     assert first.ended
-    await relay.send(body(b"end", more=False))
+    await send_on(relay, body(b"end", more=False))
     relay.finish()
     assert await asyncio.wait_for(following, 1)
     assert other.got.endswith(b"end")
@@ -326,18 +329,31 @@ async def test_a_follower_that_falls_too_far_behind_is_told(monkeypatch: pytest.
     monkeypatch.setattr(relays, "_BEHIND", 100_000)
     slow = Reader(reads=False)
     relay = relay_to(Reader())
-    await relay.send(HEAD)
+    await send_on(relay, HEAD)
     following = asyncio.create_task(relay.follow(slow))
     for _ in range(20):
-        await asyncio.wait_for(relay.send(body(b"x" * 10_000)), 1)
+        await asyncio.wait_for(send_on(relay, body(b"x" * 10_000)), 1)
     slow.read_on()
     with pytest.raises(ProxyError, match="send the request again"):
         await asyncio.wait_for(following, 1)
 
 
+async def test_who_joins_when_the_first_has_all_takes_nothing_from_it() -> None:
+    first, other = Reader(), Reader()
+    relay = relay_to(first)
+    for message in (HEAD, body(b"all of it", more=False)):
+        await send_on(relay, message)
+    following = asyncio.create_task(relay.follow(other))
+    await settled()
+    relay.finish()
+    assert await asyncio.wait_for(following, 1)
+    assert first.got == other.got == b"all of it"
+    assert first.ends == other.ends == 1
+
+
 async def test_a_run_whose_client_was_cancelled_while_it_did_not_read_stays_cancelled() -> None:
     relay = relay_to(Reader(reads=False))
-    sending = asyncio.create_task(relay.send(HEAD))
+    sending = asyncio.create_task(send_on(relay, HEAD))
     await settled()
     following = asyncio.create_task(relay.follow(Reader()))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The way back to one client: an ASGI response whose status line can wait until there is something to say."""
+"""The response to one client: its status line can wait until there is something to say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from starlette.types import Message, Send
+from starlette.types import Message
 
 from .errors import ProxyError
 from .record import Record
 from .relay import Kept, Relay
+from .way import Heard, Way, send_on
 from .wire.anthropic import error_body, error_event
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
@@ -22,41 +23,34 @@ _json = msgspec.json.Encoder().encode
 class Channel:
     """Sends one response. `started`: the status is out; `ended`: all is out; `stalled`: the client reads slowly."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, way: Way, request_id: str) -> None:
         self.request_id = request_id
-        self.started = False
-        self.ended = False
-        self.stalled = False
+        self.started = self.ended = self.stalled = False
         self.status = 0
         self.headers: dict[str, str] = {"request-id": request_id}
         self._other = b""  # the id of the response that is forwarded
-        self._send = send
+        self._way = way
 
     async def stream(self, data: bytes, *, last: bool = False) -> None:
         """Send frames of an event stream, the status first; nothing follows the end, a ping that comes late neither."""
         if self.ended:
             return
         if not self.started:
-            await self._start(200, {"content-type": "text/event-stream; charset=utf-8", **_UNBUFFERED})
-        self.stalled = True
+            self._start(200, {"content-type": "text/event-stream; charset=utf-8", **_UNBUFFERED})
         self.ended = last
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-        self.stalled = False
+        self._way.write({"type": "http.response.body", "body": data, "more_body": not last})
+        if self._way.is_full():
+            self.stalled = True
+            await self._way.drain()
+            self.stalled = False
 
     def watched(self, seen: Callable[[Message], None]) -> None:
         """Show every part of this response to `seen`, too, from now on."""
-        send = self._send
-
-        async def both(message: Message) -> None:
-            seen(message)
-            await send(message)
-
-        self._send = both
+        self._way = _Watched(self._way, seen)
 
     def relayed(self, kept: Kept, record: Record) -> Relay:
         """Let others have this response too, from now on. record: of its request."""
-        relay = Relay(self._send, kept, record)
-        self._send = relay.send
+        self._way = relay = Relay(self._way, kept, record)
         return relay
 
     async def forward(self, message: Message) -> None:
@@ -71,7 +65,7 @@ class Channel:
             if self._other and self._other in message["body"]:  # in errors; all ids have the same length
                 own = message["body"].replace(self._other, self.request_id.encode())
                 message = {**message, "body": own}
-        await self._send(message)
+        await send_on(self._way, message)
 
     async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:
         """Send a whole JSON response."""
@@ -80,8 +74,8 @@ class Channel:
     async def whole(self, status: int, data: bytes, kind: str, headers: Mapping[str, str] = {}) -> None:
         """Send a whole response. kind: its content type."""
         self.ended = True
-        await self._start(status, {"content-type": kind, "content-length": str(len(data)), **headers})
-        await self._send({"type": "http.response.body", "body": data})
+        self._start(status, {"content-type": kind, "content-length": str(len(data)), **headers})
+        await send_on(self._way, {"type": "http.response.body", "body": data})
 
     async def fail(self, error: ProxyError) -> None:
         """Send an error: a status while there is none, the last event of the stream after that."""
@@ -92,21 +86,35 @@ class Channel:
         else:
             await self.json(error.status, error_body(error, self.request_id), error_headers(error))
 
-    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
+    def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
         self.status = status
         told = {**self.headers, **headers}
         values = "".join(told.values())
         encoded = str.encode if values.isascii() and values.isprintable() else _latin
-        raw = [(name.encode("latin-1"), encoded(value)) for name, value in told.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        raw = list(zip(map(str.encode, told), map(encoded, told.values()), strict=True))
+        self._way.write({"type": "http.response.start", "status": status, "headers": raw})
+
+
+class _Watched:
+    """A way whose parts somebody sees."""
+
+    def __init__(self, way: Way, seen: Callable[[Message], None]) -> None:
+        self.is_full, self.drain = way.is_full, way.drain
+        self._way = way
+        self._seen = seen
+
+    def write(self, message: Message) -> None:
+        """Show a part, and write it."""
+        self._seen(message)
+        self._way.write(message)
 
 
 class Captive(Channel):
     """A channel nobody listens to: keeps the answer of a request the proxy makes for itself."""
 
     def __init__(self, request_id: str) -> None:
-        super().__init__(self._keep, request_id)
+        super().__init__(Heard(self._keep), request_id)
         self._parts: list[bytes] = []
 
     @property
@@ -114,7 +122,7 @@ class Captive(Channel):
         """The decoded answer."""
         return msgspec.json.decode(b"".join(self._parts))
 
-    async def _keep(self, message: Message) -> None:
+    def _keep(self, message: Message) -> None:
         self._parts.append(message.get("body", b""))
 
 

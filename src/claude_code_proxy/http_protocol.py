@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import httptools
 import msgspec
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .errors import ProxyError
 from .http_cycle import Cycle
@@ -57,6 +57,8 @@ _encode = msgspec.json.Encoder().encode
 class HttpProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
+    cycle: Cycle
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._in_head = self._in_body = False
@@ -64,7 +66,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head = 0  # bytes of the head that is being read
         self._heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._answering: RequestResponseCycle | None = None  # the oldest whose answer is not complete, or the last
+        self._answering: Cycle | None = None  # the oldest whose answer is not complete, or the last
+        self._behind: deque[Cycle] = deque()  # what came meanwhile
         self._refused = False
         self._offering = b""  # the head of a request that offers another protocol, without the offer
         self._since = 0.0  # when the wait for the rest of a body began
@@ -72,6 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._framing = 0  # bytes since the last one of a body: of chunk extensions, or trailers
         self._waits: asyncio.TimerHandle | None = None  # for the next request, from the first answer on
         self._idle_since = 0.0
+        self._asgi = {"version": self.asgi_version, "spec_version": "2.3"}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -84,12 +88,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._arrived()
         if self._waits is not None:
             self._waits.cancel()
-        for cycle in (self._answering, *(waiting for waiting, _ in self.pipeline)):
+        for cycle in (self._answering, *self._behind):
             if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-        self.pipeline.clear()
-        super().connection_lost(exc)
+                cycle.leave()
+        self._behind.clear()
+        self.connections.discard(self)
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self._answering = None
+        self.parser = self.cycle = None  # type: ignore[assignment]  # they refer to this one
 
     def data_received(self, data: bytes) -> None:
         """Read on, within the limits."""
@@ -173,17 +181,23 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = Cycle(self, self._scope(version), expects=expects, keep_alive=keep_alive)
         self.cycle = cycle
         if before is None or before.response_complete:
-            self._answering = cycle
-            self._start_asgi_task(cycle, self.app)
+            self._start(cycle)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+            self._behind.append(cycle)
+
+    def _start(self, cycle: Cycle) -> None:
+        """Let the application answer, in a task that is its own: uvicorn's has a layer more."""
+        self._answering = cycle
+        task = self.loop.create_task(self.app(cycle.scope, cycle.receive, cycle))
+        task.add_done_callback(cycle.over)
+        self.tasks.add(task)
 
     def _scope(self, version: str) -> Any:
         target = (_target if len(self.url) < _SHORT_TARGET else _target.__wrapped__)(self.url)
         return {
             "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "asgi": self._asgi,
             "http_version": version,
             "server": self.server,
             "client": self.client,
@@ -206,10 +220,10 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.body = bytearray(cycle.body) if isinstance(cycle.body, bytes) else cycle.body
             cycle.body += body
         else:
-            cycle.body = body  # type: ignore[assignment]
+            cycle.body = body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
+        cycle.tell()
 
     def on_message_complete(self) -> None:
         """All of the request is here."""
@@ -219,18 +233,17 @@ class HttpProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.more_body = False
-            cycle.message_event.set()
+            cycle.tell()
 
     def on_response_complete(self) -> None:
         """Go on with the request that came meanwhile, if one did; else wait for one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._answering = cycle
-            self._start_asgi_task(cycle, app)
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self._behind:
+            self._start(self._behind.popleft())
             return
         self._idle_since = self.loop.time()
         if self._waits is None:
@@ -278,14 +291,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(f"{head}request-id: {request_id}\r\nconnection: close\r\n\r\n".encode() + body)
         self.transport.close()
 
-    def _last_answer_but(self, refused: RequestResponseCycle | None) -> RequestResponseCycle | None:
+    def _last_answer_but(self, refused: Cycle | None) -> Cycle | None:
         """Return the last answer on its way to the client, when what is refused is not answered; None: there is none.
 
         Requests may be sent without waiting for the answers of those before (RFC 9112, 9.3.2).
         """
-        self.pipeline = deque((cycle, app) for cycle, app in self.pipeline if cycle is not refused)
-        if self.pipeline:
-            return self.pipeline[0][0]
+        self._behind = deque(cycle for cycle in self._behind if cycle is not refused)
+        if self._behind:
+            return self._behind[-1]
         answering = self._answering
         if answering is None or (answering is refused and not answering.response_started):
             return None
@@ -317,8 +330,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().shutdown()
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete and cycle.scope["path"].rstrip("/").endswith(ENDLESS):
-            cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.leave()
             self.transport.close()
 
 

@@ -11,12 +11,14 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from starlette.types import Message, Send
 
 from .errors import ProxyError
 from .record import Record
+from .way import Way, send_on
 from .wire.anthropic import error_event
 
 _BEGINNING = 1024 * 1024  # bytes of one answer kept for a newcomer; one that has come further is not joined
@@ -45,32 +47,34 @@ class _Listener:
 
     __slots__ = ("at", "begun", "lost", "news", "send")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, at: int = 0, *, begun: bool = False) -> None:
         self.send = send
-        self.at = 0
-        self.begun = self.lost = False
-        self.news: asyncio.Event
+        self.at = at
+        self.begun = begun
+        self.lost = False
+        self.news = asyncio.Event()
 
 
 class Relay:
     """Passes an answer on to its client, and to those who join. record: of the request that runs."""
 
-    def __init__(self, send: Send, kept: Kept, record: Record) -> None:
+    alone: asyncio.Event  # from here on: what there is once it is shared
+    _listeners: set[_Listener]
+    _taken: asyncio.Event
+    _serving: asyncio.Task[None]
+
+    def __init__(self, way: Way, kept: Kept, record: Record) -> None:
         self.begun = time.monotonic()
         self.followers = 0
-        self.alone = asyncio.Event()
         self._record = record
         self._kept = kept
+        self._way = way  # of the first client
         self._head: Message | None = None
         self._body = bytearray()  # not the messages: a thousand streams would keep a hundred of them each
         self._from = self._end = 0  # where it begins and ends within the answer
         self._whole = True  # it begins with the answer
         self._finished = self._ended = self._deaf = self._shared = False
-        self._first = _Listener(send)
-        self._listeners: set[_Listener] = set()  # once it is shared
-        self._sending: set[asyncio.Task[Any] | None] = set()
-        self._taken: asyncio.Event
-        self._serving: asyncio.Task[None]
+        self._draining: list[asyncio.Task[Any] | None] = []
 
     def is_joinable(self, after: float) -> bool:
         """Whether a newcomer can still get everything. after: seconds since it began, for newcomers not to be early."""
@@ -87,46 +91,55 @@ class Relay:
         """Bytes kept for nobody yet."""
         return 0 if self._shared else len(self._body)
 
-    async def send(self, message: Message) -> None:
-        """Send one part of the answer to all; returns when the fastest has it, or all of it when the first has that."""
-        size = 0
+    def write(self, message: Message) -> None:
+        """Write one part of the answer to all."""
         if message["type"] == "http.response.start":
             self._head = message
         else:
             self._ended = not message.get("more_body", False)
-            data = message.get("body", b"")
-            size = len(data)
-            self._end += size
-            if self._shared:
-                self._keep_for_all(data)
-            elif self._whole:
-                self._body += data
-                self._kept.beginnings += size
-                if self._end > _BEGINNING:
-                    self.forget()
-                elif self._kept.beginnings > _BEGINNINGS:
-                    self._kept.shrink()
+            self._keep(message["body"])
         if self._shared and not self._finished:
-            await self._until_taken()
+            self._wake()
         elif not self._deaf:
-            await self._to_first(message, size)
+            self._way.write(message)
 
-    async def _to_first(self, message: Message, size: int) -> None:
-        """Send to the client that is the only one, unless another one joins while this one does not read."""
-        task, first = asyncio.current_task(), self._first
-        self._sending.add(task)
-        try:
-            await first.send(message)
-        except asyncio.CancelledError:
-            if not self._shared or task is None or task.uncancel():
-                raise
-        else:
-            first.at += size
-            first.begun = True
-            return
-        finally:
-            self._sending.discard(task)
-        await self._until_taken()
+    def _keep(self, data: bytes) -> None:
+        """Keep a part for those who may come, or for those who are there."""
+        size = len(data)
+        self._end += size
+        if self._shared:
+            self._keep_for_all(data)
+        elif self._whole:
+            self._kept.beginnings += size
+            self._body += data
+            if self._end > _BEGINNING:
+                self.forget()
+            elif self._kept.beginnings > _BEGINNINGS:
+                self._kept.shrink()
+
+    def is_full(self) -> bool:
+        """Whether the fastest does not have all yet, or the first not the end."""
+        if self._shared and not self._finished:
+            return not self._is_taken()
+        return not self._deaf and self._way.is_full()
+
+    async def drain(self) -> None:
+        """Wait until the fastest has all; for the client that is the only one, unless another one joins meanwhile."""
+        if not self._shared:
+            task = asyncio.current_task()
+            self._draining.append(task)
+            try:
+                await self._way.drain()
+            except asyncio.CancelledError:
+                if not self._shared or task is None or task.uncancel():
+                    raise
+            else:
+                return
+            finally:
+                self._draining.remove(task)
+        while not self._is_taken():
+            self._taken.clear()
+            await self._taken.wait()
 
     def forget(self) -> None:
         """Keep no more than those need who listen."""
@@ -170,7 +183,6 @@ class Relay:
     def _listening(self, listener: _Listener) -> Iterator[_Listener]:
         if not self._shared:
             self._share()
-        listener.news = asyncio.Event()
         self._listeners.add(listener)
         self.followers += 1
         self.alone.clear()
@@ -189,19 +201,20 @@ class Relay:
         size = len(self._body)
         self._kept.beginnings -= size
         self._kept.shared += size
-        self._shared, self._taken = True, asyncio.Event()
-        if self._deaf:
+        self._shared, self._taken, self.alone = True, asyncio.Event(), asyncio.Event()
+        self._listeners = set()
+        if self._deaf or self._ended:
             return
-        self._first.news = asyncio.Event()
-        self._listeners.add(self._first)
-        for task in self._sending:
+        first = _Listener(partial(send_on, self._way), self._end, begun=self._head is not None)
+        self._listeners.add(first)
+        for task in self._draining:
             if task is not None:
                 task.cancel()
-        self._serving = asyncio.create_task(self._serve_first())
+        self._serving = asyncio.create_task(self._serve_first(first))
 
-    async def _serve_first(self) -> None:
-        first = self._first
+    async def _serve_first(self, first: _Listener) -> None:
         try:
+            await self._way.drain()
             await self._serve(first)
         except ProxyError as error:
             if first.lost:
@@ -270,12 +283,6 @@ class Relay:
     def _release(self) -> None:
         self._kept.shared -= len(self._body)
         self._body, self._from = bytearray(), self._end
-
-    async def _until_taken(self) -> None:
-        self._wake()
-        while not self._is_taken():
-            self._taken.clear()
-            await self._taken.wait()
 
     def _is_taken(self) -> bool:
         if self._ended:

@@ -20,6 +20,7 @@ from .errors import FAILED_INSIDE, ClientError, ProxyError
 from .gate import Gate
 from .journal.journal import Journal
 from .services import Services, new_id, open_services
+from .way import way_to
 
 Handler = Callable[[handlers.Call], Awaitable[None]]
 
@@ -106,7 +107,7 @@ class _App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._services is None:
             raise RuntimeError("the server runs without its lifespan")
-        channel = Channel(send, new_id("req_"))
+        channel = Channel(way_to(send), new_id("req_"))
         call = handlers.Call(self._services, scope, receive, channel)
         try:
             handler = self._handler(call)

@@ -20,6 +20,7 @@ from ..record import Record
 from ..services import Services, new_id, open_services
 from ..translate.fold import Fold
 from ..translate.validate import check_request
+from ..way import Heard
 from ..wire.anthropic import Event
 from ..wire.shapes import count, items, mapping, text
 
@@ -77,11 +78,11 @@ class Listener(Channel):
     """A client that keeps everything. `spoken`: the first bytes are here."""
 
     def __init__(self) -> None:
-        super().__init__(self._hear, new_id("req_"))
+        super().__init__(Heard(self._hear), new_id("req_"))
         self.spoken = asyncio.Event()
         self._parts: list[bytes] = []
 
-    async def _hear(self, message: Message) -> None:
+    def _hear(self, message: Message) -> None:
         body = message.get("body", b"")
         if body:
             self._parts.append(body)
