@@ -12,7 +12,7 @@ from claude_code_proxy.errors import ProxyError, RetryableError
 
 
 async def _work(slots: Slots, priority: Priority, name: str, log: list[str], hold: asyncio.Event) -> None:
-    async with slots.hold(priority):
+    with await slots.hold(priority):
         log.append(name)
         await hold.wait()
 
@@ -31,7 +31,7 @@ async def test_no_more_than_the_limit_at_once_and_all_get_their_turn() -> None:
 
     async def work() -> None:
         nonlocal running, most
-        async with slots.hold(Priority.MAIN):
+        with await slots.hold(Priority.MAIN):
             running += 1
             most = max(most, running)
             await asyncio.sleep(0.001)
@@ -57,14 +57,14 @@ async def test_background_work_gets_its_turn_behind_ever_new_main_turns() -> Non
     slots, log = Slots(1, 10), []
 
     async def turn(left: int) -> None:
-        async with slots.hold(Priority.MAIN):
+        with await slots.hold(Priority.MAIN):
             log.append("main")
             if left and "background" not in log:
                 tasks.append(asyncio.create_task(turn(left - 1)))
                 await asyncio.sleep(0)
 
     async def background() -> None:
-        async with slots.hold(Priority.BACKGROUND):
+        with await slots.hold(Priority.BACKGROUND):
             log.append("background")
 
     tasks = [asyncio.create_task(turn(100)), asyncio.create_task(background())]
@@ -104,20 +104,19 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_gives_the_slot_on() ->
 
 async def test_an_exception_frees_the_slot() -> None:
     slots = Slots(1, 10)
-    with pytest.raises(RuntimeError):
-        async with slots.hold(Priority.MAIN):
-            raise RuntimeError
-    async with asyncio.timeout(5), slots.hold(Priority.MAIN):
-        pass
+    with pytest.raises(RuntimeError), await slots.hold(Priority.MAIN):
+        raise RuntimeError
+    async with asyncio.timeout(5):
+        with await slots.hold(Priority.MAIN):
+            pass
 
 
 async def test_a_full_queue_is_told_at_once() -> None:
     slots, log, hold = Slots(1, 1), [], asyncio.Event()
     tasks = [asyncio.create_task(_work(slots, Priority.MAIN, str(i), log, hold)) for i in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(ProxyError) as told:
-        async with slots.hold(Priority.MAIN):
-            pass
+    with pytest.raises(ProxyError) as told, await slots.hold(Priority.MAIN):
+        pass
     assert (told.value.status, told.value.type, told.value.retry_after) == (429, "rate_limit_error", 5)
     assert "QUEUE_LIMIT" in told.value.message
     hold.set()
@@ -147,7 +146,7 @@ async def _insist(slots: Slots, backend: Narrow) -> int:
     alone = 0
     while True:
         try:
-            async with slots.hold(Priority.MAIN) as slot:
+            with await slots.hold(Priority.MAIN) as slot:
                 await backend.ask()
                 return alone
         except RetryableError:

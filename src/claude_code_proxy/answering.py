@@ -147,15 +147,16 @@ async def unless_gone(call: Call, work: Coroutine[Any, Any, T], relay: Relay | N
 
     relay: carries the answer to others too; then it stops when the last of them has left. Raises ClientGoneError.
     """
-    leaving = _Leaving(call.receive, relay)
+    leaving, pulse = _Leaving(call.receive, relay), call.services.pulse
+    pulse.add(leaving)
     try:
-        with call.services.pulse.watching(leaving):
-            return await work
+        return await work
     except BaseException:
         if leaving.is_whole_cause():
             raise ClientGoneError from None
         raise
     finally:
+        pulse.drop(leaving)
         leaving.end()
 
 

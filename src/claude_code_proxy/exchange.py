@@ -7,12 +7,12 @@ anything, never after), and that a client who leaves takes the backend's connect
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 from msgspec import structs
 
 from .backends.answer import Answer
@@ -27,11 +27,10 @@ from .prepare import Prepared, asked_of, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
-from .room import as_shown, check_room, learn_cut, learn_size, learn_window, lower_output
+from .room import as_shown, check_room, learn_cut, learn_size, learn_window, lower_output, told_cut
 from .routing import Route
 from .services import Services, new_id
 from .sinks import MessageSink, Sink, StreamSink, check_size
-from .translate.deltas import Usage
 from .translate.failure import masked
 from .translate.notes import Note, Notes
 from .translate.stream import StreamTranslator
@@ -49,16 +48,18 @@ _NO_MODEL = 404  # the only thing a backend's answer becomes this for
 _LONG_ANSWER = 30.0  # seconds of a whole answer after which the next one is asked as a stream
 _USAGE_GRACE = 2.0  # seconds that token counts may follow the finish reason
 
-_LARGER = (
-    "Give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH or num_ctx; LM Studio: the loaded context length), "
-    "or set MODEL_WINDOW, so that what does not fit is refused and the client compacts."
-)
-
 _encode = msgspec.json.Encoder().encode
 
 
 class Exchange:
     """Runs one POST /v1/messages; `record` says afterwards what happened."""
+
+    _window_stop = True
+    _believed = _size = 0
+    _mending: Mending | None = None  # where something was refused
+    _translating: StreamTranslator | None = None
+    _price: Price | None = None  # of the model that is asked
+    _half = ""  # what it left of the prompt, where it read less
 
     def __init__(
         self,
@@ -70,24 +71,13 @@ class Exchange:
     ) -> None:
         self.record = record
         self._noted = noted  # of the request, whoever answers it
+        self.notes = Notes(noted)
         self._services = services
         self._channel = channel
-        self._loop = asyncio.get_running_loop()
-        self._begun = self._loop.time()
-        self._window_stop = True
-        self._believed = self._size = 0
         self._witness = Witness(record, recording)
+        self._begun = time.monotonic()
         self._tries: Tries
         self._watch: Watch
-        self._translating: StreamTranslator | None = None
-        self._price: Price | None = None  # of the model that is asked
-        self._half = ""  # what it left of the prompt, where it read less
-        self._forget()
-
-    def _forget(self) -> None:
-        """Begin with another backend: what the last one refused, and what was changed for it, is not this one's."""
-        self.notes = Notes(self._noted)
-        self._mending = Mending(self._services.learned, self.notes, self._services.shaper)
 
     async def run(
         self, request: Mapping[str, Any], *, window_stop: bool = True, believed: int = 0, size: int = 0
@@ -109,16 +99,15 @@ class Exchange:
         sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
         routes = self._services.chain(str(request["model"]))
         self._tries = Tries(routes, self._services.health, config.max_retries, record.session)
-        with self._services.pulse.watching(watch):
-            try:
-                with watch.within(config.answer_deadline):
-                    await self._insist(request, await self._prepare(request), watch, sink)
-            except TimeoutError:
-                raise self._tries.late(config.answer_deadline) from None
-            except UpstreamError as error:
-                self._name_neighbours(error, self._tries.route)
-                as_shown(error, config, record.window, believed)
-                raise
+        try:
+            with watch.within(config.answer_deadline, self._services.pulse):
+                await self._insist(request, await self._prepare(request), watch, sink)
+        except TimeoutError:
+            raise self._tries.late(config.answer_deadline) from None
+        except UpstreamError as error:
+            self._name_neighbours(error, self._tries.route)
+            as_shown(error, config, record.window, believed)
+            raise
         route = self._tries.route
         self._services.catalogue.look_again(route.backend, route.model)
 
@@ -128,6 +117,7 @@ class Exchange:
         record.backend, record.upstream_model, record.tier = route.backend.name, route.model, route.tier_of_model
         record.window, self._price = prepared.translated.plan.window, prepared.facts.price
         self._witness.ready(prepared)
+        self._channel.headers["x-proxy-backend"] = f"{record.backend}/{record.upstream_model}"[:_LONGEST_NAME]
         self._announce()
 
     def _name_neighbours(self, error: UpstreamError, route: Route) -> None:
@@ -142,12 +132,13 @@ class Exchange:
 
     async def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         """Prepare the request for whom it goes to now, and say so."""
-        ask, route = self._asker(str(request["model"])), self._tries.route
-        taught = self._mending.facts
+        ask, route, mending = self._asker(str(request["model"])), self._tries.route, self._mending
+        taught = mending.facts if mending is not None else {}
         prepared = await prepare(self._services, request, self.notes, ask, taught, route, size=self._size)
         self._know(prepared)
         check_room(prepared, self._services)
-        lower_output(prepared, self._mending.rooms)
+        if mending is not None:
+            lower_output(prepared, mending.rooms)
         return prepared
 
     def _asker(self, model: str) -> Ask:
@@ -166,16 +157,14 @@ class Exchange:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
         tries = self._tries
         while True:
-            slots, health = self._services.slots[prepared.route.backend.name], tries.health
             slot: Slot | None = None
             try:
                 first = priority_of(prepared.route.tier_of_model, self.record.agent)
-                async with slots.hold(first, learns=tries.alone) as slot:
-                    with health.asking(prepared.route.model, prepared.route.backend.key):
-                        return await self._answered(prepared, watch, sink)
+                with await self._services.slots[prepared.route.backend.name].hold(first, learns=tries.alone) as slot:
+                    return await self._answered(prepared, watch, sink)
             except UpstreamError as error:
-                mended = not sink.spoken and self._mending.mend(prepared, error)
-                left = self._begun + self._services.config.answer_deadline - self._loop.time()
+                mended = not sink.spoken and self._mended(prepared, error)
+                left = self._begun + self._services.config.answer_deadline - time.monotonic()
                 crowded = slot is not None and slot.crowded
                 wait = 0.0 if mended or sink.spoken else tries.after(error, crowded=crowded, left=left)
                 if sink.spoken or wait is None:
@@ -185,6 +174,12 @@ class Exchange:
             self.record.repairs += mended
             await asyncio.sleep(wait)
 
+    def _mended(self, prepared: Prepared, error: UpstreamError) -> bool:
+        """Whether asking again may help, since what was refused will be different."""
+        if self._mending is None:
+            self._mending = Mending(self._services.learned, self.notes, self._services.shaper)
+        return self._mending.mend(prepared, error)
+
     async def _moved(self, request: Mapping[str, Any], prepared: Prepared, error: UpstreamError) -> Prepared:
         """Prepare for whom the request goes to now; with another key only, nothing else changes.
 
@@ -192,8 +187,8 @@ class Exchange:
         """
         route, told = self._tries.route, self._tries.told
         moved = (route.backend.name, route.model) != (prepared.route.backend.name, prepared.route.model)
-        if moved:
-            self._forget()
+        if moved:  # what the last one refused, and what was changed for it, is not this one's
+            self.notes, self._mending = Notes(self._noted), None
         if moved or (self._tries.health.is_slow(route.model) and "stream" not in prepared.translated.body):
             try:
                 prepared = await self._prepare(request)
@@ -206,32 +201,41 @@ class Exchange:
         return msgspec.structs.replace(prepared, route=route)
 
     async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
+        """Ask once, and learn from how it goes."""
+        route, services, health = prepared.route, self._services, self._tries.health
+        circuit = health.begin(route.model)
         self._witness.asked(prepared)
         try:
             await self._ask(prepared, watch, sink)
         except UpstreamError as error:
             self._witness.refused(error)
-            learn_window(self._services.learned, prepared, error)
-            self._services.catalogue.look_again(prepared.route.backend, prepared.route.model)
+            learn_window(services.learned, prepared, error)
+            services.catalogue.look_again(route.backend, route.model)
+            health.failed(route.model, route.backend.key, error)
             raise
+        finally:
+            if circuit is not None:
+                circuit.trying = False
+            if self._translating is not None:
+                self._translating.close()
+                self._translating = None
         read, written = self.record.prompt_tokens, self.record.output_tokens
         learn = learn_cut if self._half else learn_size
-        learn(self._services.learned, self._services.cuts, prepared, read, written)
+        learn(services.learned, services.cuts, prepared, read, written)
 
     async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
         translated, route = prepared.translated, prepared.route
         begin = partial(self._translator, prepared)
         stream = translated.body.get("stream") is True
-        body = _encode(translated.body)
         limits = route.backend.timeouts
-        begun = self._loop.time()
+        begun = time.monotonic()
         try:
             with (
                 watch.listening(limits.first_byte),
                 await self._services.client.post(
                     route.backend,
                     prepared.dialect,
-                    body,
+                    _encode(translated.body),
                     route.model,
                     partial(asked_of, prepared),
                     stream=stream,
@@ -240,7 +244,7 @@ class Exchange:
             ):
                 self._witness.answered(response.headers)
                 await self._read(response, begin(), watch, sink, idle=limits.idle, stream=stream)
-            if not stream and self._loop.time() - begun > _LONG_ANSWER:
+            if not stream and time.monotonic() - begun > _LONG_ANSWER:
                 self._tries.health.found_slow(route.model)
         except SilenceError as silence:
             if not stream:
@@ -261,9 +265,6 @@ class Exchange:
             self._witness.refused(error)
             await sink.put(begin().refuse(error.message))
             await self._conclude(begin(), sink)
-        finally:
-            begin().close()
-            self._translating = None
 
     def _translator(self, prepared: Prepared) -> StreamTranslator:
         """Return what translates the answer: made once for each call to a backend, while that one works."""
@@ -273,8 +274,9 @@ class Exchange:
                 prompt()
             scale = factor(self._services.config.context_scale, plan.window, self._believed)
             plan = structs.replace(plan, window_stop=self._window_stop, scale=scale, may_be_empty=tries.may_be_empty)
-            made = partial(StreamTranslator, message_id=new_id("msg_"), notes=self.notes, estimate=prompt)
-            self._translating = made(prepared.dialect, plan)
+            self._translating = StreamTranslator(
+                prepared.dialect, plan, message_id=new_id("msg_"), notes=self.notes, estimate=prompt
+            )
         return self._translating
 
     async def _read(
@@ -308,7 +310,8 @@ class Exchange:
                 break
             if translator.finishing:
                 watch.heard(_USAGE_GRACE)
-            self._begin(spoken=sink.spoken)
+            if sink.spoken:
+                self._begin()
         else:
             await sink.put(translator.last_events())
         await self._conclude(translator, sink)
@@ -319,13 +322,14 @@ class Exchange:
         await sink.put(translator.last_events())
         await self._conclude(translator, sink)
 
-    def _begin(self, *, spoken: bool = True) -> None:
+    def _begin(self) -> None:
         """Note the time of the first event."""
-        if spoken and self.record.first_byte < 0:
-            self.record.first_byte = self._loop.time() - self._begun
+        if self.record.first_byte < 0:
+            self.record.first_byte = time.monotonic() - self._begun
             self._watch.begun()
             self._tries.answered()
-            self._mending.learn(self._tries.route)  # before the client hears the end, and asks again
+            if self._mending is not None:
+                self._mending.learn(self._tries.route)  # before the client hears the end, and asks again
 
     async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:
         """End the answer, or raise what went wrong with it."""
@@ -336,18 +340,19 @@ class Exchange:
         self._begin()
         self._announce()
         self._count(translator)
-        self._warn()
+        self._half = told_cut(self.notes, self.record) if self.notes else ""
         await sink.end()
 
     def _announce(self) -> None:
         """Tell the client which backend answers and what was changed, as far as that is known before the status."""
+        if self._channel.started:
+            return
         headers, record = self._channel.headers, self.record
-        headers["x-proxy-backend"] = f"{record.backend}/{record.upstream_model}"[:_LONGEST_NAME]
         if record.upstream_id:
             headers["x-proxy-upstream-id"] = record.upstream_id
         if record.failed_over:
             headers["x-proxy-failover"] = ", ".join(record.failed_over)[:_LONGEST_TOLD]
-        if len(self.notes) and not self._channel.started:
+        if self.notes:
             headers["x-proxy-notes"] = ",".join(self.notes.codes())
 
     def _count(self, translator: StreamTranslator) -> None:
@@ -357,21 +362,7 @@ class Exchange:
             record.input_tokens = usage.input_tokens + usage.cache_write
             record.cache_read, record.cache_write = usage.cache_read, usage.cache_write
             record.output_tokens, record.thinking_tokens = usage.output_tokens, usage.thinking or 0
-            record.cost = usage.cost if usage.cost is not None else self._priced(usage)
-
-    def _priced(self, usage: Usage) -> float | None:
-        """What the tokens cost by the backend's list of models, where it does not say it itself."""
-        cached, written = usage.cache_read, usage.cache_write
-        return cost_of(
-            self._price, fresh=usage.input_tokens, written=written, cached=cached, output=usage.output_tokens
-        )
-
-    def _warn(self) -> None:
-        """Tell a person, not only the client, that the model read half of what it was sent."""
-        self._half = next((note.detail for note in self.notes if note.code == "prompt-cut"), "") if self.notes else ""
-        if self._half:
-            model = f"{self.record.backend}/{self.record.upstream_model}"
-            structlog.get_logger().warning(f"{model} cut a prompt of {self._half}, in silence. {_LARGER}")
+            record.cost = usage.cost if usage.cost is not None else cost_of(self._price, usage)
 
 
 def _whole(answer: Mapping[str, Any]) -> str:
@@ -389,12 +380,14 @@ def _silent(route: Route, seconds: float) -> UpstreamError:
 
 
 async def _body(response: Answer, watch: Watch, idle: float) -> bytes:
-    parts, size = [], 0
+    body = await response.readany()
+    watch.heard(idle)
+    if response.at_eof():
+        return body
+    parts, size = [body], len(body)
     while data := await response.readany():
         watch.heard(idle)
         size += len(data)
         check_size(size)
         parts.append(data)
-        if response.at_eof():
-            break
     return b"".join(parts)

@@ -6,7 +6,9 @@ A stream that lives costs nothing here but a comparison a few times a second, an
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+import contextlib
+from collections.abc import Iterator
+from typing import Protocol, Self
 
 from .channel import Channel
 from .wire.anthropic import PING
@@ -31,46 +33,48 @@ class Watch:
     which the status line goes out with a ping; ping_every: seconds.
     """
 
+    _task: asyncio.Task[object] | None = None  # who listens to the backend
+    _whole: asyncio.Task[object] | None = None  # who has a deadline
+    _pulse: Pulse | None = None
+    _beat: asyncio.Task[None] | None = None
+    _limit = 0.0
+    _deadline = 0.0  # of the loop's clock, 0 for none
+    _fired = _late = False
+
     def __init__(self, channel: Channel | None, *, commit_after: float, ping_every: float) -> None:
         self._channel = channel
         self._commit_after = commit_after
         self._ping_every = ping_every
         self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[object] | None = None
         self._heard = self._said = self._loop.time()
-        self._limit = 0.0
-        self._fired = self._late = False
-        self._deadline = 0.0  # of the loop's clock, 0 for none
-        self._whole: asyncio.Task[object] | None = None
-        self._beat: asyncio.Task[None] | None = None
 
-    def within(self, seconds: float) -> _Within:
-        """Return a block in which `begun` must be called within `seconds`: else LateError is raised from it."""
-        return _Within(self, seconds)
+    def within(self, seconds: float, pulse: Pulse) -> Self:
+        """Return a block ticked by `pulse`; unless `begun` is called in it within `seconds`, it raises LateError."""
+        self._whole = asyncio.current_task(self._loop)
+        self._deadline = self._heard + seconds
+        self._pulse = pulse
+        pulse.add(self)
+        return self
 
-    def allow(self, seconds: float) -> None:
-        """Let the running task have `seconds` to `begun`."""
-        self._whole = asyncio.current_task()
-        self._deadline = self._loop.time() + seconds
+    def __enter__(self) -> None:
+        """Enter the block of `within`."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._pulse is not None:
+            self._pulse.drop(self)
+        task, self._whole, self._deadline = self._whole, None, 0.0
+        if isinstance(error, asyncio.CancelledError) and self._late and task is not None and task.uncancel() == 0:
+            raise LateError from None
 
     def begun(self) -> None:
         """The answer has begun: it may take any time now."""
         self._deadline = 0.0
 
-    def over(self, error: BaseException | None) -> None:
-        """The answer is over. Raises LateError when it was its deadline that cancelled it."""
-        task, self._whole, self._deadline = self._whole, None, 0.0
-        if isinstance(error, asyncio.CancelledError) and self._late and task is not None and task.uncancel() == 0:
-            raise LateError from None
-
     def listening(self, limit: float) -> _Listening:
         """Return a block in which the backend may be silent for `limit` seconds at most; `heard` changes the limit."""
-        return _Listening(self, limit)
-
-    def begin(self, limit: float) -> None:
-        """Listen, in the running task, until `end`."""
-        self._task = self._whole or asyncio.current_task()
+        self._task = self._whole or asyncio.current_task(self._loop)
         self.heard(limit)
+        return _Listening(self)
 
     def end(self, error: BaseException | None) -> None:
         """Listen no longer. Raises SilenceError when it was silence that ended the block with a cancellation."""
@@ -112,33 +116,16 @@ class Watch:
 class _Listening:
     """A block in which a backend must not be silent."""
 
-    __slots__ = ("_limit", "_watch")
+    __slots__ = ("_watch",)
 
-    def __init__(self, watch: Watch, limit: float) -> None:
+    def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._limit = limit
 
     def __enter__(self) -> None:
-        self._watch.begin(self._limit)
+        pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._watch.end(error)
-
-
-class _Within:
-    """A block in which an answer must begin."""
-
-    __slots__ = ("_seconds", "_watch")
-
-    def __init__(self, watch: Watch, seconds: float) -> None:
-        self._watch = watch
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        self._watch.allow(self._seconds)
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._watch.over(error)
 
 
 class Ticked(Protocol):
@@ -155,9 +142,22 @@ class Pulse:
         self._watched: set[Ticked] = set()
         self._every = every
 
-    def watching(self, watch: Ticked) -> _Watching:
+    def add(self, watch: Ticked) -> None:
+        """Tick `watch` from now on."""
+        self._watched.add(watch)
+
+    def drop(self, watch: Ticked) -> None:
+        """Tick `watch` no longer."""
+        self._watched.discard(watch)
+
+    @contextlib.contextmanager
+    def watching(self, watch: Ticked) -> Iterator[None]:
         """Return a block in which `watch` is ticked."""
-        return _Watching(self._watched, watch)
+        self.add(watch)
+        try:
+            yield
+        finally:
+            self.drop(watch)
 
     async def run(self) -> None:
         """Tick, until cancelled."""
@@ -167,19 +167,3 @@ class Pulse:
             now = loop.time()
             for watch in tuple(self._watched):
                 watch.tick(now)
-
-
-class _Watching:
-    """A block in which something is ticked."""
-
-    __slots__ = ("_all", "_one")
-
-    def __init__(self, watched: set[Ticked], one: Ticked) -> None:
-        self._all = watched
-        self._one = one
-
-    def __enter__(self) -> None:
-        self._all.add(self._one)
-
-    def __exit__(self, *_: object) -> None:
-        self._all.discard(self._one)

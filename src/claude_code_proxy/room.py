@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import structlog
+
 from .backends.cuts import Cuts
 from .backends.learned import Learned
 from .config import Config
 from .context_scale import factor
 from .errors import ContextOverflowError, Overflow, UpstreamError
 from .prepare import Prepared
+from .record import Record
 from .services import Services
 from .targets import EXACT
+from .translate.notes import Notes
 from .translate.overflow import overflow_error, stretched
 from .translate.usage import edge_of
 from .wire.shapes import count
 
 _CUT_MARGIN = 0.03  # of a window beyond which a prompt is surely cut, by the proxy's own count
 _LIST_MARGIN = 0.25  # of a window that a list tells: behind a gateway the next provider may have a larger one
+_LARGER = (
+    "Give the model a larger context (Ollama: OLLAMA_CONTEXT_LENGTH or num_ctx; LM Studio: the loaded context length), "
+    "or set MODEL_WINDOW, so that what does not fit is refused and the client compacts."
+)
 _LEAST_WINDOW = 512  # tokens: a smaller number in an error is no window
 
 
@@ -103,6 +111,15 @@ def learn_size(learned: Learned, cuts: Cuts, prepared: Prepared, prompt: int, ou
     if known and prompt + output > known and prompt > cuts.window(route.backend, route.model):
         cuts.forget(route.backend, route.model)
         learned.add(route.backend, route.model, {"window": 0})
+
+
+def told_cut(notes: Notes, record: Record) -> str:
+    """Tell a person, not only the client, that the model read half of what it was sent; return which half."""
+    half = next((note.detail for note in notes if note.code == "prompt-cut"), "")
+    if half:
+        model = f"{record.backend}/{record.upstream_model}"
+        structlog.get_logger().warning(f"{model} cut a prompt of {half}, in silence. {_LARGER}")
+    return half
 
 
 def as_shown(error: UpstreamError, config: Config, window: int, believed: int) -> None:

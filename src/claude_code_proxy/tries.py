@@ -27,44 +27,35 @@ _turns = itertools.count()
 
 
 class Tries:
-    """The attempts of one request. `route`: whom to ask now, with one key; `told`: who failed, and how.
+    """The attempts of one request.
+
+    `route`: whom to ask now, with one key; `health`: of that backend; `told`: who failed, and how; `alone`: there is
+    nobody else to ask.
 
     may_be_empty: an answer without content is what the model means, since one was met or none is asked again;
     sender: requests of one sender begin with the same key, so that its prompt caches are of use; "" takes turns.
     """
 
+    route: Route
+    health: Health
+    _last: UpstreamError | None = None
+    _failed: frozenset[tuple[int, str]] = frozenset()
+    _refused: frozenset[tuple[int, str]] = frozenset()
+    _waited = 0
+
     def __init__(self, routes: Sequence[Route], health: Mapping[str, Health], retries: int, sender: str = "") -> None:
         self.told: list[str] = []
-        self._last: UpstreamError | None = None
-        self._refused: set[tuple[int, str]] = set()
+        self.may_be_empty = not retries
         self._routes = routes
         self._health = health
         self._left = retries
-        self.may_be_empty = not retries
-        self._waited = 0
-        self._turn = zlib.crc32(sender.encode()) if sender else next(_turns)
-        self._failed: set[tuple[int, str]] = set()
-        self._alone = len(routes) == 1 and not routes[0].backend.spare_keys
-        self._at, self._key = (0, routes[0].backend.key) if self._alone else self._readiest()
-
-    @property
-    def route(self) -> Route:
-        """Whom to ask now."""
-        route = self._routes[self._at]
-        if self._key == route.backend.key and not route.backend.spare_keys:
-            return route
-        others = tuple(key for key in route.backend.pool if key != self._key)
-        return replace(route, backend=replace(route.backend, key=self._key, spare_keys=others))
-
-    @property
-    def alone(self) -> bool:
-        """Whether there is nobody else to ask."""
-        return self._alone
-
-    @property
-    def health(self) -> Health:
-        """The health of whom is asked now."""
-        return self._health[self._routes[self._at].backend.name]
+        first = routes[0].backend
+        self.alone = len(routes) == 1 and not first.spare_keys
+        if self.alone:
+            self._go(0, first.key)
+        else:
+            self._turn = zlib.crc32(sender.encode()) if sender else next(_turns)
+            self._go(*self._readiest())
 
     def after(self, error: UpstreamError, *, crowded: bool, left: float = math.inf) -> float | None:
         """Choose who is next; return the seconds to wait before, None when nobody can help.
@@ -108,17 +99,27 @@ class Tries:
 
     def answered(self) -> None:
         """Take note that the answer has begun."""
-        route = self._routes[self._at]
-        self._health[route.backend.name].answered(route.model, self._key)
+        self.health.answered(self.route.model, self._key)
+
+    def _go(self, at: int, key: str) -> None:
+        """Ask this one next."""
+        self._at, self._key = at, key
+        route = self._routes[at]
+        backend = route.backend
+        self.health = self._health[backend.name]
+        if key != backend.key or backend.spare_keys:
+            others = tuple(one for one in backend.pool if one != key)
+            route = replace(route, backend=replace(backend, key=key, spare_keys=others))
+        self.route = route
 
     def _move(self, error: UpstreamError) -> bool:
         """Go to the next one that is well and has not failed yet."""
         refused = isinstance(error, RetryableError) and error.should_retry is False  # its x-should-retry, of all keys
         own = error.kind in _OF_A_KEY and not refused
         failed = {(self._at, self._key)} if own else set(self._of(self._at))
-        self._failed |= failed
+        self._failed = self._failed | failed
         if refused:
-            self._refused |= failed
+            self._refused = self._refused | failed
         if not (isinstance(error, RetryableError) or error.kind in _ELSEWHERE):
             return False
         fit = (one for one in self._all() if one not in self._failed and not self._ready_at(*one))
@@ -130,14 +131,14 @@ class Tries:
         told = f"{route.backend.name}/{route.model}{key} {error.upstream_status or error.status}"
         if told not in self.told:
             self.told.append(told)
-        self._at, self._key = found
+        self._go(*found)
         return True
 
     def _begin_again(self, wait: float) -> float | None:
         if wait > _MAX_WAIT:
             return None
-        self._failed = set(self._refused)
-        self._at, self._key = self._readiest()
+        self._failed = self._refused
+        self._go(*self._readiest())
         return wait
 
     def _readiest(self) -> tuple[int, str]:
@@ -148,7 +149,7 @@ class Tries:
 
     def _of(self, at: int) -> Iterator[tuple[int, str]]:
         keys = self._routes[at].backend.pool
-        first = self._turn % len(keys)
+        first = 0 if self.alone else self._turn % len(keys)
         return ((at, key) for key in (*keys[first:], *keys[:first]))
 
     def _ready_at(self, at: int, key: str) -> float:

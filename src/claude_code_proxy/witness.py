@@ -46,7 +46,11 @@ class Witness:
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Take note of the headers of an answer."""
-        self._record.upstream_id = next((headers[name] for name in _HEADERS if name in headers), "")[:_LONGEST]
+        for name in _HEADERS:
+            if name in headers:
+                self._record.upstream_id = headers[name][:_LONGEST]
+                return
+        self._record.upstream_id = ""
 
     def refused(self, error: UpstreamError) -> None:
         """Take note of an answer that is an error."""

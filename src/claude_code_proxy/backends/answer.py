@@ -114,7 +114,8 @@ class Answer:
         """The head is there."""
         self.status, self.headers = status, headers
         self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def heard(self, data: bytes) -> None:
         """A part of the body is there; who reads too slowly makes the backend wait."""
@@ -311,8 +312,8 @@ class Line(ResponseHandler):
         status = self._http.get_status_code()
         if self._answer is None or (status < _OK and status != _SWITCHING):
             return
-        chunked = head.get("transfer-encoding", "").lower().endswith("chunked")
-        self._until_closed = not chunked and "content-length" not in head
+        known = "content-length" in head or head.get("transfer-encoding", "").lower().endswith("chunked")
+        self._until_closed = not known
         self._answer.begun(status, head)
 
     def on_body(self, data: bytes) -> None:

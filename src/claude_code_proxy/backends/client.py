@@ -11,7 +11,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import aiohttp
 import structlog
@@ -26,6 +26,8 @@ from .address import chat_url, headers
 from .answer import READ_BUFFER, Answer
 from .connection import Form, Pool
 
+V = TypeVar("V")
+
 _MAX_ERROR_BODY = 64 * 1024  # bytes
 _ERROR_TIMEOUT = 10  # seconds for the rest of an error, whose status is known already
 _FORMS = 256
@@ -39,12 +41,20 @@ def _nothing() -> None:
     """Nothing has to be done while the backend works."""
 
 
+def _bounded(known: dict[Any, V]) -> dict[Any, V]:
+    """Empty what has grown too large: model names come from clients."""
+    if len(known) >= _FORMS:
+        known.clear()
+    return known
+
+
 class Client:
     """Talks to backends. Use as an async context manager."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
         self._forms: dict[Any, Form] = {}
+        self._kinds: dict[Any, tuple[Backend, Form]] = {}  # those of backends as they are now, found by identity
         self._pool: Pool
         self._trusted: dict[str, ssl.SSLContext] = {}
 
@@ -101,7 +111,11 @@ class Client:
 
         Raises UpstreamError when it can't be reached or answers anything but success.
         """
-        form = self._form(backend, dialect, model, asked, stream=stream)
+        kind = (id(backend), model, dialect.auth_header, stream)
+        known = self._kinds.get(kind)
+        form = known[1] if known is not None else self._form(backend, dialect, model, asked, stream=stream)
+        if known is None:
+            _bounded(self._kinds)[kind] = backend, form
         try:
             answer = await self._pool.post(form, body, meanwhile)
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
@@ -127,11 +141,9 @@ class Client:
         )
         form = self._forms.get(key)
         if form is None:
-            if len(self._forms) >= _FORMS:
-                self._forms.clear()
             try:
                 sent = headers(backend, dialect, stream=stream)
-                form = self._forms[key] = Form(url, sent, connect, self.way(backend))
+                form = _bounded(self._forms)[key] = Form(url, sent, connect, self.way(backend))
             except ValueError:
                 raise UpstreamError(
                     f"The address of backend {backend.name} is no URL. Check {asked().url_name}."

@@ -69,12 +69,8 @@ class Health:
         now = time.monotonic()
         return any(circuit.until > now for circuit in self._circuits.values())
 
-    def asking(self, model: str, key: str) -> _Asking:
-        """Return a block to ask in: what fails in it is learned from."""
-        return _Asking(self, model, key)
-
     def begin(self, model: str) -> Circuit | None:
-        """Take note that a model is asked; an open circuit is tried then."""
+        """Take note that a model is asked; an open circuit is tried then, until who does no longer says `trying`."""
         circuit = self._circuits.get(model)
         if circuit is not None and circuit.until:
             circuit.trying = True
@@ -82,9 +78,11 @@ class Health:
 
     def answered(self, model: str, key: str) -> None:
         """Take note that an answer has begun."""
-        self._circuits.pop(model, None)
-        for scope in (model, ""):
-            self._rests.pop((key, scope), None)
+        if self._circuits:
+            self._circuits.pop(model, None)
+        if self._rests:
+            for scope in (model, ""):
+                self._rests.pop((key, scope), None)
 
     def failed(self, model: str, key: str, error: UpstreamError) -> None:
         """Take note of a failure: the key rests, or the circuit is nearer to being open."""
@@ -99,27 +97,6 @@ class Health:
             if circuit.failures >= _OPENS_AFTER:
                 circuit.until = now + circuit.rest
                 circuit.rest = min(_LONGEST_REST, circuit.rest * 2)
-
-
-class _Asking:
-    """A block in which a backend is asked."""
-
-    __slots__ = ("_circuit", "_health", "_key", "_model")
-
-    def __init__(self, health: Health, model: str, key: str) -> None:
-        self._health = health
-        self._model = model
-        self._key = key
-        self._circuit: Circuit | None = None
-
-    def __enter__(self) -> None:
-        self._circuit = self._health.begin(self._model)
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, UpstreamError):
-            self._health.failed(self._model, self._key, error)
-        if self._circuit is not None:
-            self._circuit.trying = False
 
 
 def _keep(known: dict[Any, Any], key: Any, value: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ..translate.deltas import Usage
+
 _DEAREST = 1.0  # dollars a token: more is no price
 
 
@@ -36,12 +38,14 @@ def read_price(pricing: Mapping[str, Any]) -> Price | None:
     )
 
 
-def cost_of(price: Price | None, *, fresh: int, written: int, cached: int, output: int) -> float | None:
-    """Return the dollars for so many tokens, None where no price is known."""
+def cost_of(price: Price | None, usage: Usage) -> float | None:
+    """Return the dollars for the tokens of an answer, None where no price is known."""
     if price is None:
         return None
-    tokens = fresh * price.prompt + written * price.cache_write + cached * price.cache_read + output * price.output
-    return tokens + price.call
+    prompt = (
+        usage.input_tokens * price.prompt + usage.cache_write * price.cache_write + usage.cache_read * price.cache_read
+    )
+    return prompt + usage.output_tokens * price.output + price.call
 
 
 def _dollars(value: object) -> float | None:

@@ -15,6 +15,7 @@ import asyncio
 import heapq
 import itertools
 from enum import IntEnum
+from typing import Self
 
 from ..errors import RetryableError, UpstreamError
 
@@ -41,11 +42,24 @@ def priority_of(tier: str, agent: str) -> Priority:
 
 
 class Slot:
-    """One slot. crowded: the backend refused what was asked in it because it worked on others of ours."""
+    """One slot, held in a block. crowded: the backend refused what was asked in it because it worked on others of ours.
 
-    def __init__(self, *, among_others: bool) -> None:
+    learns: a refusal tells how many the backend takes.
+    """
+
+    __slots__ = ("_slots", "among_others", "crowded", "learns")
+
+    def __init__(self, slots: Slots, *, learns: bool, among_others: bool) -> None:
+        self._slots = slots
+        self.learns = learns
         self.among_others = among_others
         self.crowded = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._slots.leave(self, error)
 
 
 class Slots:
@@ -68,31 +82,29 @@ class Slots:
         """How many requests wait."""
         return sum(not turn.done() for _, _, turn in self._waiting)
 
-    def hold(self, priority: Priority, *, learns: bool = True) -> _Held:
-        """Return a block that holds a slot. Entering raises UpstreamError (429) when too many wait already.
+    async def hold(self, priority: Priority, *, learns: bool = True) -> Slot:
+        """Wait for a slot, and return it as a block. Raises UpstreamError (429) when too many wait already.
 
         learns: a refusal tells how many the backend takes; not where it was one of several keys, or others stand in.
         """
-        return _Held(self, priority, learns=learns)
-
-    async def enter(self, priority: Priority) -> Slot:
-        """Wait for a slot, and take it."""
         if self._has_room:
             self._busy += 1
         else:
             await self._wait(priority)
-        return Slot(among_others=self._busy > 1)
+        return Slot(self, learns=learns, among_others=self._busy > 1)
 
-    def leave(self, slot: Slot, error: BaseException | None, *, learns: bool) -> None:
-        """Give a slot back. error: how what was asked in it ended."""
+    def leave(self, slot: Slot, error: BaseException | None) -> None:
+        """Take a slot back. error: how what was asked in it ended."""
         if error is None:
-            self._grow()
+            if self._learned:
+                self._grow()
         elif isinstance(error, RetryableError):
-            slot.crowded = learns and error.status == _TOO_MANY and (slot.among_others or self._busy > 1)
+            slot.crowded = slot.learns and error.status == _TOO_MANY and (slot.among_others or self._busy > 1)
             if slot.crowded:
                 self._shrink()
         self._busy -= 1
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     async def _wait(self, priority: Priority) -> None:
         if self.waiting >= self._queue:
@@ -141,7 +153,7 @@ class Slots:
 
     def _grow(self) -> None:
         self._good += 1
-        if self._learned and self._good >= self._learned:
+        if self._good >= self._learned:
             self._learned, self._good = self._learned + 1, 0
             self._admit()
 
@@ -151,25 +163,6 @@ class Slots:
         self._learned = 0 if forgotten else self._learned + 1
         self._later = None if forgotten else asyncio.get_running_loop().call_later(_ONE_MORE, self._reconsider)
         self._admit()
-
-
-class _Held:
-    """A block that holds a slot."""
-
-    __slots__ = ("_learns", "_priority", "_slot", "_slots")
-
-    def __init__(self, slots: Slots, priority: Priority, *, learns: bool) -> None:
-        self._slots = slots
-        self._priority = priority
-        self._learns = learns
-        self._slot: Slot
-
-    async def __aenter__(self) -> Slot:
-        self._slot = await self._slots.enter(self._priority)
-        return self._slot
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._slots.leave(self._slot, error, learns=self._learns)
 
 
 def _now() -> float:
