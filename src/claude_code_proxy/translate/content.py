@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ..wire.shapes import count, items, mapping, text
+from .dialect import Dialect
 from .documents import document_parts, image_parts, search_result_parts, upload_parts
 from .parts import Block, Context, Part, text_part
 
@@ -40,16 +41,16 @@ def render(block: Block, context: Context, path: str) -> list[Part]:
     parts = writer(block, context, path)
     if "cache_control" not in block:
         return parts
-    marker = marker_of(block, context)
+    marker = marker_of(block, context.dialect)
     return [*parts[:-1], {**parts[-1], **marker}] if marker and parts else parts
 
 
-def marker_of(block: Block, context: Context) -> dict[str, Any]:
+def marker_of(block: Block, dialect: Dialect) -> dict[str, Any]:
     """Return the part's field that says `cache_control` in the backend's words, {} when there is none."""
     control = mapping(block.get("cache_control"))
-    if not control or context.dialect.cache_markers == "none":
+    if not control or dialect.cache_markers == "none":
         return {}
-    if context.dialect.cache_markers == "breakpoint":
+    if dialect.cache_markers == "breakpoint":
         return {"prompt_cache_breakpoint": {"mode": "explicit"}}
     ttl = {"ttl": control["ttl"]} if text(control.get("ttl")) else {}
     return {"cache_control": {"type": "ephemeral", **ttl}}

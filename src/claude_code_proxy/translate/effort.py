@@ -15,6 +15,7 @@ import msgspec
 
 from ..wire.shapes import count, items, mapping, text
 from .dialect import EFFORTS, Dialect
+from .glance import Glance, glance
 from .notes import Notes
 
 _BUDGETS = ((2048, "low"), (8192, "medium"), (24576, "high"))  # budget below -> effort; above all: xhigh
@@ -43,18 +44,22 @@ class Intent(msgspec.Struct, frozen=True):
     brief: bool = False
 
 
-def read_intent(request: Mapping[str, Any]) -> Intent:
-    """Read `thinking`, `output_config.effort` and the efforts on system messages, of which the latest counts."""
+def read_intent(request: Mapping[str, Any], seen: Glance | None = None) -> Intent:
+    """Read `thinking`, `output_config.effort` and the efforts on system messages, of which the latest counts.
+
+    seen: the messages, None for a look at them.
+    """
+    seen = seen or glance(request)
     thinking = mapping(request["thinking"]) if "thinking" in request else {}
     kind = text(thinking["type"]) if "type" in thinking else ""
     visible = thinking.get("display") != "omitted"
-    effort = _effort(request)
+    effort = latest_effort(request, seen)
     if kind in _OFF or effort == "none":
         lost = None if effort == "none" else effort
         return Intent(on=False, effort=lost, visible=visible, hidden=kind == "disabled")
     on = True if kind in {"enabled", "adaptive"} else None
     budget = count(thinking.get("budget_tokens")) or None if kind == "enabled" else None
-    brief = on is None and effort is None and _is_brief(request)
+    brief = on is None and effort is None and not seen.replied and _is_brief(request)
     return Intent(on=on, effort=effort, budget=budget, visible=visible, brief=brief)
 
 
@@ -134,10 +139,10 @@ def merge(into: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _effort(request: Mapping[str, Any]) -> str | None:
+def latest_effort(request: Mapping[str, Any], seen: Glance) -> str | None:
     """Return the effort that holds at the end: a system message's until another names one, or until it is cleared."""
     lasting, passing = _effort_in(request) if "output_config" in request else "", ""
-    for message in items(request.get("messages")):
+    for message in () if seen.words else items(request.get("messages")):
         role = message.get("role") if isinstance(message, dict) else ""
         if role == "user":
             passing = ""
@@ -154,10 +159,8 @@ def _effort_in(holder: Mapping[str, Any]) -> str:
 
 
 def _is_brief(request: Mapping[str, Any]) -> bool:
-    """Whether this is a question of its own, without tools, whose answer has less room than a thought takes."""
-    if not 0 < count(request.get("max_tokens")) < _BRIEF or request.get("tools"):
-        return False
-    return not any(mapping(message).get("role") == "assistant" for message in items(request.get("messages")))
+    """Whether a question of its own has no tools, and less room for its answer than a thought takes."""
+    return 0 < count(request.get("max_tokens")) < _BRIEF and not request.get("tools")
 
 
 def _off_fields(dialect: Dialect, notes: Notes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,8 +14,9 @@ from .arrange import instruction, limit_markers, mark_last, marker_in, prefilled
 from .content import marker_of, render, render_all
 from .dialect import Dialect
 from .history import WORDLESS, is_result
+from .notes import Notes
 from .parts import Block, Context, Part, content_of, is_text, text_part, words_of
-from .thinking import THOUGHTS, Reader, Recalled, filled, renamed, signed, with_reasoning
+from .thinking import NOTHING, THOUGHTS, Reader, Recalled, filled, renamed, signed, with_reasoning
 from .tool_ids import PREFIX, another, for_backend, original, to_backend, to_client
 
 Message = dict[str, Any]
@@ -28,33 +29,39 @@ prefix cache outlives one (anthropics/claude-code#24168)."""
 class Chat(msgspec.Struct, frozen=True, kw_only=True):
     """The messages of a body.
 
-    asks: there is a history to answer; prefill: text the answer goes on from; fields: what else the body then needs;
+    prefill: text the answer goes on from; fields: what else the body then needs;
     thinking_off: the history lacks reasoning the backend insists on, so it must not think in this request.
     """
 
     messages: list[Message]
-    asks: bool = True
     prefill: str = ""
     fields: Mapping[str, Any] = {}
     thinking_off: bool = False
 
 
-def write_chat(
-    request: Mapping[str, Any],
-    history: Sequence[Mapping[str, Any]],
-    context: Context,
-    reader: Reader,
-    *,
-    thinking: bool = True,
-    sentences: Sequence[str] = (),
-) -> Chat:
-    """Return system prompt and history as chat messages.
+class Written(NamedTuple):
+    """Messages of a chat. replies: those of the assistant, with what is known of their reasoning, and their paths."""
 
-    history: as `heal_history` returns it; thinking: the backend may think, so it may want its reasoning back;
-    sentences: instructions of ours that stand in for parameters the backend does not know.
-    """
-    dialect = context.dialect
-    leading = 0 if dialect.system_in_place else _leading_system(history)
+    messages: list[Message]
+    replies: list[tuple[Message, Recalled, str]]
+
+
+def write_words(messages: Sequence[Mapping[str, Any]], written: Written, dialect: Dialect) -> None:
+    """Add messages that are nothing but words (`glance`): they are sent as they are."""
+    parts = dialect.cache_markers != "none"
+    for number, said in enumerate(messages):
+        role, words = said["role"], said["content"]
+        message = {"role": role, "content": [text_part(words)] if parts else words}
+        written.messages.append(message)
+        if role == "assistant":
+            written.replies.append((message, NOTHING, f"messages.{number}"))
+
+
+def write_turns(
+    request: Mapping[str, Any], history: Sequence[Mapping[str, Any]], context: Context, reader: Reader
+) -> Written:
+    """Return system prompt and history as chat messages. history: as `heal_history` returns it."""
+    leading = 0 if context.dialect.system_in_place else _leading_system(history)
     writer = _Writer(context, reader)
     if leading or "system" in request:
         writer.prompt(
@@ -65,14 +72,30 @@ def write_chat(
     if history and not writer.spoken:  # a model is asked something, or many templates fail
         context.notes.add("history-empty", "messages")
         writer.say(WORDLESS)
-    off = thinking and filled(writer.replies, dialect, context.notes)
-    messages, prefill, fields = prefilled(writer.messages, sentences, dialect, context.notes)
+    return Written(writer.messages, writer.replies)
+
+
+def arranged(  # noqa: PLR0917 - in the order of what is always there
+    request: Mapping[str, Any],
+    written: Written,
+    dialect: Dialect,
+    notes: Notes,
+    thinking: bool,
+    sentences: Sequence[str],
+) -> Chat:
+    """Return the messages in the order and with the end that the backend wants.
+
+    thinking: the backend may think, so it may want its reasoning back; sentences: instructions of ours that stand in
+    for parameters the backend does not know.
+    """
+    off = thinking and bool(written.replies) and filled(written.replies, dialect, notes)
+    messages, prefill, fields = prefilled(written.messages, sentences, dialect, notes)
     if "cache_control" in request:
-        mark_last(messages, marker_of(request, context))
+        mark_last(messages, marker_of(request, dialect))
     messages = settled(messages, dialect)
-    limit_markers(messages)
-    asks = bool(history and messages)
-    return Chat(messages=messages, asks=asks, prefill=prefill, fields=fields, thinking_off=off)
+    if dialect.cache_markers != "none":
+        limit_markers(messages)
+    return Chat(messages=messages, prefill=prefill, fields=fields, thinking_off=off)
 
 
 class _Writer:
@@ -167,7 +190,7 @@ class _Writer:
 
     def _result(self, block: Block, attached: list[Part], path: str) -> None:
         parts = render_all(block.get("content"), self._context, f"{path}.content")
-        marker = marker_of(block, self._context) or next(filter(None, map(marker_in, reversed(parts))), {})
+        marker = marker_of(block, self._dialect) or next(filter(None, map(marker_in, reversed(parts))), {})
         failed = block.get("is_error") is True
         content: str | list[Part]
         if (
@@ -225,7 +248,7 @@ class _Writer:
         return None if self._dialect.null_content else ""
 
     def _call(self, block: Block, path: str) -> dict[str, Any]:
-        self._marker = marker_of(block, self._context) or self._marker
+        self._marker = marker_of(block, self._dialect) or self._marker
         if not text(block.get("name")):
             self._context.notes.add("call-named", path)
         name = self._context.alias(text(block.get("name")) or "unknown", text(block.get("toolset_name")))

@@ -129,6 +129,11 @@ def _room(target: Target, limit: int, prompt_tokens: int) -> int:
     return max(left, min(limit, _ROOM))
 
 
+def leaves_room(target: Target, limit: int, prompt_tokens: int) -> bool:
+    """Whether a prompt of that size lowers no output limit."""
+    return _room(target, limit, prompt_tokens) >= limit
+
+
 # -- sampling -------------------------------------------------------------------------------------------------------
 
 

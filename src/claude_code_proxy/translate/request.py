@@ -1,6 +1,7 @@
 """An Anthropic Messages request as a chat-completions body: the table of contents of the way there.
 
-    tools -> edits of the context -> history -> thinking -> messages -> parameters -> body, and a plan for the way back
+    wishes (tools, parameters, format) -> edits of the context -> history -> thinking -> messages -> body,
+    and a plan for the way back
 
 Nothing here reads a clock, a file or the network, and the same request gives the same bytes.
 """
@@ -17,21 +18,18 @@ from ..wire.shapes import items, text
 from .arrange import as_parts
 from .context_edits import Edited, apply_edits
 from .dialect import Dialect
-from .effort import Intent, effort_fields, merge, note_intent, read_intent, thinking_said
+from .effort import Intent
+from .glance import Glance, glance
 from .history import heal_history
-from .hosted_search import HostedSearch, hosted_search
-from .messages import Chat, write_chat
+from .messages import Chat, Written, arranged, write_turns, write_words
 from .notes import Notes
-from .parameters import Parameters, translate_parameters
+from .parameters import leaves_room
 from .parts import Context, Resource, is_marked
 from .plan import Plan, ToolFacts
-from .response_format import translate_format
-from .server_tools import unserved
 from .thinking import Reader
-from .tool_choice import answer_choice, is_forced, one_tool_only, translate_tool_choice
-from .tools import translate_tools
 from .toolset import ToolSet
-from .unread import read_unread
+from .unread import Unread, read_unread
+from .wishes import Draft, Wished, Wishes, drafted, read_wishes
 
 _MOST_NAMES = 12  # in the log
 
@@ -39,8 +37,8 @@ Count = Callable[[Mapping[str, Any]], int]
 """Tokens of a chat body."""
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a request goes, and what is known of it.
+class Target(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Where a request goes, and what is known of it. What follows from it is kept with the object (`wishes`).
 
     seal: key of the signature envelope; window, max_output: tokens, 0 unknown; vision: whether the model takes images,
     None unknown; min_tokens, min_tokens_explicit, max_tokens_limit: the settings; resources: what was fetched or read
@@ -75,79 +73,81 @@ def translate_request(
     counting: it is only counted, so it may say nothing.
     Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
     """
-    intent = read_intent(request)
-    if "thinking" in request:
-        note_intent(request, notes)
-    target = _suited(target, request, intent, notes)
-    dialect = target.dialect
-    tools = translate_tools(request, dialect, notes)
-    choice, sentence = translate_tool_choice(request, tools, dialect, notes)
-    form = translate_format(request, dialect, notes)
-    lead_blocks, told = unserved(request, tools)
-    search = hosted_search(request, tools, dialect, notes)
-    sentences = [sentence, form.sentence, told, search.sentence]
+    seen = glance(request)
+    wished = read_wishes(request, target, seen, notes)
+    wishes = wished.wishes
 
-    def prompted(asked: Mapping[str, Any], notes: Notes) -> tuple[Chat, dict[str, Any]]:
-        chat = _chat(asked, target, tools, notes, thinking=intent.on is not False, sentences=sentences)
-        if not (chat.asks or counting):
-            raise ClientError("at least one message must have content", path="messages")
-        prompt = {"model": target.model, "messages": chat.messages}
-        declared = [*tools.functions, *search.tools] if search.tools else tools.functions
-        return chat, {**prompt, "tools": declared} if declared else prompt
+    def size(chat: Chat) -> int:
+        return count({**wishes.prompt, "messages": chat.messages, **wishes.form.fields}) if count else 0
 
-    def size(prompt: Mapping[str, Any]) -> int:
-        return count({**prompt, **form.fields}) if count else 0
+    edited = Edited(request=request)
+    if "context_management" in request:
+        edited = apply_edits(
+            request, lambda asked: size(_chat(asked, wishes, glance(asked), Notes(), counting=counting))
+        )
+        if edited.applied:
+            notes.add("context-edited", "context_management")
+    chat = _chat(edited.request, wishes, seen, notes, counting=counting)
+    calls = () if seen.words else _calls(request)
+    _note_unread(request, wishes.unread, seen, chat, notes)
+    estimate = size(chat)
+    draft = _draft(request, wished, chat, estimate)
+    for note in draft.notes:
+        notes.add(*note)
+    plan = draft.plan
+    if calls or chat.prefill or estimate or edited.applied is not None:
+        plan = msgspec.structs.replace(
+            plan,
+            invented=_invented(calls, wishes.tools, notes) if calls else {},
+            prefill=chat.prefill,
+            input_estimate=estimate,
+            original_estimate=edited.original or estimate,
+            applied_edits=edited.applied,
+            used_ids=frozenset(filter(None, [text(call.get("id")) for call in calls])),
+        )
+    return Translated({**draft.body, "messages": chat.messages}, plan)
 
-    edited = apply_edits(request, lambda asked: size(prompted(asked, Notes())[1]))
-    if edited.applied:
-        notes.add("context-edited", "context_management")
-    chat, prompt = prompted(edited.request, notes)
-    calls = _calls(request)
-    if chat.thinking_off:
-        intent = Intent(on=False, visible=intent.visible)
-    _note_unread(request, chat, notes)
-    estimate = size(prompt)
-    parameters = translate_parameters(request, target, intent, notes, estimate)
-    fields = {**prompt, **choice, **parameters.fields, **chat.fields, **search.fields}
-    thought = effort_fields(intent, dialect, notes, parameters.max_tokens)
-    body = _finished(merge(fields, thought) if thought else fields, request, dialect)
-    plan = _plan(
-        request,
-        target,
-        tools=tools,
-        calls=calls,
-        invented=_invented(calls, tools, notes) if calls else {},
-        intent=intent,
-        parameters=parameters,
-        chat=chat,
-        lead=lead_blocks,
-        estimate=estimate,
-        edited=edited,
-        search=search,
+
+def _chat(request: Mapping[str, Any], wishes: Wishes, seen: Glance, notes: Notes, *, counting: bool) -> Chat:
+    """Return the conversation as the backend gets it. Raises ClientError where nothing of it is left."""
+    target, dialect = wishes.target, wishes.target.dialect
+    history = () if seen.words else heal_history(items(request.get("messages")), notes)
+    if seen.words and "system" not in request:
+        written = Written([], [])
+    else:
+        sees = dialect.images != "no" and target.vision is not False
+        written = write_turns(
+            request,
+            history,
+            Context(dialect=dialect, notes=notes, sees=sees, resources=target.resources, alias=wishes.tools.alias_of),
+            Reader(backend=target.backend, model=target.model, seal=target.seal, dialect=dialect, notes=notes),
+        )
+    if seen.words:
+        write_words(request["messages"], written, dialect)
+    elif not (history or counting):
+        raise ClientError("at least one message must have content", path="messages")
+    return arranged(
+        request, written, dialect, notes, thinking=wishes.intent.on is not False, sentences=wishes.sentences
     )
-    return Translated(body, plan)
 
 
-def _suited(target: Target, request: Mapping[str, Any], intent: Intent, notes: Notes) -> Target:
-    """Return the target with the dialect as the backend speaks it beside this request's tools."""
-    visible = intent.on is True and intent.visible
-    tools = "tools" in request and bool(items(request["tools"]))
-    forced = is_forced(request, target.dialect.for_request(tools=tools, forced=True, visible=visible))
-    dialect = target.dialect.for_request(tools=tools, forced=forced, visible=visible)
-    if intent.on and tools:
-        free = target.dialect.for_request(tools=False, forced=False, visible=visible)
-        if thinking_said(intent, free, free) != thinking_said(intent, dialect, free):
-            notes.add("thinking-off", "tool_choice" if forced else "tools")
-    return target if dialect is target.dialect else msgspec.structs.replace(target, dialect=dialect)
+def _draft(request: Mapping[str, Any], wished: Wished, chat: Chat, estimate: int) -> Draft:
+    """Return body and plan as they are with this conversation: it may forbid to think, or leave less room."""
+    wishes, usual = wished
+    if not (chat.thinking_off or chat.fields) and leaves_room(wishes.target, usual.plan.max_tokens, estimate):
+        return usual
+    intent = Intent(on=False, visible=wishes.intent.visible) if chat.thinking_off else wishes.intent
+    return drafted(request, wishes, intent, estimate, chat.fields)
 
 
 def _markers(chat: Chat) -> int:
     return sum(is_marked(part) for message in chat.messages for part in as_parts(message["content"]))
 
 
-def _note_unread(request: Mapping[str, Any], chat: Chat, notes: Notes) -> None:
-    """Note what nobody reads, and the cache breakpoints that did not get through."""
-    unread = read_unread(request)
+def _note_unread(request: Mapping[str, Any], known: Unread, seen: Glance, chat: Chat, notes: Notes) -> None:
+    """Note what nobody reads, and the cache breakpoints that did not get through. known: of all but what is said."""
+    said_in_words = seen.words and type(request.get("system")) is not list
+    unread = known if said_in_words else read_unread(request, known)
     if unread.fields:
         notes.add("parameter-ignored", "fields", ", ".join(unread.fields[:_MOST_NAMES]))
     if unread.sealed:
@@ -155,88 +155,6 @@ def _note_unread(request: Mapping[str, Any], chat: Chat, notes: Notes) -> None:
     lost = unread.markers and unread.markers - _markers(chat)
     if lost > 0:
         notes.add("cache-marker", "messages", f"{lost} of {unread.markers}")
-
-
-def _chat(
-    request: Mapping[str, Any],
-    target: Target,
-    tools: ToolSet,
-    notes: Notes,
-    *,
-    thinking: bool,
-    sentences: Sequence[str],
-) -> Chat:
-    history = heal_history(items(request.get("messages")), notes)
-    sees = target.dialect.images != "no" and target.vision is not False
-    return write_chat(
-        request,
-        history,
-        Context(dialect=target.dialect, notes=notes, sees=sees, resources=target.resources, alias=tools.alias_of),
-        Reader(backend=target.backend, model=target.model, seal=target.seal, dialect=target.dialect, notes=notes),
-        thinking=thinking,
-        sentences=[words for words in sentences if words],
-    )
-
-
-def _finished(body: dict[str, Any], request: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Return the body with what every request to this backend has, and without what it refuses."""
-    whole = dialect.whole_only or (dialect.format_whole and "response_format" in body)
-    if not dialect.whole_only and (dialect.stream_only or (request.get("stream") is True and not whole)):
-        body["stream"] = True
-        if dialect.stream_options:
-            off = {"include_obfuscation": False} if dialect.obfuscation_off else {}
-            body["stream_options"] = {"include_usage": True, **off}
-    if dialect.extra_body:
-        body = merge(body, dialect.extra_body)
-    return {name: value for name, value in body.items() if name not in dialect.drop} if dialect.drop else body
-
-
-def _plan(
-    request: Mapping[str, Any],
-    target: Target,
-    *,
-    tools: ToolSet,
-    calls: Sequence[Mapping[str, Any]],
-    invented: Mapping[str, ToolFacts],
-    intent: Intent,
-    parameters: Parameters,
-    chat: Chat,
-    lead: tuple[dict[str, Any], ...],
-    estimate: int,
-    edited: Edited,
-    search: HostedSearch,
-) -> Plan:
-    choice, chosen = answer_choice(request, tools)
-    return Plan(
-        model=str(request.get("model", "")),
-        backend=target.backend,
-        upstream_model=target.model,
-        tools=tools.facts,
-        invented=invented,
-        stops=parameters.stops,
-        scan_stops=parameters.scan_stops,
-        show_thinking=intent.visible,
-        hide_thinking=intent.hidden,
-        one_tool=one_tool_only(request),
-        choice=choice,
-        chosen=chosen,
-        discard=parameters.discard,
-        max_tokens=parameters.max_tokens,
-        text_limit=parameters.text_limit,
-        fast=request.get("speed") == "fast",
-        window=target.window,
-        prefill=chat.prefill,
-        input_estimate=estimate,
-        original_estimate=edited.original or estimate,
-        applied_edits=edited.applied,
-        seal=target.seal,
-        server_tools=tools.server_tools,
-        lead_blocks=lead,
-        json_shape=parameters.json_shape,
-        used_ids=frozenset(filter(None, [text(call.get("id")) for call in calls])),
-        search_query=search.query,
-        search_demanded=search.demanded,
-    )
 
 
 def _calls(request: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -42,6 +42,9 @@ class Recalled(msgspec.Struct, frozen=True):
     own: bool = False
 
 
+NOTHING = Recalled()
+
+
 class Reader(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks: the backend and model the request goes to, and the key of our envelopes."""
 

@@ -29,6 +29,10 @@ class ToolChanges(msgspec.Struct, frozen=True):
     history: bool = False
 
 
+NO_CHANGES = ToolChanges()
+"""Of messages without a block."""
+
+
 def read_tool_changes(request: Mapping[str, Any]) -> ToolChanges:
     """Read the messages of `request` once. history: there are calls or results of client tools in them."""
     referenced: dict[str, None] = {}  # a set that keeps its order

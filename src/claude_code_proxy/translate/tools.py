@@ -57,10 +57,21 @@ def translate_tools(
 
     A session declares the same tools in every turn, so that the result is kept; it is shared: read it only.
     """
-    changes = read_tool_changes(request)
+    return tools_of(request, dialect, notes, read_tool_changes(request), declared_tools(request), referenced)
+
+
+def tools_of(  # noqa: PLR0917 - in the order of what is always there
+    request: Mapping[str, Any],
+    dialect: Dialect,
+    notes: Notes,
+    changes: ToolChanges,
+    declared: Declared,
+    referenced: frozenset[str] = frozenset(),
+) -> ToolSet:
+    """Return what `translate_tools` does, where its messages and its tools have been looked at already."""
     if not (request.get("tools") or request.get("tool_choice") or changes.added or changes.asked):
         return ToolSet(limit=dialect.name_length, letters=dialect.name_letters, history=changes.history)
-    key = _key(request, changes, referenced, dialect)
+    key = _key(request, declared, changes, referenced, dialect)
     known = _kept.get(key) if key else None
     if known is None:
         noted = Notes()
@@ -87,13 +98,43 @@ _MOST_KEPT = 64  # lists of tools: each subagent of a session has its own
 _LARGEST_KEPT = 256 * 1024  # bytes
 
 
-def _key(request: Mapping[str, Any], changes: ToolChanges, referenced: frozenset[str], dialect: Dialect) -> bytes:
+class Declared(NamedTuple):
+    """The declared tools as a hash, b"" for none, None where nothing of them is kept; size: bytes of their JSON."""
+
+    key: bytes | None
+    size: int = 0
+
+
+_NONE_DECLARED = Declared(b"")
+
+
+def declared_tools(request: Mapping[str, Any]) -> Declared:
+    """Return which tools a request declares."""
+    if not request.get("tools"):
+        return _NONE_DECLARED
+    said = _json(request["tools"])
+    return Declared(_hash(said) if 0 < len(said) <= _LARGEST_KEPT else None, len(said))
+
+
+def _key(
+    request: Mapping[str, Any], declared: Declared, changes: ToolChanges, referenced: frozenset[str], dialect: Dialect
+) -> bytes:
     """Return what the result depends on, as a hash; b"" for tools not to be kept."""
+    if declared.key is None:
+        return b""
+    facts = _json((declared.key, request.get("tool_choice"), changes, sorted(referenced), dialect))
+    return _hash(facts) if 0 < len(facts) <= _LARGEST_KEPT else b""
+
+
+def _json(value: object) -> bytes:
     try:
-        facts = _encode((request.get("tools"), request.get("tool_choice"), changes, sorted(referenced), dialect))
+        return _encode(value)
     except (ValueError, TypeError, RecursionError):  # lone surrogates, or nested beyond any use
         return b""
-    return hashlib.blake2b(facts, digest_size=16).digest() if len(facts) <= _LARGEST_KEPT else b""
+
+
+def _hash(said: bytes) -> bytes:
+    return hashlib.blake2b(said, digest_size=16).digest()
 
 
 def _translated(

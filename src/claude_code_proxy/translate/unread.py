@@ -107,10 +107,14 @@ class Unread(msgspec.Struct, frozen=True):
     markers: int = 0
 
 
-def read_unread(request: Mapping[str, Any]) -> Unread:
-    """Look through a request once. It is walked for every request, so what is as expected costs no call."""
-    fields: dict[str, None] = {}  # a set that keeps its order
-    _parameters(request, fields)
+def read_unread(request: Mapping[str, Any], known: Unread | None = None) -> Unread:
+    """Look through a request once. It is walked for every request, so what is as expected costs no call.
+
+    known: of all but its messages and its system prompt.
+    """
+    fields: dict[str, None] = dict.fromkeys(known.fields) if known else {}  # a set that keeps its order
+    if known is None:
+        _parameters(request, fields)
     blocks = _blocks(request, fields)
     sealed = 0
     markers = 1 if request.get("cache_control") else 0
