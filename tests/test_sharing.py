@@ -16,10 +16,11 @@ from tests.proxy_process import ProxyProcess
 
 from claude_code_proxy import relay as relays
 from claude_code_proxy import sharing
+from claude_code_proxy.aside import LARGE
 from claude_code_proxy.errors import ProxyError
 from claude_code_proxy.record import Record
 from claude_code_proxy.relay import Kept, Relay
-from claude_code_proxy.sharing import Running, key_of
+from claude_code_proxy.sharing import Running, key_of, name_of
 from claude_code_proxy.way import Sending, send_on
 
 LATER = sharing.RESENT_AFTER + 0.3
@@ -183,15 +184,27 @@ async def test_who_joined_and_left_is_logged_as_that(backend: Backend) -> None:
 
 
 def test_every_byte_and_the_sender_make_a_request_the_same() -> None:
-    keys = {
-        key_of(b"a", {}),
-        key_of(b"b", {}),
-        key_of(b"a", {"x-api-key": "1"}),
-        key_of(b"a", {"authorization": "1"}),
-        key_of(b"a", {"x-claude-code-session-id": "1"}),
-    }
-    assert len(keys) == 5
-    assert key_of(b"a", {"user-agent": "x"}) == key_of(b"a", {})
+    large = b"a" * LARGE
+    different: list[tuple[bytes, dict[str, str]]] = [
+        (b"a", {}),
+        (b"b", {}),
+        (b"a", {"x-api-key": "1"}),
+        (b"a", {"authorization": "1"}),
+        (b"a", {"x-claude-code-session-id": "1"}),
+        (b"a", {"x-claude-code-agent-id": "1"}),
+        (large, {}),
+        (large + b"b", {}),
+    ]
+    for name in (key_of, lambda body, headers: name_of(key_of(body, headers))):
+        assert len({name(*one) for one in different}) == len(different)
+        assert name(b"a", {"user-agent": "x"}) == name(b"a", {})
+        assert name(bytes(bytearray(large)), {}) == name(large, {})
+
+
+def test_a_large_request_is_not_kept_to_be_found() -> None:
+    body, sender = key_of(b"a" * LARGE, {})
+    assert len(body) < 100
+    assert not any(sender)
 
 
 def relay_to(send: Any, kept: Kept | None = None) -> Relay:
@@ -243,7 +256,7 @@ async def test_of_all_beginnings_the_longest_goes_when_they_are_too_many(monkeyp
     running = Running()
     many = [relay_to(Reader(), running.kept) for _ in range(5)]
     for number, relay in enumerate(many):
-        running.runs(b"%d" % number, relay).__enter__()
+        running.begin(key_of(b"%d" % number, {}), relay)
     for number, relay in enumerate(many):
         await send_on(relay, body(b"x" * (5000 if number == 1 else 2000)))
     assert [relay.is_joinable(0) for relay in many] == [True, False, True, True, True]
@@ -254,14 +267,15 @@ async def test_of_all_beginnings_the_longest_goes_when_they_are_too_many(monkeyp
 
 
 async def test_a_run_that_is_over_can_not_be_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    running, relay = Running(), relay_to(Reader())
-    with running.runs(b"k", relay):
-        assert running.joinable(b"k", again=False) is None, "requests that start together are several"
-        assert running.joinable(b"k", again=True) is relay
-        monkeypatch.setattr(sharing, "RESENT_AFTER", 0.0)
-        assert running.joinable(b"k", again=False) is relay
-        assert running.joinable(b"other", again=True) is None
-    assert running.joinable(b"k", again=True) is None
+    running, relay, key = Running(), relay_to(Reader()), key_of(b"k", {})
+    running.begin(key, relay)
+    assert running.joinable(key, again=False) is None, "requests that start together are several"
+    assert running.joinable(key, again=True) is relay
+    monkeypatch.setattr(sharing, "RESENT_AFTER", 0.0)
+    assert running.joinable(key, again=False) is relay
+    assert running.joinable(key_of(b"other", {}), again=True) is None
+    running.end(key, relay)
+    assert running.joinable(key, again=True) is None
     assert not await asyncio.wait_for(relay.follow(Reader()), 1)
 
 

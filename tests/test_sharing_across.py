@@ -230,7 +230,7 @@ async def test_a_link_to_a_worker_that_is_gone_is_removed_and_the_request_runs(
     with Backend([say("mine")]) as backend:
         async with two_workers(backend, tmp_path, monkeypatch) as (_, other):
             body = json.dumps(asked("orphan")).encode()
-            link = board_folder(tmp_path) / sharing.key_of(body, {}).hex()
+            link = board_folder(tmp_path) / sharing.name_of(sharing.key_of(body, {})).hex()
             link.symlink_to("999999999-dead.sock")
             assert b"mine" in (await other.start(body).reply()).content
             assert not link.is_symlink()
@@ -244,7 +244,7 @@ async def test_a_worker_that_does_not_answer_is_not_waited_for(tmp_path: Path, m
             stuck.on("join", lambda line, _key: line.until_gone())
             body = json.dumps(asked("stuck")).encode()
             async with stuck.listening():
-                (board_folder(tmp_path) / sharing.key_of(body, {}).hex()).symlink_to(stuck.name)
+                (board_folder(tmp_path) / sharing.name_of(sharing.key_of(body, {})).hex()).symlink_to(stuck.name)
                 assert b"mine" in (await other.start(body).reply()).content
 
 
@@ -263,7 +263,7 @@ async def test_a_run_that_breaks_off_in_the_middle_ends_in_an_error_event(
             dying.on("join", join)
             body = json.dumps(asked("dying")).encode()
             async with dying.listening():
-                (board_folder(tmp_path) / sharing.key_of(body, {}).hex()).symlink_to(dying.name)
+                (board_folder(tmp_path) / sharing.name_of(sharing.key_of(body, {})).hex()).symlink_to(dying.name)
                 reply = await other.start(body).reply()
         assert reply.content.startswith(b"event: ping")
         assert b"event: error" in reply.content

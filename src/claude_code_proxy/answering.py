@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.types import Receive
-
+from .aside import LARGE
 from .body import ClientGoneError, decoded
 from .call import Call
 from .context_scale import believed_window
@@ -17,7 +16,7 @@ from .exchange import Exchange
 from .quoting import logged
 from .record import Record
 from .relay import Relay
-from .sharing import Joinable, is_retry, key_of
+from .sharing import Joinable, Key, is_retry, key_of
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
 from .translate.validate import check_request, is_deep
@@ -25,28 +24,20 @@ from .translate.validate import check_request, is_deep
 if TYPE_CHECKING:
     from .recording.recorder import Recording
 
-T = TypeVar("T")
-
 _LONGEST_NAME = 300  # characters of a name in the records
 
 
 async def messages(call: Call) -> None:
     """Answer, and write the line of the log, however it ends."""
-    headers, channel = call.headers, call.channel
-    record = _record(channel.request_id, headers)
+    journal, record = call.services.journal, _record(call.channel.request_id, call.headers)
     begun = time.monotonic()
-    with call.services.journal.following(record):
-        try:
-            await _recorded(call, record)
-        finally:
-            record.status, record.duration = channel.status, time.monotonic() - begun
-
-
-async def _recorded(call: Call, record: Record) -> None:
-    """Answer, and say in the record how it ended."""
-    recording = call.services.journal.recording(record)
+    journal.begin(record)
+    recording = journal.recording(record)
     try:
-        await _answer(call, record, recording)
+        asked = await _asked(call, record, recording)
+        if asked is not None:
+            await _run(call, asked, record, recording)
+            record.outcome = "ok"
     except ProxyError as error:
         if recording is not None:
             recording.refusal = error
@@ -59,6 +50,9 @@ async def _recorded(call: Call, record: Record) -> None:
     except BaseException:
         record.outcome = "broke"
         raise
+    finally:
+        record.status, record.duration = call.channel.status, time.monotonic() - begun
+        journal.end(record)
 
 
 def _record(request_id: str, headers: Mapping[str, str]) -> Record:
@@ -72,31 +66,37 @@ def _record(request_id: str, headers: Mapping[str, str]) -> Record:
     )
 
 
-async def _answer(call: Call, record: Record, recording: Recording | None) -> None:
-    running, aside = call.services.running, call.services.aside
+class _Asked(NamedTuple):
+    """A request to be answered. size: bytes."""
+
+    request: Mapping[str, Any]
+    noted: tuple[Note, ...]
+    key: Key
+    size: int
+
+
+async def _asked(call: Call, record: Record, recording: Recording | None) -> _Asked | None:
+    """Read and check a request. Returns None for one that was answered with what another one gets."""
+    services, headers = call.services, call.headers
     body = await call.body()
+    size = len(body)
     if recording is not None:
-        recording.read(body, call.headers)
-    key = await aside.run(len(body), key_of, body, call.headers)
-    running_one = running.joinable(key, again=is_retry(call.headers))
+        recording.read(body, headers)
+    key = key_of(body, headers) if size < LARGE else await services.aside.run(size, key_of, body, headers)
+    running_one = services.running.joinable(key, again=is_retry(headers))
     if running_one is not None and await _joined(call, record, running_one):
-        return
-    request, noted = await aside.run(len(body), checked, body)
+        return None
+    request, noted = checked(body) if size < LARGE else await services.aside.run(size, checked, body)
     record.model = str(request["model"])[:_LONGEST_NAME]
-    relay = call.channel.relayed(running.kept, record)
-    with running.runs(key, relay):
-        exchange = Exchange(call.services, call.channel, record, recording, noted)
-        if recording is not None:
-            call.channel.watched(recording.seen)
-        await _run(call, request, exchange, relay, size=len(body))
-    record.outcome = "ok"
+    return _Asked(request, noted, key, size)
 
 
 async def _joined(call: Call, record: Record, running_one: Joinable) -> bool:
     """Answer with what another request gets; False where that one ended without an answer."""
     answered = False
     try:
-        answered = await unless_gone(call, running_one.follow(call.channel.forward))
+        with unless_gone(call):
+            answered = await running_one.follow(call.channel.forward)
     finally:
         if answered or call.channel.started:
             for name, value in running_one.run.items():
@@ -122,42 +122,39 @@ def checked(body: bytes, *, counting: bool = False) -> Checked:
     return Checked(check_request(value, counting=counting, deep=is_deep(body)), _HALVED if halved else ())
 
 
-async def _run(call: Call, request: Mapping[str, Any], exchange: Exchange, relay: Relay, *, size: int) -> None:
+async def _run(call: Call, asked: _Asked, record: Record, recording: Recording | None) -> None:
     """Run the exchange; what goes wrong is told before the run is over, so that those who joined are told too."""
-    record = exchange.record
+    services, channel, headers = call.services, call.channel, call.headers
+    request, running = asked.request, services.running
+    relay = channel.relayed(running.kept, record)
+    if recording is not None:
+        channel.watched(recording.seen)
+    exchange = Exchange(services, channel, record, recording, asked.noted)
+    running.begin(asked.key, relay)
     try:
-        headers = call.headers
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
         believed = believed_window(str(request["model"]), headers)
-        await unless_gone(call, exchange.run(request, window_stop=known, believed=believed, size=size), relay)
+        with unless_gone(call, relay):
+            await exchange.run(request, window_stop=known, believed=believed, size=asked.size)
     except ProxyError as error:
-        await call.channel.fail(error)
+        await channel.fail(error)
         names = (record.upstream_model, record.model)
-        record.error = await call.services.aside.run(size, logged, error, request, names)  # the log has no prompts
+        record.error = await services.aside.run(asked.size, logged, error, request, names)  # the log has no prompts
         raise
     except asyncio.CancelledError:
-        await call.channel.fail(ProxyError("The proxy was stopped before the answer was complete.", status=529))
+        await channel.fail(ProxyError("The proxy was stopped before the answer was complete.", status=529))
         raise
     finally:
         record.notes = list(exchange.notes)
+        running.end(asked.key, relay)
 
 
-async def unless_gone(call: Call, work: Coroutine[Any, Any, T], relay: Relay | None = None) -> T:
-    """Return what `work` returns, and stop it when the client leaves: what it holds open is closed by its cancellation.
+def unless_gone(call: Call, relay: Relay | None = None) -> _Leaving:
+    """Return a block that is stopped when the client leaves: what it holds open is closed by its cancellation.
 
     relay: carries the answer to others too; then it stops when the last of them has left. Raises ClientGoneError.
     """
-    leaving, pulse = _Leaving(call.receive, relay), call.services.pulse
-    pulse.add(leaving)
-    try:
-        return await work
-    except BaseException:
-        if leaving.is_whole_cause():
-            raise ClientGoneError from None
-        raise
-    finally:
-        pulse.drop(leaving)
-        leaving.end()
+    return _Leaving(call, relay)
 
 
 class _Leaving:
@@ -166,35 +163,40 @@ class _Leaving:
     Nobody looks until the pulse's next tick: most work is done by then, and needs no second task either.
     """
 
-    def __init__(self, receive: Receive, relay: Relay | None) -> None:
-        self._receive = receive
+    __slots__ = ("_call", "_gone", "_relay", "_task", "_watching")
+
+    def __init__(self, call: Call, relay: Relay | None) -> None:
+        self._call = call
         self._relay = relay
         self._gone = False
-        self._task = asyncio.current_task()
+        self._task: asyncio.Task[Any] | None = None
         self._watching: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._call.services.pulse.add(self)
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Watch no longer. Raises ClientGoneError where the client left, and nobody else cancelled the task.
+
+        A server says `disconnect` after a complete answer, which ends the watch; so it is cancelled a turn later. What
+        a cancellation leaves behind refers to itself: only the garbage collector would free it, and the answer with it.
+        """
+        self._call.services.pulse.drop(self)
+        task, self._task = self._task, None
+        if self._watching is not None:
+            asyncio.get_running_loop().call_soon(self._watching.cancel)
+            self._watching = None
+        if kind is not None and self._gone and task is not None and task.uncancel() == 0:
+            raise ClientGoneError from None
 
     def tick(self, _now: float) -> None:
         """Begin to look."""
         if self._watching is None:
             self._watching = asyncio.ensure_future(self._watch())
 
-    def is_whole_cause(self) -> bool:
-        """Whether the client left, and nobody else cancelled the task."""
-        return self._gone and self._task is not None and self._task.uncancel() == 0
-
-    def end(self) -> None:
-        """Watch no longer.
-
-        A server says `disconnect` after a complete answer, which ends the watch; so it is cancelled a turn later. What
-        a cancellation leaves behind refers to itself: only the garbage collector would free it, and the answer with it.
-        """
-        self._task = None
-        watching, self._watching = self._watching, None
-        if watching is not None:
-            asyncio.get_running_loop().call_soon(watching.cancel)
-
     async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self._call.receive())["type"] != "http.disconnect":
             pass
         relay = self._relay
         if relay is not None:

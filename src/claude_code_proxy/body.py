@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from .aside import LARGE, Aside
 from .errors import ClientError
@@ -27,7 +27,16 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int, as
     """Return the body, unpacked. Raises ClientError for one that is too large or not packed as it says."""
     if _declared(headers) > limit:
         raise _too_large(limit)
-    body, encoding = await _read(receive, limit), headers.get("content-encoding", "").strip().lower()
+    message = await receive()
+    if message["type"] == "http.disconnect" or message.get("more_body"):
+        body = await _rest(message, receive, limit)
+    else:
+        body = message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+    if "content-encoding" not in headers:
+        return body
+    encoding = headers["content-encoding"].strip().lower()
     if encoding in ("", "identity"):
         return body
     return await aside.run(LARGE, _unpack, body, encoding, limit)  # a few bytes may be many
@@ -62,11 +71,11 @@ def _decoded_in_one_go(body: bytes) -> Any:
         gc.enable()
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
+    """Return a body that comes in parts. message: the first one."""
     parts: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         part = message.get("body", b"")
@@ -75,7 +84,8 @@ async def _read(receive: Receive, limit: int) -> bytes:
             raise _too_large(limit)
         parts.append(part)
         if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return b"".join(parts)
+        message = await receive()
 
 
 def _declared(headers: Mapping[str, str]) -> int:

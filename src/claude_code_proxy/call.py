@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import Receive, Scope
 
@@ -23,18 +23,16 @@ class Call:
         self.scope = scope
         self.receive = receive
         self.channel = channel
-        self.headers = _headers(scope)
+        self.headers: Mapping[str, str] = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
 
     @property
     def config(self) -> Config:
         """The configuration."""
         return self.services.config
 
-    async def body(self) -> bytes:
+    def body(self) -> Awaitable[bytes]:
         """Return the request's body."""
         services = self.services
-        return await read_body(self.receive, self.headers, services.config.max_body, services.aside)
-
-
-def _headers(scope: Scope) -> Mapping[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        return read_body(self.receive, self.headers, services.config.max_body, services.aside)

@@ -38,7 +38,9 @@ def believed_window(model: str, headers: Mapping[str, str]) -> int:
     """Return the window a client believes in, by the model's name and its own headers (measured 2026-11-22)."""
     if model.lower().endswith("[1m]") or _WIDE_BETA in headers.get("anthropic-beta", ""):
         return _WIDE
-    agent = _AGENT.search(headers.get("user-agent", ""))
+    if "claude-cli/" not in headers.get("user-agent", ""):
+        return _USUAL
+    agent = _AGENT.search(headers["user-agent"])
     recent = agent is not None and tuple(map(int, agent.groups())) >= _WIDE_SINCE
     return _WIDE if recent and not _OLDER_FAMILY.match(model) else _USUAL
 

@@ -28,16 +28,8 @@ class Gate:
 
         is_open: the endpoint needs no key; is_page: a person may follow a link to it.
         """
-        origin = headers.get("origin", "")
-        if origin and not is_loopback(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
-            raise ClientError("Requests from web pages are not served.", status=403)
-        is_link = is_page and headers.get("sec-fetch-mode") == "navigate"
-        if not origin and not is_link and headers.get("sec-fetch-site", "") in _ANOTHER_PAGE:  # an image's address, say
-            raise ClientError(
-                "Another web page asked for this (Sec-Fetch-Site), and requests from web pages are not served. "
-                "Type the address into the browser yourself, or ask with a program.",
-                status=403,
-            )
+        if "origin" in headers or "sec-fetch-site" in headers:
+            _check_page(headers, is_page=is_page)
         if self._local_only and not is_asked_here(headers):
             # a foreign name that resolves to this machine: DNS rebinding
             raise ClientError(
@@ -56,9 +48,27 @@ class Gate:
         return any(hmac.compare_digest(one.strip().encode(), self._key) for one in sent)
 
 
+def _check_page(headers: Mapping[str, str], *, is_page: bool) -> None:
+    """Raise ClientError for what another web page than the proxy's own made a browser ask."""
+    origin = headers.get("origin", "")
+    if origin and not is_loopback(host_of(origin)):  # `null` is a page too: a sandboxed frame, a local file
+        raise ClientError("Requests from web pages are not served.", status=403)
+    is_link = is_page and headers.get("sec-fetch-mode") == "navigate"
+    if not origin and not is_link and headers.get("sec-fetch-site", "") in _ANOTHER_PAGE:  # an image's address, say
+        raise ClientError(
+            "Another web page asked for this (Sec-Fetch-Site), and requests from web pages are not served. "
+            "Type the address into the browser yourself, or ask with a program.",
+            status=403,
+        )
+
+
 def is_asked_here(headers: Mapping[str, str]) -> bool:
     """Whether a request names this machine as its host, or none: no browser leaves that out."""
-    host = headers.get("host", "")
+    return _is_here(headers.get("host", ""))
+
+
+@lru_cache(64)
+def _is_here(host: str) -> bool:
     named = _HOST.fullmatch(host)
     return not host or (named is not None and is_loopback(named[1].strip("[]").lower()))
 

@@ -134,8 +134,8 @@ async def test_connection(call: Call) -> None:
     exchange = Exchange(call.services, Captive(request_id), record)
     begun = time.monotonic()
     try:
-        with call.services.journal.following_own(record):
-            await unless_gone(call, exchange.run(asked))
+        with call.services.journal.following_own(record), unless_gone(call):
+            await exchange.run(asked)
     except ProxyError as error:
         names = {"key": key_setting(route.backend), "url": url_setting(route.backend), "model": "SMALL_MODEL"}
         what = {"error_type": error.type, "message": error.message, "remedy": _what_to_do(error, names)}

@@ -96,7 +96,8 @@ async def feed(call: Call) -> None:
     mine = object()
     _feeds.add(mine)
     try:
-        await unless_gone(call, _tell(call))
+        with unless_gone(call):
+            await _tell(call)
     finally:
         _feeds.discard(mine)
 

@@ -30,16 +30,19 @@ _NAMES = ("model", "tier", "backend", "upstream_model", "stream")
 
 
 class Kept:
-    """Bytes of answers kept in this process. beginnings: in case somebody comes; shared: for those who are there."""
+    """Bytes of answers kept in this process. beginnings: in case somebody comes; shared: for those who are there.
+
+    relays: of the answers under way that can be found, by what is asked.
+    """
 
     def __init__(self) -> None:
         self.beginnings = 0
         self.shared = 0
-        self.relays: set[Relay] = set()
+        self.relays: dict[Any, Relay] = {}
 
     def shrink(self) -> None:
         """Forget the longest beginning."""
-        max(self.relays, key=lambda relay: relay.beginning).forget()
+        max(self.relays.values(), key=lambda relay: relay.beginning).forget()
 
 
 class _Listener:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -51,6 +52,27 @@ _PAGES = frozenset({"/", "/ui"})  # what a person may follow a link to
 _OWN_GATE = frozenset(path for path in ROUTES if path.startswith("/ui"))  # a browser can't send a key by itself
 
 
+class _Place(NamedTuple):
+    """What is at a path. is_open: anybody may ask, or it has a gate of its own; is_page: a person may follow a link."""
+
+    path: str
+    methods: Mapping[str, Handler]
+    is_open: bool = False
+    is_page: bool = False
+
+
+_PLACES = {
+    path: _Place(path, methods, path in _OPEN or path in _OWN_GATE, path in _PAGES) for path, methods in ROUTES.items()
+}
+
+
+def _place(path: str) -> _Place:
+    """Return what is at a path that is not written as in the table."""
+    path = normal_path(path)
+    methods = {"GET": handlers.model} if path.startswith("/v1/models/") else {}
+    return _PLACES.get(path) or _Place(path, methods)
+
+
 def normal_path(path: str) -> str:
     """Return the path a client meant: one /v1, no slash at the end (clients whose base URL already has either)."""
     if path in ROUTES:
@@ -76,10 +98,31 @@ class _App:
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._lifespan(receive, send)
+            return
+        if self._services is None:
+            raise RuntimeError("the server runs without its lifespan")
+        channel = Channel(way_to(send), new_id("req_"))
+        call = handlers.Call(self._services, scope, receive, channel)
+        try:
+            handler = self._handler(call)
+            if handler not in _COSTLY:
+                await handler(call)
+                return
+            self._one_more()
+            try:
+                await handler(call)
+            finally:
+                self._open -= 1
+        except ProxyError as error:
+            await channel.fail(error)
+        except handlers.ClientGoneError:
+            pass
+        except Exception:  # noqa: BLE001 - a bug of ours: the log gets it whole, the client a sentence
+            structlog.get_logger().exception("bug", id=channel.request_id)
+            await channel.fail(ProxyError(FAILED_INSIDE, status=500))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -104,29 +147,6 @@ class _App:
                 await asyncio.gather(fresh, return_exceptions=True)
                 await asyncio.to_thread(self._journal.close)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._services is None:
-            raise RuntimeError("the server runs without its lifespan")
-        channel = Channel(way_to(send), new_id("req_"))
-        call = handlers.Call(self._services, scope, receive, channel)
-        try:
-            handler = self._handler(call)
-            if handler in _COSTLY:
-                self._one_more()
-                try:
-                    await handler(call)
-                finally:
-                    self._open -= 1
-            else:
-                await handler(call)
-        except ProxyError as error:
-            await channel.fail(error)
-        except handlers.ClientGoneError:
-            pass
-        except Exception:  # noqa: BLE001 - a bug of ours: the log gets it whole, the client a sentence
-            structlog.get_logger().exception("bug", id=channel.request_id)
-            await channel.fail(ProxyError(FAILED_INSIDE, status=500))
-
     def _one_more(self) -> None:
         """Count a request. Raises ProxyError (529) where there are too many."""
         most = self._config.max_open
@@ -136,16 +156,13 @@ class _App:
         self._open += 1
 
     def _handler(self, call: handlers.Call) -> Handler:
-        path = call.scope["path"]
-        path = path if path in ROUTES else normal_path(path)
-        methods = ROUTES.get(path)
-        self._gate.check(call.headers, is_open=path in _OPEN or path in _OWN_GATE, is_page=path in _PAGES)
-        if methods is None and path.startswith("/v1/models/"):
-            methods = {"GET": handlers.model}
-        if methods is None:
+        path, method = call.scope["path"], call.scope["method"]
+        place = _PLACES.get(path) or _place(path)
+        self._gate.check(call.headers, is_open=place.is_open, is_page=place.is_page)
+        handler = place.methods.get(method)
+        if handler is not None:
+            return handler
+        if not place.methods:
             raise ClientError("Not found", status=404)
-        handler = methods.get(call.scope["method"])
-        if handler is None:
-            call.channel.headers["allow"] = ", ".join(methods)
-            raise ClientError(f"{path} takes {', '.join(methods)}, not {call.scope['method']}.", status=405)
-        return handler
+        call.channel.headers["allow"] = taken = ", ".join(place.methods)
+        raise ClientError(f"{place.path} takes {taken}, not {method}.", status=405)

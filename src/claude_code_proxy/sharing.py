@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from starlette.types import Send
 
+from .aside import LARGE
 from .relay import Kept, Relay
 
 RESENT_AFTER = 0.5
@@ -29,6 +30,10 @@ _SENDER = (
     "anthropic-version",
     "anthropic-beta",
 )
+
+
+Key = tuple[bytes, tuple[str | None, ...]]
+"""What a request asks, and who sends it: the bytes of its body, or of a large one what stands for them."""
 
 
 class Joinable(Protocol):
@@ -47,41 +52,25 @@ class Running:
 
     def __init__(self) -> None:
         self.kept = Kept()
-        self._relays: dict[bytes, Relay] = {}
+        self._relays: dict[Key, Relay] = self.kept.relays
 
-    def joinable(self, key: bytes, *, again: bool) -> Joinable | None:
+    def joinable(self, key: Key, *, again: bool) -> Joinable | None:
         """Return the running request that asks the same and can be joined. again: the newcomer says it is a copy."""
         relay = self._relays.get(key)
         return relay if relay is not None and relay.is_joinable(0.0 if again else RESENT_AFTER) else None
 
-    def runs(self, key: bytes, relay: Relay) -> _Run:
-        """Return a block in which others find `relay`; it is finished at its end."""
-        return _Run(self._relays, self.kept, key, relay)
-
-
-class _Run:
-    """A block in which others find an answer."""
-
-    __slots__ = ("_all", "_key", "_relay", "_relays")
-
-    def __init__(self, relays: dict[bytes, Relay], kept: Kept, key: bytes, relay: Relay) -> None:
-        self._relays = relays
-        self._all = kept.relays
-        self._key = key
-        self._relay = relay
-
-    def __enter__(self) -> None:
-        hidden = self._relays.get(self._key)
+    def begin(self, key: Key, relay: Relay) -> None:
+        """Let others find `relay`, until `end`."""
+        hidden = self._relays.get(key)
         if hidden is not None:
             hidden.forget()
-        self._relays[self._key] = self._relay
-        self._all.add(self._relay)
+        self._relays[key] = relay
 
-    def __exit__(self, *_: object) -> None:
-        if self._relays.get(self._key) is self._relay:
-            del self._relays[self._key]
-        self._all.discard(self._relay)
-        self._relay.finish()
+    def end(self, key: Key, relay: Relay) -> None:
+        """Take note that nothing follows."""
+        if self._relays.get(key) is relay:
+            del self._relays[key]
+        relay.finish()
 
 
 def is_retry(headers: Mapping[str, str]) -> bool:
@@ -89,9 +78,17 @@ def is_retry(headers: Mapping[str, str]) -> bool:
     return headers.get(_TRY, "0") != "0"
 
 
-def key_of(body: bytes, headers: Mapping[str, str]) -> bytes:
+def key_of(body: bytes, headers: Mapping[str, str]) -> Key:
     """Return what makes two requests the same: every byte of the body, the sender, and who of its agents."""
-    digest = hashlib.blake2b(body, digest_size=32)
-    sender = "\0".join([headers.get(name, "") for name in _SENDER])
-    digest.update(b"\0" + sender.encode("utf-8", "replace"))
-    return digest.digest()
+    asked = body if len(body) < LARGE else _digest(body)
+    return asked, tuple(map(headers.get, _SENDER))
+
+
+def name_of(key: Key) -> bytes:
+    """Return what the same requests have in common in every process; nobody can make another one that has it."""
+    asked, sender = key
+    return _digest(asked + b"\0" + "\0".join(text or "" for text in sender).encode("utf-8", "replace"))
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=32).digest()

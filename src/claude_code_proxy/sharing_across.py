@@ -1,7 +1,7 @@
 """A request that is sent again joins the running one also where that runs in another worker of the same proxy.
 
 A request that has run for `TOLD_AFTER` is made known to the other workers by a link in their folder: named after what
-it asks and who does (`key_of`), it leads to the socket of the worker that runs it. So short requests pay nothing for
+it asks and who does (`name_of`), it leads to the socket of the worker that runs it. So short requests pay nothing for
 it, and a newcomer one look at a name. Whoever finds the link gets the answer from there, from its first byte. A link
 to a worker that is gone leads nowhere: it is removed, and the newcomer runs its request itself.
 """
@@ -22,7 +22,7 @@ from .errors import ProxyError
 from .neighbours import PATIENCE, GoneError, Line, Neighbours
 from .pulse import Pulse
 from .relay import Relay, interrupted
-from .sharing import Joinable, Running
+from .sharing import Joinable, Key, Running, name_of
 
 TOLD_AFTER = 2.0
 """Seconds."""
@@ -36,29 +36,34 @@ class RunningAcross(Running):
     def __init__(self, neighbours: Neighbours) -> None:
         super().__init__()
         self._neighbours = neighbours
-        self._known: set[bytes] = set()  # those of this worker that the others can find
+        self._known: dict[Key, bytes] = {}  # those of this worker that the others can find, and under which name
         self._telling: asyncio.Task[None] | None = None
         neighbours.on(_SUBJECT, self._joined)
 
-    def joinable(self, key: bytes, *, again: bool) -> Joinable | None:
+    def joinable(self, key: Key, *, again: bool) -> Joinable | None:
         """Return the running request that asks the same and can be joined. again: the newcomer says it is a copy."""
         relay = super().joinable(key, again=again)
         if relay is not None:
             return relay
-        link = _link(self._neighbours.folder, key)
+        asked = name_of(key)
+        link = _link(self._neighbours.folder, asked)
         name = _runner(link)
-        return None if name in ("", self._neighbours.name) else Elsewhere(self._neighbours, name, key, link)
+        return None if name in ("", self._neighbours.name) else Elsewhere(self._neighbours, name, asked, link)
 
     def tick(self, _now: float) -> None:
         """Let the others know what has run for a while, and what can't be joined any more."""
         joinable = {key for key, relay in self._relays.items() if relay.is_joinable(TOLD_AFTER)}
-        if joinable != self._known and (self._telling is None or self._telling.done()):
+        if joinable != self._known.keys() and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._tell(joinable))
 
-    async def _tell(self, joinable: set[bytes]) -> None:
-        new, old = joinable - self._known, self._known - joinable
-        made = await asyncio.to_thread(_relink, self._neighbours, new, old)  # no stream waits for a disk
-        self._known = (self._known - old) | made
+    async def _tell(self, joinable: set[Key]) -> None:
+        new = {key: name_of(key) for key in joinable - self._known.keys()}
+        old = {key: name for key, name in self._known.items() if key not in joinable}
+        self._known |= new  # before others can ask for them
+        names = set(new.values()), set(old.values())
+        made = await asyncio.to_thread(_relink, self._neighbours, *names)  # no stream waits for a disk
+        gone = {*old, *(key for key, name in new.items() if name not in made)}
+        self._known = {key: name for key, name in self._known.items() if key not in gone}
 
     async def close(self) -> None:
         """Let nobody find anything here any more."""
@@ -66,9 +71,10 @@ class RunningAcross(Running):
             await asyncio.gather(self._telling, return_exceptions=True)
         await self._tell(set())
 
-    async def _joined(self, line: Line, key: Any) -> None:
-        """Give another worker's client an answer of ours, as long as that one listens."""
-        relay = super().joinable(bytes(key), again=True)
+    async def _joined(self, line: Line, asked: Any) -> None:
+        """Give another worker's client an answer of ours, as long as that one listens. asked: its name."""
+        found = [key for key, name in self._known.items() if name == bytes(asked)]
+        relay = super().joinable(found[0], again=True) if found else None
         if not isinstance(relay, Relay):
             return
         following = asyncio.create_task(_passed_on(relay, line))
@@ -82,18 +88,18 @@ class RunningAcross(Running):
 class Elsewhere:
     """A request that runs in another worker. run: what a record of the same request says of that one, once known."""
 
-    def __init__(self, neighbours: Neighbours, name: str, key: bytes, link: str) -> None:
+    def __init__(self, neighbours: Neighbours, name: str, asked: bytes, link: str) -> None:
         self.run: Mapping[str, Any] = {}
         self._neighbours = neighbours
         self._name = name
-        self._key = key
+        self._asked = asked
         self._link = link
 
     async def follow(self, send: Send) -> bool:
         """Send its answer from the beginning; returns False, with nothing sent, where there is none to be had."""
         begun = _Begun(send)
         try:
-            async with self._neighbours.talk(self._name, _SUBJECT, self._key) as line:
+            async with self._neighbours.talk(self._name, _SUBJECT, self._asked) as line:
                 try:
                     await self._followed(line, begun)
                 except GoneError:
@@ -168,8 +174,8 @@ async def _said(relay: Relay, line: Line, message: Message) -> None:
     await line.say({**message, "run": relay.run} if message["type"] == "http.response.start" else message)
 
 
-def _link(folder: Path, key: bytes) -> str:
-    return f"{folder}/{key.hex()}"
+def _link(folder: Path, name: bytes) -> str:
+    return f"{folder}/{name.hex()}"
 
 
 def _runner(link: str) -> str:
@@ -183,12 +189,12 @@ def _runner(link: str) -> str:
 def _relink(neighbours: Neighbours, new: set[bytes], old: set[bytes]) -> set[bytes]:
     """Make and remove links; returns those that were made. One that is another worker's stays."""
     made = set()
-    for key in new:
+    for name in new:
         with contextlib.suppress(OSError):
-            Path(_link(neighbours.folder, key)).symlink_to(neighbours.name)
-            made.add(key)
-    for key in old:
-        _remove(_link(neighbours.folder, key), neighbours.name)
+            Path(_link(neighbours.folder, name)).symlink_to(neighbours.name)
+            made.add(name)
+    for name in old:
+        _remove(_link(neighbours.folder, name), neighbours.name)
     return made
 
 

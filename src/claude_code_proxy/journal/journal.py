@@ -75,12 +75,8 @@ class Journal:
         """Return what collects all of an exchange, None where none is to be recorded."""
         return None if self._recorder is None else self._recorder.begin(record)
 
-    def following(self, record: Record) -> _Following:
-        """Return a block that is followed as one request; `record` says at its end what happened."""
-        return _Following(self, record)
-
     def begin(self, record: Record) -> None:
-        """Take note that a request is under way."""
+        """Take note that a request is under way, until `end`."""
         self.running[record.id] = record
         if self._board is not None:
             self._board.tell()
@@ -98,16 +94,17 @@ class Journal:
     def following_own(self, record: Record) -> Iterator[None]:
         """Follow a request of the proxy's own within this block: it costs as much as a client's."""
         record.started, begun = time.time(), time.monotonic()
-        with self.following(record):
-            try:
-                yield
-                record.outcome = "ok"
-            except ProxyError as error:
-                record.outcome, record.error, record.error_type = "failed", without_input(error.message), error.type
-                raise
-            finally:
-                record.outcome = record.outcome or "cancelled"
-                record.duration = time.monotonic() - begun
+        self.begin(record)
+        try:
+            yield
+            record.outcome = "ok"
+        except ProxyError as error:
+            record.outcome, record.error, record.error_type = "failed", without_input(error.message), error.type
+            raise
+        finally:
+            record.outcome = record.outcome or "cancelled"
+            record.duration = time.monotonic() - begun
+            self.end(record)
 
     async def totals(self) -> Totals:
         """Return what was counted, by all workers."""
@@ -143,19 +140,3 @@ class Journal:
             keeper.close()
         if self._board is not None:
             self._board.close()
-
-
-class _Following:
-    """A block that is followed as one request."""
-
-    __slots__ = ("_journal", "_record")
-
-    def __init__(self, journal: Journal, record: Record) -> None:
-        self._journal = journal
-        self._record = record
-
-    def __enter__(self) -> None:
-        self._journal.begin(self._record)
-
-    def __exit__(self, *_: object) -> None:
-        self._journal.end(self._record)
