@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_code_proxy.background import Background
 from claude_code_proxy.config import Config
@@ -84,6 +87,28 @@ def test_processes_that_share_it_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(set(ids(path))) == 200
+
+
+WORDS = st.sampled_from(["", "claude-opus-5", "größer", "x" * 1000, "x" * 1001, "é" * 1500, "\x00", "cut \ud83d"])
+NOTES = st.builds(Note, st.sampled_from(["tool-limit", "tool-renamed"]), WORDS, WORDS)
+
+
+def kept_of(record: Record) -> Record:
+    """Return what is kept of a record, by its documentation."""
+    notes = [Note(code, path[:1000], detail[:1000]) for code, path, detail in record.notes[:50]]
+    texts = {name: getattr(record, name)[:1000] for name in ("model", "session", "error")}
+    kept = msgspec.structs.replace(record, notes=notes, **texts)
+    if all("\ud83d" not in text for text in [*texts.values(), *(part for note in notes for part in note)]):
+        return kept
+    whole = {name: text.replace("\ud83d", "?") for name, text in texts.items()}
+    return msgspec.structs.replace(kept, notes=[], **whole)
+
+
+@given(st.builds(Record, id=st.just("a"), model=WORDS, session=WORDS, error=WORDS, notes=st.lists(NOTES, max_size=60)))
+def test_every_record_is_kept_as_long_as_it_may_be(record: Record) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        written(log_path(Path(folder)), record)
+        assert list(read_log(log_path(Path(folder)))) == [kept_of(record)]
 
 
 def test_following_begins_now_and_goes_over_a_turn_of_the_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sqlite3
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.asgi import running
 from tests.backend import Backend, error, say
 from tests.messages_api import HELLO
@@ -20,7 +23,7 @@ from tests.test_logs_command import run
 
 from claude_code_proxy.journal import usage as kept
 from claude_code_proxy.journal.log_file import usage_path
-from claude_code_proxy.journal.usage import MIGRATIONS, Usage, read_rows, read_usage_by
+from claude_code_proxy.journal.usage import COLUMNS, MIGRATIONS, Usage, read_rows, read_usage_by
 from claude_code_proxy.record import Record
 
 DAY = 86_400
@@ -125,6 +128,26 @@ def test_names_of_any_kind_are_kept_short(path: Path) -> None:
     (row,) = read_rows(path, since=0)
     assert len(row["model"]) < 1000
     assert row["session"] == "cut ?"
+
+
+NAMES = st.sampled_from(["", "claude-opus-5", "größer", "x" * 300, "x" * 301, "é" * 500, "\x00", "cut \ud83d"])
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(NAMES, NAMES, NAMES, st.integers(0, 9), st.none() | st.floats(0, 9)), min_size=1))
+def test_every_row_has_what_its_record_has(told_of: list[tuple[str, str, str, int, float | None]]) -> None:
+    fields = ("model", "session", "stop", "retries", "cost")
+    records = [
+        record(id=f"{n:03}", started=float(n), **dict(zip(fields, a, strict=True))) for n, a in enumerate(told_of)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        written(usage_path(Path(folder)), *records, days=100 * 365)
+        rows = list(read_rows(usage_path(Path(folder)), since=0))
+    assert all(list(row) == list(COLUMNS) for row in rows)
+    for row, one in zip(rows, records, strict=True):
+        for name, value in row.items():
+            told = getattr(one, name)
+            assert value == (told[:300].replace("\ud83d", "?") if isinstance(told, str) else told), name
 
 
 # -- what may be the matter with the file -------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ class Background(Generic[Item]):
             self._lost += 1
             return
         self._waiting.append(item)
+        if self._news.is_set():  # the thread is woken once for a batch
+            return
         self._news.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._what, daemon=True)

@@ -34,7 +34,12 @@ def state_dir(environ: Mapping[str, str]) -> Path | None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Be the only process that changes `path` within this block, by a lock file beside it. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.with_suffix(".lock").open("wb") as lock:
+    beside = path.with_suffix(".lock")
+    try:
+        lock = beside.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = beside.open("wb")
+    with lock:
         _lock(lock)
         yield

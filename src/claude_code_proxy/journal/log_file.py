@@ -48,7 +48,7 @@ class LogFile:
         self.close = self._background.close
 
     def _write(self, records: Sequence[Record]) -> None:
-        lines = b"".join(_line(_short(record)) + b"\n" for record in records)
+        lines = b"\n".join([*map(_line, records), b""])
         with locked(self._path):
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(handle, "ab") as file:
@@ -124,19 +124,20 @@ def _before(path: Path) -> Path:
 
 
 def _line(record: Record) -> bytes:
+    """The record as JSON; most lines are shorter than any text of them may be."""
     try:
-        return _encode(record)
+        line = _encode(record)
+        return line if len(line) <= _LONGEST and len(record.notes) <= _MOST_NOTES else _encode(_short(record))
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may carry and UTF-8 may not
-        whole = {name: getattr(record, name).encode("utf-8", "replace").decode() for name in _TEXTS}
-        return _encode(msgspec.structs.replace(record, notes=[], **whole))
+        short = _short(record)
+        whole = {name: getattr(short, name).encode("utf-8", "replace").decode() for name in _TEXTS}
+        return _encode(msgspec.structs.replace(short, notes=[], **whole))
 
 
 def _short(record: Record) -> Record:
     """The record with the texts of others cut: a line is a line, whatever a client sent."""
     notes = [note._replace(path=note.path[:_LONGEST], detail=note.detail[:_LONGEST]) for note in record.notes]
-    texts = {name: getattr(record, name)[:_LONGEST] for name in _TEXTS if len(getattr(record, name)) > _LONGEST}
-    if not texts and len(notes) <= _MOST_NOTES and notes == record.notes:
-        return record
+    texts = {name: getattr(record, name)[:_LONGEST] for name in _TEXTS}
     return msgspec.structs.replace(record, notes=notes[:_MOST_NOTES], **texts)
 
 

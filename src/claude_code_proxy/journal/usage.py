@@ -68,8 +68,10 @@ COLUMNS = (
 )
 """What is kept of a request, in this order."""
 
-_values = attrgetter(*COLUMNS)
-_INSERT = f"INSERT OR REPLACE INTO requests ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
+_TEXTS = tuple(name for name in COLUMNS if Record.__annotations__[name] == "str")
+_NUMBERS = tuple(name for name in COLUMNS if name not in _TEXTS)
+_texts, _numbers = attrgetter(*_TEXTS), attrgetter(*_NUMBERS)
+_INSERT = f"INSERT OR REPLACE INTO requests ({', '.join(_TEXTS + _NUMBERS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - our own names
 
 GROUPS = {
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
@@ -235,7 +237,12 @@ def _prepare(database: sqlite3.Connection) -> None:
 
 
 def _row(record: Record) -> tuple[Any, ...]:
-    return tuple([_text(value) if type(value) is str else value for value in _values(record)])
+    """What is inserted of a record: nearly always its names as they are, all together no longer than one may be."""
+    texts: tuple[str, ...] = _texts(record)
+    together = "".join(texts)
+    if len(together) > _LONGEST or not together.isascii():
+        texts = tuple(map(_text, texts))
+    return texts + _numbers(record)
 
 
 def _text(value: str) -> str:
