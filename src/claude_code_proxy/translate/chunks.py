@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from ..wire.json_scan import is_too_deep
+from ..wire.json_scan import MAX_DEPTH, is_too_deep
 from ..wire.shapes import count, items, mapping, text
 from .deltas import (
     Citation,
@@ -94,7 +94,8 @@ _MORE_OF_THE_END = ("stop_reason", "matched_stop", "native_finish_reason")
 _DONE = (b"[DONE]", b'"[DONE]"')
 _REASONING = ("text", "content", "thinking", "reasoning")
 _SENTENCES = ("message", "detail", "msg")
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_SHORT = 2 * MAX_DEPTH  # bytes: what is nested deeper has not even room for its closing brackets, so it is no JSON
 
 _decode = msgspec.json.Decoder().decode
 
@@ -104,23 +105,23 @@ def read_chunk(payload: bytes, dialect: Dialect) -> list[Delta]:
     if payload.strip() in _DONE:
         return [_ENDED]
     try:
-        deltas = _deltas(_objects(_read(payload)), dialect, _CHUNK)
+        deltas = _deltas(_read(payload), dialect, _CHUNK)
     except _UNREADABLE:
         return [Failed(failure_of("The backend sent a chunk that is not JSON."))]
     return _with_halves(deltas, payload, dialect) if is_halved(payload) else deltas
 
 
-def _deltas(objects: list[Mapping[str, Any]], dialect: Dialect, fields: tuple[str, str]) -> list[Delta]:
+def _deltas(value: object, dialect: Dialect, fields: tuple[str, str]) -> list[Delta]:
     """Read either; `fields`: where the content stands, first choice first (Perplexity fills both)."""
-    if len(objects) == 1:
-        return _chunk(objects[0], dialect, fields)
-    return [delta for one in objects for delta in _chunk(one, dialect, fields)]
+    if isinstance(value, dict):
+        return _chunk(value, dialect, fields)
+    return [delta for one in _several(value) for delta in _chunk(one, dialect, fields)]
 
 
 def _with_halves(deltas: list[Delta], payload: bytes, dialect: Dialect) -> list[Delta]:
     """Return a chunk's deltas with the halves of characters its texts begin or end in, for `halves` to join."""
     try:
-        halved = _deltas(_objects(json.loads(payload.decode("utf-8", "replace"), strict=False)), dialect, _CHUNK)
+        halved = _deltas(json.loads(payload.decode("utf-8", "replace"), strict=False), dialect, _CHUNK)
     except (ValueError, RecursionError):
         return deltas
     pairs = zip(deltas, halved, strict=True) if len(deltas) == len(halved) else ()
@@ -139,21 +140,25 @@ def _halved(delta: Delta, halved: Delta) -> Delta:
 def read_answer(body: bytes, dialect: Dialect) -> list[Delta]:
     """Return what a whole answer says, ended by `Ended`. What is not JSON becomes one `Failed`."""
     try:
-        answers = _objects(_read(body))
+        answer = _read(body)
     except _UNREADABLE:
         return [Failed(failure_of("The backend sent an answer that is not JSON."))]
-    if not any(map(_says_anything, answers)):
+    if not _says_anything(answer):
         return [Failed(failure_of("The backend sent an answer without choices."))]
-    return [*_deltas(answers, dialect, _ANSWER), _ENDED]
+    deltas = _deltas(answer, dialect, _ANSWER)
+    deltas.append(_ENDED)
+    return deltas
 
 
-def _says_anything(answer: Mapping[str, Any]) -> bool:
-    return bool(answer.get("choices") or _error_of(answer))
+def _says_anything(answer: object) -> bool:
+    if isinstance(answer, dict):
+        return bool(answer.get("choices") or _error_of(answer))
+    return any(map(_says_anything, _several(answer)))
 
 
 def _read(payload: bytes) -> object:
     """Decode JSON. Half a character is replaced: it is not worth the answer."""
-    if is_too_deep(payload):
+    if len(payload) > _SHORT and is_too_deep(payload):
         raise msgspec.DecodeError
     try:
         return _decode(payload)
@@ -169,11 +174,9 @@ def _mended(escape: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if len(escape.group()) == HALF else escape.group()
 
 
-def _objects(value: object) -> list[Mapping[str, Any]]:
+def _several(value: object) -> list[Mapping[str, Any]]:
     """A list is several chunks (Gemini's errors come in one)."""
-    if isinstance(value, dict):
-        return [value]
-    return [mapping(one) for one in (value if isinstance(value, list) else [value])]
+    return [mapping(one) for one in items(value)]
 
 
 def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, str]) -> list[Delta]:
@@ -187,12 +190,14 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, str]) -
             found.append(Ignored("choice"))
             continue
         found += _content_of(choice, dialect, fields)
-        finished = choice.get("finish_reason")
-        if finished and not data.keys().isdisjoint(_PAGES):  # Perplexity: in every chunk
-            found += _pages(data)
         error = error or choice.get("error")
-        if finished and not error:  # an error says more than a finish reason beside it
-            found += _finish(choice)
+        finished = choice.get("finish_reason")
+        if not finished:
+            continue
+        if not data.keys().isdisjoint(_PAGES):  # Perplexity: in every chunk
+            found += _pages(data)
+        if not error:  # it says more than a finish reason beside it
+            found += _finish(choice, finished)
     if not found and data.get("service_tier") == _PRIORITY:  # a stream's first chunk
         found.append(Served())
     if error:
@@ -233,7 +238,7 @@ def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, 
     if not isinstance(said, dict):  # a legacy completion
         return (Text(choice["text"]),) if text(choice.get("text")) else ()
     content = said.get("content")
-    if isinstance(content, str) and (
+    if (content is None or isinstance(content, str)) and (
         said.keys() <= _PLAIN or {name for name, value in said.items() if value} <= _PLAIN
     ):
         return (Text(content),) if content else ()
@@ -354,9 +359,8 @@ def _pages(data: Mapping[str, Any]) -> Iterator[Citation]:
             yield Citation(text(page.get("url")), text(page.get("title")), text(page.get("snippet")))
 
 
-def _finish(choice: Mapping[str, Any]) -> tuple[Delta, ...]:
-    native = text(choice.get("finish_reason"))
-    if not native:
+def _finish(choice: Mapping[str, Any], native: object) -> tuple[Delta, ...]:
+    if not isinstance(native, str):
         return ()
     usual = _ENDS.get(native)
     if usual is not None and choice.keys().isdisjoint(_MORE_OF_THE_END):

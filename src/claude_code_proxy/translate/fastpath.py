@@ -23,6 +23,7 @@ from .deltas import Delta, Text, Thinking, ToolFragment
 
 _ESCAPES = tuple(zip(rb'"\/bfnrt', '"\\/\b\f\n\r\t', strict=True))
 _PLAIN = re.compile(rb'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])+')
+_LEARNED = frozenset({Text, Thinking, ToolFragment})
 _MISSES = 16  # frames in a row that were learned in vain: this stream's frames are not alike
 _FRAME = {
     Text: (
@@ -58,12 +59,13 @@ class TokenPath:
         self._least = 0
         self._opening = b""
         self._misses = 0
-        self._lesson: tuple[bytes, list[Delta], list[Event], bool] | None = None
+        self._following = b""  # what came behind the frame that is studied
+        self._lesson: tuple[bytes, Delta, list[Event], bool] | None = None
 
     def frame(self, payload: bytes) -> bytes | None:
         """Return the frame for `payload`, None when it must take the long way."""
         if self._lesson is not None:
-            self._study(*self._lesson)
+            self._study(payload, *self._lesson)
         text = self._string(payload, self._plain) if self.kind else None
         if text is None:
             return None
@@ -73,7 +75,7 @@ class TokenPath:
     def fragment(self, payload: bytes) -> ToolFragment | None:
         """Return what `payload` says, None when it must be read."""
         if self._lesson is not None:
-            self._study(*self._lesson)
+            self._study(payload, *self._lesson)
         piece = self._piece
         text = self._string(payload, _PLAIN) if piece else None
         if piece is None or text is None:
@@ -91,23 +93,24 @@ class TokenPath:
         return text
 
     def learn(self, payload: bytes, deltas: list[Delta], events: list[Event], *, inert: bool) -> None:
-        """Learn from a payload that took the long way and became one delta of the open block; else forget.
+        """Learn from a payload that took the long way and became one delta, the last event of it; else forget.
 
-        It is studied when the next payload comes: a client waits for the first token of an answer, not for what comes
-        of it. inert: text passes the filters unchanged; reasoning does in any case, once it has passed.
+        It is studied when the next payload comes, and proven if that one is like it: a client waits for the first token
+        of an answer, not for what comes of it. inert: text passes the filters unchanged; reasoning does in any case,
+        once it has passed.
         """
-        self._lesson = payload, deltas, events, inert
+        if len(deltas) == 1 and type(deltas[0]) in _LEARNED and self._misses < _MISSES:
+            self._lesson = payload, deltas[0], events, inert
+        else:
+            self.kind = self._piece = None
 
-    def _study(self, payload: bytes, deltas: list[Delta], events: list[Event], inert: bool) -> None:
-        self._lesson = None
+    def _study(self, following: bytes, payload: bytes, delta: Delta, events: list[Event], inert: bool) -> None:
+        self._lesson, self._following = None, following
         (known, piece), (self.kind, self._piece) = (self.kind, self._piece), (None, None)
-        if len(deltas) != 1 or self._misses >= _MISSES:
-            return
-        delta = deltas[0]
         if isinstance(delta, ToolFragment):
             self._learn_piece(payload, delta, piece)
-        elif isinstance(delta, Text | Thinking) and len(events) == 1 and (inert or isinstance(delta, Thinking)):
-            self._learn_text(payload, delta, events[0], known)
+        elif isinstance(delta, Text | Thinking) and events and (inert or isinstance(delta, Thinking)):
+            self._learn_text(payload, delta, events[-1], known)
 
     def _learn_text(self, payload: bytes, delta: Text | Thinking, event: Event, known: type[Delta] | None) -> None:
         shown = TextDelta(delta.text) if isinstance(delta, Text) else ThinkingDelta(delta.text)
@@ -126,16 +129,23 @@ class TokenPath:
     def _find(self, payload: bytes, delta: Delta, field: str, **probe: str) -> bool:
         """Look for the string, and prove it to be the one that is read: another one there must be read as such."""
         self._misses += 1
-        places = [*re.finditer(rb'"%s": ?"' % field.encode(), payload)]
+        places = [*_field(field).finditer(payload)]
         found = _PLAIN.match(payload, places[0].end()) if len(places) == 1 else None
         if found is None:
             return False
         self._before, self._after = payload[: found.start()], payload[found.end() :]
         self._least = len(self._before) + len(self._after) + 1
+        if not self._fits(self._following):  # nothing would come of it
+            return False
         return self._read(self._before + _PROBE.encode() + self._after) == [replace(delta, **probe)]
 
     def _fits(self, payload: bytes) -> bool:
         return len(payload) >= self._least and payload.startswith(self._before) and payload.endswith(self._after)
+
+
+@lru_cache(64)
+def _field(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb'"%s": ?"' % re.escape(name.encode()))
 
 
 @lru_cache(64)

@@ -23,7 +23,7 @@ HALF = len(rb"\ud83d")
 
 def is_halved(payload: bytes) -> bool:
     """Whether there is an escape that stands for half a character and has no other half."""
-    if b"\\ud" not in payload and b"\\uD" not in payload:
+    if b"\\" not in payload or (b"\\ud" not in payload and b"\\uD" not in payload):
         return False
     return any(len(escape.group()) == HALF for escape in ESCAPES.finditer(payload))
 

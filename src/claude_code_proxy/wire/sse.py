@@ -73,14 +73,15 @@ class Decoder:
 
 def is_stream(body: bytes) -> bool:
     """Whether a body begins like an event stream, whatever its content type says."""
-    return _FIRST_LINE.match(body) is not None
+    return not body.startswith(b"{") and _FIRST_LINE.match(body) is not None
 
 
 def _payloads(blocks: list[bytes]) -> list[bytes]:
     found = []
     for block in blocks:
-        payload = block[6:] if block.startswith(b"data: ") and b"\n" not in block else _payload(block)
-        if payload and not payload.isspace():
+        if block.startswith(b"data: {") and b"\n" not in block:  # as nearly all of them
+            found.append(block[6:])
+        elif (payload := _payload(block)) and not payload.isspace():
             found.append(payload)
     return found
 
