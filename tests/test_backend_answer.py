@@ -307,7 +307,9 @@ async def test_a_connection_that_was_made_to_wait_does_not_wait_in_the_pool() ->
     freed: list[Line] = []
     line, wire, answer = asked(freed.append)
     data = b"x" * (2 * READ_BUFFER)
-    line.data_received(head(200, content_length=str(len(data))) + data)
+    line.data_received(head(200, content_length=str(len(data))) + data[:-1])
+    assert wire.done[-1] == "paused"
+    line.data_received(data[-1:])
     assert (wire.done[-1], freed) == ("resumed", [line])
     assert await answer.readany() == data
     assert answer.at_eof()

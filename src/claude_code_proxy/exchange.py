@@ -242,7 +242,7 @@ class Exchange:
                     meanwhile=begin,
                 ) as response,
             ):
-                self._witness.answered(response.headers)
+                self._witness.answered(response)
                 await self._read(response, begin(), watch, sink, idle=limits.idle, stream=stream)
             if not stream and time.monotonic() - begun > _LONG_ANSWER:
                 self._tries.health.found_slow(route.model)

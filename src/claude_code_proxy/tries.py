@@ -42,6 +42,7 @@ class Tries:
     _failed: frozenset[tuple[int, str]] = frozenset()
     _refused: frozenset[tuple[int, str]] = frozenset()
     _waited = 0
+    _at = 0
 
     def __init__(self, routes: Sequence[Route], health: Mapping[str, Health], retries: int, sender: str = "") -> None:
         self.told: list[str] = []
@@ -49,10 +50,10 @@ class Tries:
         self._routes = routes
         self._health = health
         self._left = retries
-        first = routes[0].backend
-        self.alone = len(routes) == 1 and not first.spare_keys
+        backend = routes[0].backend
+        self.alone = len(routes) == 1 and not backend.spare_keys
         if self.alone:
-            self._go(0, first.key)
+            self.route, self.health = routes[0], health[backend.name]
         else:
             self._turn = zlib.crc32(sender.encode()) if sender else next(_turns)
             self._go(*self._readiest())
@@ -99,12 +100,11 @@ class Tries:
 
     def answered(self) -> None:
         """Take note that the answer has begun."""
-        self.health.answered(self.route.model, self._key)
+        self.health.answered(self.route.model, self.route.backend.key)
 
     def _go(self, at: int, key: str) -> None:
         """Ask this one next."""
-        self._at, self._key = at, key
-        route = self._routes[at]
+        self._at, route = at, self._routes[at]
         backend = route.backend
         self.health = self._health[backend.name]
         if key != backend.key or backend.spare_keys:
@@ -116,7 +116,7 @@ class Tries:
         """Go to the next one that is well and has not failed yet."""
         refused = isinstance(error, RetryableError) and error.should_retry is False  # its x-should-retry, of all keys
         own = error.kind in _OF_A_KEY and not refused
-        failed = {(self._at, self._key)} if own else set(self._of(self._at))
+        failed = {(self._at, self.route.backend.key)} if own else set(self._of(self._at))
         self._failed = self._failed | failed
         if refused:
             self._refused = self._refused | failed

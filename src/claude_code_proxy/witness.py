@@ -6,7 +6,6 @@ Where the exchange is recorded, it hands on everything it sees.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,13 +14,15 @@ from .record import Record
 from .wire.sse import Decoder, is_stream
 
 if TYPE_CHECKING:
+    from .backends.answer import Answer
     from .errors import UpstreamError
     from .prepare import Prepared
     from .recording.recorder import Attempt, Recording
 
 _LONGEST = 200  # characters of an id
 _FIRST = re.compile(rb'(?:data: ?)?\{"id": ?"([!#-\[\]-~]+)"')  # how nearly all answers begin: no need to decode them
-_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-generation-id")
+_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-generation-id")
+_IDS = frozenset(_HEADERS)
 
 
 class Witness:
@@ -44,13 +45,10 @@ class Witness:
         if self._recording is not None:
             self._attempt = self._recording.asked(prepared)
 
-    def answered(self, headers: Mapping[str, str]) -> None:
+    def answered(self, response: Answer) -> None:
         """Take note of the headers of an answer."""
-        for name in _HEADERS:
-            if name in headers:
-                self._record.upstream_id = headers[name][:_LONGEST]
-                return
-        self._record.upstream_id = ""
+        named = response.has_any(_IDS)
+        self._record.upstream_id = next(filter(None, map(response.header, _HEADERS)), "")[:_LONGEST] if named else ""
 
     def refused(self, error: UpstreamError) -> None:
         """Take note of an answer that is an error."""

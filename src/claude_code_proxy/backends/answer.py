@@ -32,13 +32,13 @@ _GZIP_OR_ZLIB, _BARE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 class Answer:
     """The head of a response, and its body as it comes. A block of it ends with its connection given back or closed.
 
-    status: as sent, 0 before; headers: by their names in lower case, the first of each; content_type: the media type
-    without its parameters, in lower case; "" when nothing is said.
+    status: as sent, 0 before; content_type: the media type without its parameters, in lower case; "" when nothing is
+    said.
     """
 
     status = 0
     content_type = ""
-    headers: Mapping[str, str] = {}
+    _head: Mapping[bytes, bytes] = {}
     _error: Exception | None = None
     _waiter: asyncio.Future[None] | None = None
     _packing: _Packing | None = None
@@ -51,17 +51,30 @@ class Answer:
         self._loop = loop
         self._parts: list[bytes] = []
 
+    def header(self, name: bytes) -> str:
+        """Return the first header of a name, given in lower case; "" where there is none."""
+        return self._head[name].rstrip().decode("utf-8", "surrogateescape") if name in self._head else ""
+
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Whether there is a header of one of these names."""
+        return not names.isdisjoint(self._head)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The first header of each name, by their names in lower case."""
+        return {name.decode("latin-1"): self.header(name) for name in self._head}
+
     async def head(self) -> None:
         """Wait for the head. Raises aiohttp's errors, and ContentEncodingError for a body that can't be read."""
         while not self.status:
             if self._error is not None:
                 raise self._error
             await self._more()
-        packing = self.headers.get("content-encoding", "").lower()
-        if packing in _UNREADABLE:
-            raise ContentEncodingError(packing)
-        if packing in _PACKED:
-            self._packing = _Packing()
+        if b"content-encoding" in self._head:
+            packing = self.header(b"content-encoding").lower()
+            if packing in _UNREADABLE:
+                raise ContentEncodingError(packing)
+            self._packing = _Packing() if packing in _PACKED else None
 
     async def readany(self) -> bytes:
         """Return what has come and was not read, b"" at the end. Raises RetryableError where the body breaks off."""
@@ -110,26 +123,29 @@ class Answer:
 
     # -- what the connection tells -------------------------------------------------------------------------------------
 
-    def begun(self, status: int, headers: dict[str, str]) -> None:
+    def begun(self, status: int, head: Mapping[bytes, bytes]) -> None:
         """The head is there."""
-        self.status, self.headers = status, headers
-        self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.status, self._head = status, head
+        self.content_type = self.header(b"content-type").partition(";")[0].strip().lower()
         if self._waiter is not None:
             self._wake()
 
-    def heard(self, data: bytes) -> None:
-        """A part of the body is there; who reads too slowly makes the backend wait."""
-        self._parts.append(data)
-        self._held += len(data) + _OF_A_PART
+    def heard(self, parts: list[bytes], size: int) -> None:
+        """Take more of the body, of a read of `size` bytes; who reads too slowly makes the backend wait."""
+        self._parts += parts
+        self._held += size + len(parts) * _OF_A_PART
+        parts.clear()
         if self._waiter is not None:
             self._wake()
         if self._held > READ_BUFFER and not self._paused and self._line is not None:
             self._paused = True
             self._line.pause()
 
-    def over(self) -> None:
-        """The body is whole; its connection serves others from now on."""
+    def over(self, parts: list[bytes]) -> None:
+        """Take the last of the body; its connection serves others from now on."""
+        self._parts += parts
         self._ended = True
+        parts.clear()
         if self._paused and self._line is not None:
             self._line.go_on()
         self._line = None
@@ -165,6 +181,10 @@ class Answer:
             self._paused = False
             self._line.go_on()
         return data
+
+
+def _is_chunked(head: Mapping[bytes, bytes]) -> bool:
+    return head.get(b"transfer-encoding", b"").rstrip().lower().endswith(b"chunked")
 
 
 class _Packing:
@@ -207,7 +227,9 @@ class Line(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._free: Callable[[Line], None]
-        self._head: dict[str, str] = {}
+        self._head: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []  # of the read that is parsed now
+        self.on_body = self._body.append
 
     def lent(self, connection: aiohttp.connector.Connection, free: Callable[[Line], None]) -> None:
         """Serve our requests from now on.
@@ -264,7 +286,11 @@ class Line(ResponseHandler):
             self.close()  # to a protocol nobody asked for
         except httptools.HttpParserError as error:
             self._break(HttpProcessingError(message=str(error)))
-        if not answer.status and answer is self._answer:
+        if answer is not self._answer:
+            return  # it is over, or broke
+        if self._body:
+            answer.heard(self._body, len(data))
+        elif not answer.status:
             self._head_size += len(data)
             if self._head_size > _MOST_HEAD:
                 self._break(HttpProcessingError(message="too long a head"))
@@ -274,7 +300,7 @@ class Line(ResponseHandler):
         answer, self._answer, self._http = self._answer, None, None
         super().connection_lost(exc)
         if answer is not None and answer.status and self._until_closed:
-            answer.over()
+            answer.over(self._body)
             self.shut()
         elif answer is not None:
             answer.broke(
@@ -304,7 +330,7 @@ class Line(ResponseHandler):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header."""
-        self._head.setdefault(name.decode("latin-1").lower(), value.rstrip().decode("utf-8", "surrogateescape"))
+        self._head.setdefault(name.lower(), value)
 
     def on_headers_complete(self) -> None:
         """Tell the answer its head; what comes before it are informational responses."""
@@ -312,14 +338,8 @@ class Line(ResponseHandler):
         status = self._http.get_status_code()
         if self._answer is None or (status < _OK and status != _SWITCHING):
             return
-        known = "content-length" in head or head.get("transfer-encoding", "").lower().endswith("chunked")
-        self._until_closed = not known
+        self._until_closed = b"content-length" not in head and not _is_chunked(head)
         self._answer.begun(status, head)
-
-    def on_body(self, data: bytes) -> None:
-        """Hand a part of the body on."""
-        if self._answer is not None:
-            self._answer.heard(data)
 
     def on_message_complete(self) -> None:
         """Give the connection back at once: the next request may use it."""
@@ -327,7 +347,7 @@ class Line(ResponseHandler):
         if answer is None or not answer.status:
             return
         self._answer = None
-        answer.over()
+        answer.over(self._body)
         if self._http.should_keep_alive():
             self._free(self)
         else:

@@ -87,7 +87,7 @@ class Slots:
 
         learns: a refusal tells how many the backend takes; not where it was one of several keys, or others stand in.
         """
-        if self._has_room:
+        if not (self._limit or self._learned) or self._has_room:
             self._busy += 1
         else:
             await self._wait(priority)
