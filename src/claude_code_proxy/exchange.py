@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,7 +22,7 @@ from .context_scale import factor
 from .errors import FilteredError, ProxyError, RetryableError, UpstreamError
 from .mending import Mending
 from .models import neighbours
-from .prepare import Prepared, asked_of, prepare
+from .prepare import Prepared, prepare
 from .prompt.summarize import Ask
 from .pulse import SilenceError, Watch
 from .record import Record
@@ -78,6 +77,8 @@ class Exchange:
         self._begun = time.monotonic()
         self._tries: Tries
         self._watch: Watch
+        self._sink: Sink
+        self._prepared: Prepared  # what the backend is asked now
 
     async def run(
         self, request: Mapping[str, Any], *, window_stop: bool = True, believed: int = 0, size: int = 0
@@ -91,17 +92,16 @@ class Exchange:
         self._believed, self._size = believed, size
         config, record = self._services.config, self.record
         record.stream = request.get("stream") is True
-        watch = self._watch = Watch(
-            self._channel if record.stream else None,
-            commit_after=config.commit_after,
-            ping_every=config.ping_interval,
+        channel = self._channel
+        watch = Watch(
+            channel if record.stream else None, commit_after=config.commit_after, ping_every=config.ping_interval
         )
-        sink: Sink = StreamSink(self._channel, watch) if record.stream else MessageSink(self._channel)
+        self._watch, self._sink = watch, StreamSink(channel, watch) if record.stream else MessageSink(channel)
         routes = self._services.chain(str(request["model"]))
         self._tries = Tries(routes, self._services.health, config.max_retries, record.session)
         try:
             with watch.within(config.answer_deadline, self._services.pulse):
-                await self._insist(request, await self._prepare(request), watch, sink)
+                await self._insist(request, await self._prepare(request))
         except TimeoutError:
             raise self._tries.late(config.answer_deadline) from None
         except UpstreamError as error:
@@ -153,15 +153,15 @@ class Exchange:
 
         return ask
 
-    async def _insist(self, request: Mapping[str, Any], prepared: Prepared, watch: Watch, sink: Sink) -> None:
+    async def _insist(self, request: Mapping[str, Any], prepared: Prepared) -> None:
         """Ask, and ask again while that may help and the client has seen nothing of an answer."""
-        tries = self._tries
+        tries, sink = self._tries, self._sink
         while True:
             slot: Slot | None = None
             try:
                 first = priority_of(prepared.route.tier_of_model, self.record.agent)
                 with await self._services.slots[prepared.route.backend.name].hold(first, learns=tries.alone) as slot:
-                    return await self._answered(prepared, watch, sink)
+                    return await self._answered(prepared)
             except UpstreamError as error:
                 mended = not sink.spoken and self._mended(prepared, error)
                 left = self._begun + self._services.config.answer_deadline - time.monotonic()
@@ -200,13 +200,14 @@ class Exchange:
             self._announce()
         return msgspec.structs.replace(prepared, route=route)
 
-    async def _answered(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
+    async def _answered(self, prepared: Prepared) -> None:
         """Ask once, and learn from how it goes."""
         route, services, health = prepared.route, self._services, self._tries.health
         circuit = health.begin(route.model)
+        self._prepared = prepared
         self._witness.asked(prepared)
         try:
-            await self._ask(prepared, watch, sink)
+            await self._ask(prepared)
         except UpstreamError as error:
             self._witness.refused(error)
             learn_window(services.learned, prepared, error)
@@ -223,52 +224,52 @@ class Exchange:
         learn = learn_cut if self._half else learn_size
         learn(services.learned, services.cuts, prepared, read, written)
 
-    async def _ask(self, prepared: Prepared, watch: Watch, sink: Sink) -> None:
-        translated, route = prepared.translated, prepared.route
-        begin = partial(self._translator, prepared)
-        stream = translated.body.get("stream") is True
+    async def _ask(self, prepared: Prepared) -> None:
+        route, body, translator = prepared.route, prepared.translated.body, self._translator
+        stream = body.get("stream") is True
         limits = route.backend.timeouts
         begun = time.monotonic()
         try:
             with (
-                watch.listening(limits.first_byte),
+                self._watch.listening(limits.first_byte),
                 await self._services.client.post(
                     route.backend,
                     prepared.dialect,
-                    _encode(translated.body),
+                    _encode(body),
                     route.model,
-                    partial(asked_of, prepared),
+                    prepared.asked,
                     stream=stream,
-                    meanwhile=begin,
+                    meanwhile=translator,
                 ) as response,
             ):
                 self._witness.answered(response)
-                await self._read(response, begin(), watch, sink, idle=limits.idle, stream=stream)
+                read = self._read if _is_stream(response.content_type, asked=stream) else self._read_whole
+                await read(response, translator(), limits.idle)
             if not stream and time.monotonic() - begun > _LONG_ANSWER:
                 self._tries.health.found_slow(route.model)
         except SilenceError as silence:
             if not stream:
                 self._tries.health.found_slow(route.model)
-            if not begin().finishing:
+            if not translator().finishing:
                 raise _silent(route, silence.limit) from None
-            await self._finish(begin(), sink)
+            await self._finish(translator())
         except RetryableError as error:
             if not stream and error.kind == "timeout":
                 self._tries.health.found_slow(route.model)
-            translator = begin()
-            if not translator.finishing or translator.failure is not None:
+            if not translator().finishing or translator().failure is not None:
                 raise
-            await self._finish(translator, sink)  # the connection broke when all was said
+            await self._finish(translator())  # the connection broke when all was said
         except FilteredError as error:
-            if sink.spoken:
+            if self._sink.spoken:
                 raise
             self._witness.refused(error)
-            await sink.put(begin().refuse(error.message))
-            await self._conclude(begin(), sink)
+            await self._sink.put(translator().refuse(error.message))
+            await self._conclude(translator())
 
-    def _translator(self, prepared: Prepared) -> StreamTranslator:
+    def _translator(self) -> StreamTranslator:
         """Return what translates the answer: made once for each call to a backend, while that one works."""
         if self._translating is None:
+            prepared = self._prepared
             plan, prompt, tries = prepared.translated.plan, prepared.gauge.tokens, self._tries
             if "stream" in prepared.translated.body:  # its first event says how large the prompt is
                 prompt()
@@ -279,26 +280,20 @@ class Exchange:
             )
         return self._translating
 
-    async def _read(
-        self,
-        response: Answer,
-        translator: StreamTranslator,
-        watch: Watch,
-        sink: Sink,
-        *,
-        idle: float,
-        stream: bool,
-    ) -> None:
-        if response.content_type == "application/json" or not (stream or response.content_type == "text/event-stream"):
-            body = await _body(response, watch, idle)
-            self._witness.heard(body)
-            if body[:64].lstrip().startswith(_EVENTS):
-                await sink.feed(translator, body)
-                await self._finish(translator, sink)
-                return
-            await sink.put(translator.whole_events(body))
-            await self._conclude(translator, sink)
+    async def _read_whole(self, response: Answer, translator: StreamTranslator, idle: float) -> None:
+        """Read an answer that is no stream, or does not call itself one. idle: seconds it may be silent for."""
+        body = await _body(response, self._watch, idle)
+        self._witness.heard(body)
+        if body[:64].lstrip().startswith(_EVENTS):
+            await self._sink.feed(translator, body)
+            await self._finish(translator)
             return
+        await self._sink.put(translator.whole_events(body))
+        await self._conclude(translator)
+
+    async def _read(self, response: Answer, translator: StreamTranslator, idle: float) -> None:
+        """Read a streamed answer, and send it on as it comes. idle: seconds it may be silent for."""
+        watch, sink = self._watch, self._sink
         while data := await response.readany():
             watch.heard(idle)
             self._witness.heard(data)
@@ -314,13 +309,13 @@ class Exchange:
                 self._begin()
         else:
             await sink.put(translator.last_events())
-        await self._conclude(translator, sink)
+        await self._conclude(translator)
         await response.drain()
 
-    async def _finish(self, translator: StreamTranslator, sink: Sink) -> None:
+    async def _finish(self, translator: StreamTranslator) -> None:
         """End an answer whose backend says no more."""
-        await sink.put(translator.last_events())
-        await self._conclude(translator, sink)
+        await self._sink.put(translator.last_events())
+        await self._conclude(translator)
 
     def _begin(self) -> None:
         """Note the time of the first event."""
@@ -331,7 +326,7 @@ class Exchange:
             if self._mending is not None:
                 self._mending.learn(self._tries.route)  # before the client hears the end, and asks again
 
-    async def _conclude(self, translator: StreamTranslator, sink: Sink) -> None:
+    async def _conclude(self, translator: StreamTranslator) -> None:
         """End the answer, or raise what went wrong with it."""
         self._witness.concluded()
         failure = translator.writer.failure
@@ -341,7 +336,7 @@ class Exchange:
         self._announce()
         self._count(translator)
         self._half = told_cut(self.notes, self.record) if self.notes else ""
-        await sink.end()
+        await self._sink.end()
 
     def _announce(self) -> None:
         """Tell the client which backend answers and what was changed, as far as that is known before the status."""
@@ -377,6 +372,11 @@ def _silent(route: Route, seconds: float) -> UpstreamError:
     error = UpstreamError(f"Backend {route.backend.name} was silent for {seconds:g} s.", status=504)
     error.kind = "silent"
     return error
+
+
+def _is_stream(content_type: str, *, asked: bool) -> bool:
+    """Whether an answer is read as a stream: one that was asked for may call itself anything but JSON."""
+    return content_type != "application/json" and (asked or content_type == "text/event-stream")
 
 
 async def _body(response: Answer, watch: Watch, idle: float) -> bytes:

@@ -55,6 +55,23 @@ class Prepared(msgspec.Struct, frozen=True):
         """The output limit as it is sent, 0 for none."""
         return count_of(self.translated.body.get(self.dialect.max_tokens_field))
 
+    def asked(self) -> Asked:
+        """Return what the request was, for the words of a failure."""
+        plan, backend, counted = self.translated.plan, self.route.backend, self.gauge.counted
+        named = {} if backend.name == DEFAULT_NAME else _NAMES
+        return Asked(
+            model=self.route.model,
+            counted=counted.tokens,
+            most=counted.most,
+            window=plan.window,
+            max_tokens=self.max_tokens,
+            lowered=self.max_tokens < plan.max_tokens,
+            now=time.time(),
+            url=public_url(backend.base_url),
+            secrets=backend.secrets,
+            **{field: name.format(backend.name) for field, name in named.items()},
+        )
+
 
 async def prepare(  # noqa: PLR0917 - in the order of what is always there
     services: Services,
@@ -124,24 +141,6 @@ def _is_words(request: Mapping[str, Any]) -> bool:
 def _is_said(block: Mapping[str, Any]) -> bool:
     kind = block.get("type")
     return kind in _WORDS or (kind == "tool_result" and isinstance(block.get("content"), str))
-
-
-def asked_of(prepared: Prepared) -> Asked:
-    """Return what a request was, for the words of a failure."""
-    plan, backend = prepared.translated.plan, prepared.route.backend
-    named = {} if backend.name == DEFAULT_NAME else _NAMES
-    return Asked(
-        model=prepared.route.model,
-        counted=prepared.gauge.counted.tokens,
-        most=prepared.gauge.counted.most,
-        window=plan.window,
-        max_tokens=prepared.max_tokens,
-        lowered=prepared.max_tokens < plan.max_tokens,
-        now=time.time(),
-        url=public_url(backend.base_url),
-        secrets=backend.secrets,
-        **{field: name.format(backend.name) for field, name in named.items()},
-    )
 
 
 def window_of(services: Services, model: str) -> int:
