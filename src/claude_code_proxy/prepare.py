@@ -20,8 +20,9 @@ from .prompt.summary_reminder import is_compaction
 from .routing import Route, resolve
 from .services import Services
 from .translate.dialect import Dialect
-from .translate.documents import wanted
+from .translate.documents import Want, wanted
 from .translate.failure import Asked
+from .translate.glance import Glance, glance
 from .translate.notes import Notes
 from .translate.request import Target, Translated, translate_request
 from .wire.shapes import count as count_of
@@ -98,15 +99,16 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     if services.shaper.has_work(compacts=compacts):
         request = await services.shaper.shape(request, notes, ask, target.window, compacts=compacts)
     aside = services.aside
-    needs = await aside.run(size, wanted, request, target.dialect, facts.vision)
-    wants = [want for want in needs if ask is not None or not want.url]
-    if wants:
+    seen, needs = await aside.run(size, _looked_at, request, target.dialect, facts.vision)
+    if needs and (wants := [want for want in needs if ask is not None or not want.url]):
         resources = await gather_resources(wants, session=services.fetcher)
         target = msgspec.structs.replace(target, resources=resources)
     gauge = services.gauges.of(route.backend, route.model, aside=size >= LARGE)
-    waits = ask is not None and request is given and identity not in ASKED and _fits_anyway(request, target, size)
+    waits = ask is not None and request is given and identity not in ASKED and _fits_anyway(request, seen, target, size)
     count = gauge.later if waits else gauge
-    translated = await aside.run(size, translate_request, request, target, notes, count=count, counting=ask is None)
+    translated = await aside.run(
+        size, translate_request, request, target, notes, count=count, counting=ask is None, seen=seen
+    )
     if not (waits or gauge.is_sure):
         exact = await services.exact.count(route.backend, identity, translated.body)
         gauge.settle(exact) if exact else None
@@ -118,12 +120,20 @@ async def prepare(  # noqa: PLR0917 - in the order of what is always there
     return Prepared(route, target.dialect, translated, request, target, identity, known.learned, facts, gauge)
 
 
-def _fits_anyway(request: Mapping[str, Any], target: Target, size: int) -> bool:
+def _looked_at(request: Mapping[str, Any], dialect: Dialect, vision: bool | None) -> tuple[Glance, list[Want]]:
+    """Return what is in the messages at all, and what of it must be fetched or read before they are translated."""
+    seen = glance(request)
+    return seen, [] if seen.words else wanted(request, dialect, vision)
+
+
+def _fits_anyway(request: Mapping[str, Any], seen: Glance, target: Target, size: int) -> bool:
     """Whether a request is so small that nothing hangs on its count before it is sent: it is counted behind that.
 
     size: of the client's body, in bytes, 0 unknown.
     """
-    if not 0 < size < LARGE or target.resources or "context_management" in request or not _is_words(request):
+    if not 0 < size < LARGE or target.resources or "context_management" in request:
+        return False
+    if not (seen.words or _is_words(request)):
         return False
     most = _MOST_OF_A_BYTE * size + _OUR_WORDS + count_of(request.get("max_tokens")) + target.min_tokens
     return not target.window or most <= target.window

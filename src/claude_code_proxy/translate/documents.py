@@ -43,10 +43,7 @@ def wanted(request: Mapping[str, Any], dialect: Dialect, vision: bool | None = N
     """
     wants: dict[str, Want] = {}
     for message in items(request.get("messages")):
-        content = message.get("content") if isinstance(message, dict) else None
-        if type(content) is str:
-            continue
-        for block in _nested(content):
+        for block in _sourced(mapping(message).get("content")):
             want = _want(block, dialect)
             if want is not None and (vision is not False or block.get("type") != "image"):
                 wants.setdefault(want.key, want)
@@ -110,15 +107,17 @@ def upload_parts(block: Block, context: Context, path: str) -> list[Part]:
 # -- what is needed from outside --------------------------------------------------------------------------------
 
 
-def _nested(content: object) -> Iterator[Block]:
-    """Yield every block, those inside results, sources and fetched pages too."""
+def _sourced(content: object) -> Iterator[Block]:
+    """Yield every block with a source, those inside results, sources and fetched pages too."""
     for item in [content] if isinstance(content, dict) else items(content):
         block = mapping(item)
-        yield block
-        source = block.get("source")
-        for inside in (block.get("content"), source.get("content") if isinstance(source, dict) else None):
-            if isinstance(inside, dict | list):
-                yield from _nested(inside)
+        source, inside = block.get("source"), block.get("content")
+        if source is not None:
+            yield block
+        if isinstance(inside, dict | list):
+            yield from _sourced(inside)
+        if isinstance(source, dict) and "content" in source:
+            yield from _sourced(source["content"])
 
 
 def _inlined(block: Block) -> Block:

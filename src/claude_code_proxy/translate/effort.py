@@ -53,7 +53,7 @@ def read_intent(request: Mapping[str, Any], seen: Glance | None = None) -> Inten
     thinking = mapping(request["thinking"]) if "thinking" in request else {}
     kind = text(thinking["type"]) if "type" in thinking else ""
     visible = thinking.get("display") != "omitted"
-    effort = latest_effort(request, seen)
+    effort = latest_effort(request)
     if kind in _OFF or effort == "none":
         lost = None if effort == "none" else effort
         return Intent(on=False, effort=lost, visible=visible, hidden=kind == "disabled")
@@ -139,10 +139,10 @@ def merge(into: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def latest_effort(request: Mapping[str, Any], seen: Glance) -> str | None:
+def latest_effort(request: Mapping[str, Any]) -> str | None:
     """Return the effort that holds at the end: a system message's until another names one, or until it is cleared."""
     lasting, passing = _effort_in(request) if "output_config" in request else "", ""
-    for message in () if seen.words else items(request.get("messages")):
+    for message in items(request.get("messages")):
         role = message.get("role") if isinstance(message, dict) else ""
         if role == "user":
             passing = ""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..wire.shapes import items, mapping
 
-_SIDES = frozenset({"user", "assistant"})
+_FIELDS = 2  # who says it, and what
 
 
 class Glance(NamedTuple):
@@ -24,20 +24,18 @@ class Glance(NamedTuple):
 def glance(request: Mapping[str, Any]) -> Glance:
     """Look at the messages of a request."""
     messages = items(request.get("messages"))
-    role, replied = "", False
+    role: object = ""
+    replied = False
     for message in messages:
-        before, role = role, _speaker(message)
-        if not role or role == before == "assistant":
-            return Glance(False, any(mapping(one).get("role") == "assistant" for one in messages))
-        replied = replied or role == "assistant"
-    return Glance(bool(messages), replied)
-
-
-def _speaker(message: Any) -> str:
-    """Return who says a text that is sound as it is, "" for any other message."""
-    if type(message) is not dict or len(message) != 2:  # noqa: PLR2004 - who, and what
-        return ""
-    role, content = message.get("role"), message.get("content")
-    if type(content) is not str or role not in _SIDES or not content or content.isspace():
-        return ""
-    return str(role)
+        if type(message) is not dict or len(message) != _FIELDS:
+            break
+        before, role, words = role, message.get("role"), message.get("content")
+        if type(words) is not str or not words or words.isspace():
+            break
+        if role == "assistant" != before:
+            replied = True
+        elif role != "user":
+            break
+    else:
+        return Glance(bool(messages), replied)
+    return Glance(False, any(mapping(one).get("role") == "assistant" for one in messages))

@@ -9,6 +9,7 @@ Nothing here reads a clock, a file or the network, and the same request gives th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -66,31 +67,31 @@ class Translated(msgspec.Struct, frozen=True):
 
 
 def translate_request(
-    request: Mapping[str, Any], target: Target, notes: Notes, *, count: Count | None = None, counting: bool = False
+    request: Mapping[str, Any],
+    target: Target,
+    notes: Notes,
+    *,
+    count: Count | None = None,
+    counting: bool = False,
+    seen: Glance | None = None,
 ) -> Translated:
     """Translate a request that `check_request` passed. count: measures the prompt, so that the answer fits the window.
 
-    counting: it is only counted, so it may say nothing.
+    counting: it is only counted, so it may say nothing. seen: its messages, None for a look at them.
     Raises ClientError where nothing is left to be sent or tool_choice names a tool that is not there.
     """
-    seen = glance(request)
+    seen = seen or glance(request)
     wished = read_wishes(request, target, seen, notes)
     wishes = wished.wishes
-
-    def size(chat: Chat) -> int:
-        return count({**wishes.prompt, "messages": chat.messages, **wishes.form.fields}) if count else 0
-
     edited = Edited(request=request)
     if "context_management" in request:
-        edited = apply_edits(
-            request, lambda asked: size(_chat(asked, wishes, glance(asked), Notes(), counting=counting))
-        )
+        edited = apply_edits(request, partial(_edited_size, wishes=wishes, count=count, counting=counting))
         if edited.applied:
             notes.add("context-edited", "context_management")
     chat = _chat(edited.request, wishes, seen, notes, counting=counting)
     calls = () if seen.words else _calls(request)
     _note_unread(request, wishes.unread, seen, chat, notes)
-    estimate = size(chat)
+    estimate = _size(chat, wishes, count) if count else 0
     draft = _draft(request, wished, chat, estimate)
     for note in draft.notes:
         notes.add(*note)
@@ -131,10 +132,20 @@ def _chat(request: Mapping[str, Any], wishes: Wishes, seen: Glance, notes: Notes
     )
 
 
+def _size(chat: Chat, wishes: Wishes, count: Count) -> int:
+    return count({**wishes.prompt, "messages": chat.messages, **wishes.form.fields})
+
+
+def _edited_size(request: Mapping[str, Any], *, wishes: Wishes, count: Count | None, counting: bool) -> int:
+    chat = _chat(request, wishes, glance(request), Notes(), counting=counting)
+    return _size(chat, wishes, count) if count else 0
+
+
 def _draft(request: Mapping[str, Any], wished: Wished, chat: Chat, estimate: int) -> Draft:
     """Return body and plan as they are with this conversation: it may forbid to think, or leave less room."""
     wishes, usual = wished
-    if not (chat.thinking_off or chat.fields) and leaves_room(wishes.target, usual.plan.max_tokens, estimate):
+    fits = not estimate or leaves_room(wishes.target, usual.plan.max_tokens, estimate)
+    if fits and not (chat.thinking_off or chat.fields):
         return usual
     intent = Intent(on=False, visible=wishes.intent.visible) if chat.thinking_off else wishes.intent
     return drafted(request, wishes, intent, estimate, chat.fields)

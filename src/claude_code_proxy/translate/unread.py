@@ -107,17 +107,21 @@ class Unread(msgspec.Struct, frozen=True):
     markers: int = 0
 
 
-def read_unread(request: Mapping[str, Any], known: Unread | None = None) -> Unread:
+def read_fields(request: Mapping[str, Any]) -> Unread:
+    """Look through all of a request but its messages and its system prompt."""
+    fields: dict[str, None] = {}  # a set that keeps its order
+    _parameters(request, fields)
+    return Unread(tuple(fields), 0, 1 if request.get("cache_control") else 0)
+
+
+def read_unread(request: Mapping[str, Any], known: Unread) -> Unread:
     """Look through a request once. It is walked for every request, so what is as expected costs no call.
 
-    known: of all but its messages and its system prompt.
+    known: as `read_fields` returns it.
     """
-    fields: dict[str, None] = dict.fromkeys(known.fields) if known else {}  # a set that keeps its order
-    if known is None:
-        _parameters(request, fields)
+    fields = dict.fromkeys(known.fields)
     blocks = _blocks(request, fields)
-    sealed = 0
-    markers = 1 if request.get("cache_control") else 0
+    sealed, markers = 0, known.markers
     for block in blocks:
         if not block.keys() <= _PLAIN:
             _block(block, fields)

@@ -27,14 +27,13 @@ from .tool_changes import NO_CHANGES, ToolChanges, read_tool_changes
 from .tool_choice import answer_choice, is_forced, one_tool_only, translate_tool_choice
 from .tools import Declared, declared_tools, tools_of
 from .toolset import ToolSet
-from .unread import Unread, read_unread
+from .unread import Unread, read_fields
 
 if TYPE_CHECKING:
     from .request import Target
 
-_CONVERSATION = ("messages", "system")
 _MOST = 256  # kept
-_MOST_BYTES = 4 * 1024 * 1024  # of all that are kept, as JSON
+_MOST_BYTES = 4 * 1024 * 1024  # of all their fields, as JSON
 _LARGEST = 16 * 1024  # bytes of the fields beside tools
 
 _encode = msgspec.json.Encoder().encode
@@ -76,15 +75,25 @@ class Wished(NamedTuple):
     draft: Draft
 
 
-class _Kept(NamedTuple):
-    """size: bytes of the fields, as JSON."""
-
-    wished: Wished
-    size: int
-
-
 _Key = tuple["Target", bytes, bytes, ToolChanges, str | None, bool]
-_kept: dict[_Key, _Kept] = {}
+
+
+class Memory:
+    """What is kept, up to a number and a size: then it begins anew, since what is asked for again is soon there."""
+
+    def __init__(self) -> None:
+        self.kept: dict[_Key, Wished] = {}
+        self.size = 0
+
+    def keep(self, key: _Key, wished: Wished, size: int) -> None:
+        """Keep one. size: bytes of its fields."""
+        if len(self.kept) >= _MOST or self.size + size > _MOST_BYTES:
+            self.kept, self.size = {}, 0
+        self.kept[key] = wished
+        self.size += size
+
+
+_memory = Memory()
 
 
 def read_wishes(request: Mapping[str, Any], target: Target, seen: Glance, notes: Notes) -> Wished:
@@ -96,12 +105,13 @@ def read_wishes(request: Mapping[str, Any], target: Target, seen: Glance, notes:
     declared = declared_tools(request)
     fields = _fields(request)
     keeps = fields and declared.key is not None and not (changes.added or target.resources)
-    key = (target, fields, declared.key or b"", changes, latest_effort(request, seen), seen.replied) if keeps else None
-    kept = _kept.get(key) if key else None
+    effort = None if seen.words else latest_effort(request)  # else the fields say it
+    key = (target, fields, declared.key or b"", changes, effort, seen.replied) if keeps else None
+    kept = _memory.kept.get(key) if key else None
     if kept is not None:
-        for note in kept.wished.wishes.notes:
+        for note in kept.wishes.notes:
             notes.add(*note)
-        return kept.wished
+        return kept
     noted = Notes()
     try:
         wishes = _worked_out(request, target, seen, changes, declared, noted)
@@ -110,31 +120,21 @@ def read_wishes(request: Mapping[str, Any], target: Target, seen: Glance, notes:
             notes.add(*note)
     wished = Wished(wishes, drafted(request, wishes, wishes.intent))
     if key and not wishes.lead and wishes.search.query is None:  # the user's last words are in these
-        _keep(key, _Kept(wished, len(fields) + declared.size))
+        _memory.keep(key, wished, len(fields) + declared.size)
     return wished
 
 
 def _fields(request: Mapping[str, Any]) -> bytes:
     """Return the fields but for the conversation and the tools as JSON, in their order; nothing where they are huge."""
     fields = dict(request)
-    for name in (*_CONVERSATION, "tools"):
-        fields.pop(name, None)
+    fields.pop("messages", None)
+    fields.pop("system", None)
+    fields.pop("tools", None)
     try:
         said = _encode(fields)
     except (ValueError, TypeError, RecursionError):  # lone surrogates, or nested beyond any use
         return b""
     return said if len(said) <= _LARGEST else b""
-
-
-def _keep(key: _Key, kept: _Kept) -> None:
-    """Keep one, and let the oldest go; in steps no other thread comes between."""
-    _kept[key] = kept
-    size = sum(one.size for one in list(_kept.values()))
-    for oldest in list(_kept):
-        if len(_kept) <= _MOST and size <= _MOST_BYTES:
-            return
-        gone = _kept.pop(oldest, None)
-        size -= gone.size if gone else 0
 
 
 def _worked_out(  # noqa: PLR0917 - in the order of what is always there
@@ -162,7 +162,7 @@ def _worked_out(  # noqa: PLR0917 - in the order of what is always there
         lead=lead,
         prompt={**prompt, "tools": sent} if sent else prompt,
         sentences=tuple(filter(None, (sentence, form.sentence, told, search.sentence))),
-        unread=read_unread({name: value for name, value in request.items() if name not in _CONVERSATION}),
+        unread=read_fields(request),
         notes=tuple(notes),
     )
 
