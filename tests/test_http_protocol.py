@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,11 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from claude_code_proxy import http_protocol
+from claude_code_proxy.backends.learned import Learned
+from claude_code_proxy.config import load
 from claude_code_proxy.http_protocol import HttpProtocol
+from claude_code_proxy.server import create_app
+from claude_code_proxy.uvicorn_settings import uvicorn_config
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 HEAD = {"type": "http.response.start", "status": 200, "headers": []}
@@ -572,3 +577,34 @@ async def test_who_leaves_with_several_requests_under_way_leaves_them_all() -> N
     await _turns()
     assert app.seen == ["/first"]
     assert wire.closed_after is not None
+
+
+class Taking:
+    """An application that takes requests as they are."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, bytes, str]] = []
+
+    async def __call__(self, _scope: Any, _receive: Any, _send: Any) -> None:
+        raise AssertionError("this is for what is no request")
+
+    async def answer(self, request: Any, way: Any) -> None:
+        self.asked.append((request.method, request.path, request.query, request.headers["x-one"]))
+        way.begin(200, "x-told: yes\r\n", 4)
+        way.end(b"here")
+
+
+async def test_an_application_that_takes_requests_as_they_are_gets_them_so() -> None:
+    app = Taking()
+    protocol, wire = _connected(app)
+    protocol.app, protocol._answer = app, app.answer
+    protocol.data_received(b"GET /a%20b?c HTTP/1.1\r\nhost: x\r\nX-One: first\r\nx-one: \xe9\r\n\r\n")
+    await _turns()
+    assert app.asked == [("GET", "/a b", b"c", "é")]
+    assert wire.writes == [b"HTTP/1.1 200 OK\r\nx-told: yes\r\ncontent-length: 4\r\n\r\nhere"]
+
+
+def test_the_proxy_is_given_requests_as_they_are(tmp_path: Path) -> None:
+    config = uvicorn_config(create_app(load({"OPENAI_API_KEY": "any"}, cwd=tmp_path), Learned(None)))
+    config.load()
+    assert hasattr(config.loaded_app, "answer")

@@ -21,7 +21,7 @@ from claude_code_proxy.errors import ProxyError
 from claude_code_proxy.record import Record
 from claude_code_proxy.relay import Kept, Relay
 from claude_code_proxy.sharing import Running, key_of, name_of
-from claude_code_proxy.way import Sending, send_on
+from claude_code_proxy.way import Sending, Way, write_message
 
 LATER = sharing.RESENT_AFTER + 0.3
 
@@ -211,6 +211,12 @@ def relay_to(send: Any, kept: Kept | None = None) -> Relay:
     return Relay(Sending(send), kept or Kept(), Record(id="req_1"))
 
 
+async def send_on(way: Way, message: Any) -> None:
+    write_message(way, message)
+    if way.is_full():
+        await way.drain()
+
+
 def body(data: bytes, *, more: bool = True) -> Any:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
@@ -276,7 +282,7 @@ async def test_a_run_that_is_over_can_not_be_joined(monkeypatch: pytest.MonkeyPa
     assert running.joinable(key_of(b"other", {}), again=True) is None
     running.end(key, relay)
     assert running.joinable(key, again=True) is None
-    assert not await asyncio.wait_for(relay.follow(Reader()), 1)
+    assert not await asyncio.wait_for(relay.follow(Sending(Reader())), 1)
 
 
 async def settled() -> None:
@@ -301,7 +307,7 @@ async def test_who_does_not_read_holds_up_nobody_and_gets_all_of_it_later(who: s
 
     sending = asyncio.create_task(source())
     await settled()
-    following = asyncio.create_task(relay.follow(other))
+    following = asyncio.create_task(relay.follow(Sending(other)))
     await settled()
     joined.set()
     quick, slow = (other, first) if who == "the first" else (first, other)
@@ -322,7 +328,7 @@ async def test_who_falls_too_far_behind_is_told_and_the_other_goes_on(monkeypatc
     relay, other = relay_to(first, kept), Reader()
     sending = asyncio.create_task(send_on(relay, HEAD))
     await settled()
-    following = asyncio.create_task(relay.follow(other))
+    following = asyncio.create_task(relay.follow(Sending(other)))
     await asyncio.wait_for(sending, 1)
     for _ in range(20):
         await asyncio.wait_for(send_on(relay, body(b"x" * 10_000)), 1)
@@ -344,7 +350,7 @@ async def test_a_follower_that_falls_too_far_behind_is_told(monkeypatch: pytest.
     slow = Reader(reads=False)
     relay = relay_to(Reader())
     await send_on(relay, HEAD)
-    following = asyncio.create_task(relay.follow(slow))
+    following = asyncio.create_task(relay.follow(Sending(slow)))
     for _ in range(20):
         await asyncio.wait_for(send_on(relay, body(b"x" * 10_000)), 1)
     slow.read_on()
@@ -357,7 +363,7 @@ async def test_who_joins_when_the_first_has_all_takes_nothing_from_it() -> None:
     relay = relay_to(first)
     for message in (HEAD, body(b"all of it", more=False)):
         await send_on(relay, message)
-    following = asyncio.create_task(relay.follow(other))
+    following = asyncio.create_task(relay.follow(Sending(other)))
     await settled()
     relay.finish()
     assert await asyncio.wait_for(following, 1)
@@ -369,7 +375,7 @@ async def test_a_run_whose_client_was_cancelled_while_it_did_not_read_stays_canc
     relay = relay_to(Reader(reads=False))
     sending = asyncio.create_task(send_on(relay, HEAD))
     await settled()
-    following = asyncio.create_task(relay.follow(Reader()))
+    following = asyncio.create_task(relay.follow(Sending(Reader())))
     await asyncio.sleep(0)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):

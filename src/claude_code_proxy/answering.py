@@ -96,7 +96,7 @@ async def _joined(call: Call, record: Record, running_one: Joinable) -> bool:
     answered = False
     try:
         with unless_gone(call):
-            answered = await running_one.follow(call.channel.forward)
+            answered = await running_one.follow(call.channel.forwarding())
     finally:
         if answered or call.channel.started:
             for name, value in running_one.run.items():
@@ -196,7 +196,7 @@ class _Leaving:
             self._watching = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
-        while (await self._call.receive())["type"] != "http.disconnect":
+        while (await self._call.request.receive())["type"] != "http.disconnect":
             pass
         relay = self._relay
         if relay is not None:

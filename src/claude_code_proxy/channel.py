@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
-from starlette.types import Message
 
 from .errors import ProxyError
 from .record import Record
 from .relay import Kept, Relay
-from .way import Heard, Way, send_on
+from .way import Heard, Way
 from .wire.anthropic import error_body, error_event
 
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _json = msgspec.json.Encoder().encode
 
 
@@ -28,7 +27,6 @@ class Channel:
         self.started = self.ended = self.stalled = False
         self.status = 0
         self.headers: dict[str, str] = {"request-id": request_id}
-        self._other = b""  # the id of the response that is forwarded
         self._way = way
 
     async def stream(self, data: bytes, *, last: bool = False) -> None:
@@ -36,16 +34,19 @@ class Channel:
         if self.ended:
             return
         if not self.started:
-            self._start(200, {"content-type": "text/event-stream; charset=utf-8", **_UNBUFFERED})
-        self.ended = last
-        self._way.write({"type": "http.response.body", "body": data, "more_body": not last})
+            self._begin(200, _STREAM)
+        if last:
+            self.ended = True
+            self._way.end(data)
+        else:
+            self._way.write(data)
         if self._way.is_full():
             self.stalled = True
             await self._way.drain()
             self.stalled = False
 
-    def watched(self, seen: Callable[[Message], None]) -> None:
-        """Show every part of this response to `seen`, too, from now on."""
+    def watched(self, seen: Callable[[bytes], None]) -> None:
+        """Show every part of this response's body to `seen`, too, from now on."""
         self._way = _Watched(self._way, seen)
 
     def relayed(self, kept: Kept, record: Record) -> Relay:
@@ -53,29 +54,21 @@ class Channel:
         self._way = relay = Relay(self._way, kept, record)
         return relay
 
-    async def forward(self, message: Message) -> None:
-        """Send a part of another response as this one's, under an id of its own."""
-        if message["type"] == "http.response.start":
-            self.started, self.status = True, message["status"]
-            told = dict(message["headers"])
-            self._other, told[b"request-id"] = told.get(b"request-id", b""), self.request_id.encode()
-            message = {"type": message["type"], "status": self.status, "headers": list(told.items())}
-        else:
-            self.ended = not message.get("more_body", False)
-            if self._other and self._other in message["body"]:  # in errors; all ids have the same length
-                own = message["body"].replace(self._other, self.request_id.encode())
-                message = {**message, "body": own}
-        await send_on(self._way, message)
+    def forwarding(self) -> Way:
+        """Return a way on which another response becomes this one's, under its id."""
+        return _Forwarded(self, self._way)
 
-    async def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> None:
+    def json(self, status: int, body: Any, headers: Mapping[str, str] = {}) -> Awaitable[None]:
         """Send a whole JSON response."""
-        await self.whole(status, _json(body), "application/json", headers)
+        return self.whole(status, _json(body), "application/json", headers)
 
     async def whole(self, status: int, data: bytes, kind: str, headers: Mapping[str, str] = {}) -> None:
         """Send a whole response. kind: its content type."""
         self.ended = True
-        self._start(status, {"content-type": kind, "content-length": str(len(data)), **headers})
-        await send_on(self._way, {"type": "http.response.body", "body": data})
+        self._begin(status, f"content-type: {kind}\r\n{_lines(headers)}", len(data))
+        self._way.end(data)
+        if self._way.is_full():
+            await self._way.drain()
 
     async def fail(self, error: ProxyError) -> None:
         """Send an error: a status while there is none, the last event of the stream after that."""
@@ -86,28 +79,59 @@ class Channel:
         else:
             await self.json(error.status, error_body(error, self.request_id), error_headers(error))
 
-    def _start(self, status: int, headers: Mapping[str, str]) -> None:
+    def _begin(self, status: int, lines: str, length: int | None = None) -> None:
         self.started = True
         self.status = status
-        told = {**self.headers, **headers}
-        values = "".join(told.values())
-        encoded = str.encode if values.isascii() and values.isprintable() else _latin
-        raw = list(zip(map(str.encode, told), map(encoded, told.values()), strict=True))
-        self._way.write({"type": "http.response.start", "status": status, "headers": raw})
+        self._way.begin(status, _lines(self.headers) + lines, length)
 
 
 class _Watched:
     """A way whose parts somebody sees."""
 
-    def __init__(self, way: Way, seen: Callable[[Message], None]) -> None:
-        self.is_full, self.drain = way.is_full, way.drain
+    def __init__(self, way: Way, seen: Callable[[bytes], None]) -> None:
+        self.begin, self.is_full, self.drain = way.begin, way.is_full, way.drain
         self._way = way
         self._seen = seen
 
-    def write(self, message: Message) -> None:
+    def write(self, data: bytes) -> None:
         """Show a part, and write it."""
-        self._seen(message)
-        self._way.write(message)
+        self._seen(data)
+        self._way.write(data)
+
+    def end(self, data: bytes) -> None:
+        """Show the last part, and write it."""
+        self._seen(data)
+        self._way.end(data)
+
+
+class _Forwarded:
+    """The way of a response that is also sent as another one, under an id of its own."""
+
+    def __init__(self, channel: Channel, way: Way) -> None:
+        self.is_full, self.drain = way.is_full, way.drain
+        self._channel = channel
+        self._way = way
+        self._other = ""  # the id of the response that is forwarded; all ids have the same length
+
+    def begin(self, status: int, lines: str, length: int | None = None) -> None:
+        """Write the head."""
+        self._channel.started, self._channel.status = True, status
+        self._other = lines.partition("request-id: ")[2].partition("\r\n")[0]
+        own = lines.replace(self._other, self._channel.request_id) if self._other else lines
+        self._way.begin(status, own, length)
+
+    def write(self, data: bytes) -> None:
+        """Write a part."""
+        self._way.write(self._own(data))
+
+    def end(self, data: bytes) -> None:
+        """Write the last part."""
+        self._channel.ended = True
+        self._way.end(self._own(data))
+
+    def _own(self, data: bytes) -> bytes:
+        """Put the own id where errors name the other."""
+        return data.replace(self._other.encode(), self._channel.request_id.encode()) if self._other else data
 
 
 class Captive(Channel):
@@ -122,11 +146,11 @@ class Captive(Channel):
         """The decoded answer."""
         return msgspec.json.decode(b"".join(self._parts))
 
-    def _keep(self, message: Message) -> None:
-        self._parts.append(message.get("body", b""))
+    def _keep(self, data: bytes) -> None:
+        self._parts.append(data)
 
 
-_UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+_STREAM = "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 
 
 def error_headers(error: ProxyError) -> dict[str, str]:
@@ -143,6 +167,12 @@ def error_headers(error: ProxyError) -> dict[str, str]:
     return headers
 
 
-def _latin(value: str) -> bytes:
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join([f"{name}: {_safe(value)}\r\n" for name, value in headers.items()])
+
+
+def _safe(value: str) -> str:
     """Header text: what has no place in a header (other alphabets, control characters) becomes a question mark."""
-    return _CONTROL.sub(b"?", value.encode("latin-1", "replace"))
+    if value.isascii() and value.isprintable():
+        return value
+    return _CONTROL.sub("?", value.encode("latin-1", "replace").decode("latin-1"))

@@ -48,7 +48,7 @@ async def models(call: Call) -> None:
 
 async def model(call: Call) -> None:
     """GET /v1/models/{id}."""
-    wanted = call.scope["path"].rstrip("/").rpartition("/v1/models/")[2]
+    wanted = call.request.path.rstrip("/").rpartition("/v1/models/")[2]
     found = find_model(call.services, wanted, call.headers)
     if found is None:
         raise ClientError(f"model: {shown(wanted, 200)}", status=404)
@@ -154,6 +154,6 @@ def _what_to_do(error: ProxyError, names: Mapping[str, str]) -> str:
 
 
 def _query(call: Call) -> Mapping[str, str]:
-    given = parse_qsl(call.scope["query_string"].decode("latin-1"))
+    given = parse_qsl(call.request.query.decode("latin-1"))
     lists = {name: ",".join(value for other, value in given if other == name) for name, _ in given if name[-2:] == "[]"}
     return {**dict(given), **lists}

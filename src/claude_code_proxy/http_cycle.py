@@ -1,44 +1,71 @@
 """One request of a connection and its response, as uvicorn's cycle, with the head sent together with what follows it.
 
 ASGI asks for that ("must not send before there is a body"); uvicorn writes the head at once. One write instead of two
-is 25 µs of every request, and a client wakes up once. What the application sends is its own: names and values of
-headers are looked at as a whole, not one by one.
+is 25 µs of every request, and a client wakes up once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from .way import write_message
+
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.server import ServerState
 
 _WITHOUT_BODY = frozenset({204, 304})
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST = b"0\r\n\r\n"
-_STATUS = {status: line.removesuffix(b"\r\n") for status, line in STATUS_LINE.items()}
-_header = b": ".join
-_BROKEN = (
-    (b"content-type", b"text/plain; charset=utf-8"),
-    (b"content-length", b"21"),
-    (b"connection", b"close"),
-)
+_BROKEN = b"Internal Server Error"
+
+
+class Target(NamedTuple):
+    """What a request asks for. path: unquoted; raw: as it came."""
+
+    path: str
+    raw: bytes
+    query: bytes
+
+
+class Given:
+    """The lines of headers that uvicorn gives every response; it has new ones once a second."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._lines = b""
+
+    def lines(self) -> bytes:
+        """Return them as they are now."""
+        headers = self._state.default_headers
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._lines
 
 
 class Cycle(RequestResponseCycle):
-    """A request and its response. body: what came of the request and was not received yet; more_body: more will come.
+    """A request and its response, both as the application is given them (`way.py`).
 
-    It is the application's `send`, and a way out without a coroutine for each part (`way.py`).
+    body: what came of the request and was not received yet; more_body: more will come.
     """
 
-    def __init__(self, protocol: HttpToolsProtocol, scope: Any, *, expects: bool, keep_alive: bool) -> None:
-        self.scope = scope
+    def __init__(
+        self, protocol: HttpToolsProtocol, given: Given, headers: dict[str, str], target: Target, http_version: str
+    ) -> None:
+        self.method = protocol.parser.get_method().decode("ascii")
+        self.path, self.raw_path, self.query = target
+        self.headers = headers
+        self.http_version = http_version
+        self.client = protocol.client
         self.transport = protocol.transport
         self.flow = protocol.flow
-        self.keep_alive = keep_alive
-        self.waiting_for_100_continue = expects
+        self.keep_alive = http_version != "1.0" and protocol.parser.should_keep_alive()
+        self.waiting_for_100_continue = "expect" in headers and headers["expect"].lower() == "100-continue"
         self.disconnected = self.response_started = self.response_complete = self.chunked_encoding = False
         self.body: Any = b""
         self.more_body = True
@@ -47,6 +74,7 @@ class Cycle(RequestResponseCycle):
         self._news = False  # something came since the last look, or nothing follows
         self._waiting: asyncio.Event | None = None  # for that
         self._protocol = protocol
+        self._given = given
 
     def tell(self) -> None:
         """Let who receives know of something that came, or that nothing follows."""
@@ -90,73 +118,55 @@ class Cycle(RequestResponseCycle):
         """Wait until the client has read."""
         await self.flow.drain()
 
-    async def __call__(self, message: Any) -> None:
-        """Send the head, or a part of the body."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.drain()
-        self.write(message)
-        if self._head and not self.expected_content_length:  # it waits for no more than a turn of the loop
-            self._protocol.loop.call_soon(self._flush)
-
-    def write(self, message: Any) -> None:
-        """Write the head, which leaves with the part of the body that follows, or a part of the body."""
+    def begin(self, status: int, lines: str, length: int | None = None) -> None:
+        """Make the head, which leaves with what follows. lines: of headers, with their ends; length: of the body."""
         if self.disconnected:
             return
-        expected = "http.response.body" if self.response_started else "http.response.start"
-        if self.response_complete or message["type"] != expected:
-            raise RuntimeError(f"{message['type']} was sent where {expected} or nothing belongs.")
         if self.response_started:
-            self._write(message.get("body", b""), more=message.get("more_body", False))
-        else:
-            self._start(message["status"], message["headers"])
-
-    def _start(self, status: int, headers: Any) -> None:
-        """Make the head."""
+            raise RuntimeError("A response begins twice.")
         self.response_started = True
         self.waiting_for_100_continue = False
-        names = dict(headers)
-        lines = [_STATUS[status], *map(_header, self._protocol.server_state.default_headers), *map(_header, headers)]
-        if b"close" in names.get(b"connection", b""):
-            self.keep_alive = False
-        elif not self.keep_alive:
-            lines.append(b"connection: close")
-        if b"content-length" in names:
-            self.expected_content_length = int(names[b"content-length"])
-        elif self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
+        if not self.keep_alive:
+            lines += "connection: close\r\n"
+        if length is not None:
+            self.expected_content_length = length
+            lines += f"content-length: {length}\r\n"
+        elif self.method != "HEAD" and status not in _WITHOUT_BODY:
             self.chunked_encoding = True
-            lines.append(b"transfer-encoding: chunked")
-        lines += (b"", b"")
-        self._head = head = b"\r\n".join(lines)
-        if not head.count(b"\n") == head.count(b"\r") == len(lines) - 1:
-            raise RuntimeError("A line ends within a header.")
+            lines += "transfer-encoding: chunked\r\n"
+        self._head = b"%b%b%b\r\n" % (STATUS_LINE[status], self._given.lines(), lines.encode("latin-1"))
 
-    def _write(self, body: bytes, *, more: bool) -> None:
-        """Send a part of the body, behind a head that still waits."""
+    def write(self, data: bytes) -> None:
+        """Write a part of the body, behind a head that still waits."""
+        self._write(data, b"")
+
+    def end(self, data: bytes) -> None:
+        """Write the last part of the body."""
+        if self._write(data, _LAST):
+            self.response_complete = True
+            self.tell()
+            if not self.keep_alive:
+                self.transport.close()
+            self._protocol.on_response_complete()
+
+    def _write(self, data: bytes, last: bytes) -> bool:
+        """Write what there is. last: what ends a body in chunks. Returns False where nobody is there to read."""
+        if self.disconnected:
+            return False
+        if self.response_complete or not self.response_started:
+            raise RuntimeError("A part of a response was written where none belongs.")
         if self.chunked_encoding:
-            body = b"%x\r\n%b\r\n%b" % (len(body), body, b"" if more else _LAST) if body else b"" if more else _LAST
-        elif self.scope["method"] == "HEAD":
-            body = b""
+            data = b"%x\r\n%b\r\n%b" % (len(data), data, last) if data else last
+        elif self.method == "HEAD":
+            data, self.expected_content_length = b"", 0
         else:
-            self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (self.expected_content_length and not more):
+            self.expected_content_length -= len(data)
+            if self.expected_content_length < 0 or (last and self.expected_content_length):
                 raise RuntimeError("The body is not as long as its content-length says.")
         head, self._head = self._head, b""
-        if head or body:
-            self.transport.write(head + body)
-        if not more:
-            self._complete()
-
-    def _complete(self) -> None:
-        self.response_complete = True
-        self.tell()
-        if not self.keep_alive:
-            self.transport.close()
-        self._protocol.on_response_complete()
-
-    def _flush(self) -> None:
-        head, self._head = self._head, b""
-        if head and not self.transport.is_closing():
-            self.transport.write(head)
+        if head or data:
+            self.transport.write(head + data)
+        return True
 
     def over(self, task: asyncio.Task[None]) -> None:
         """The application has returned. What it left undone is said to the client, as far as that is possible."""
@@ -168,8 +178,48 @@ class Cycle(RequestResponseCycle):
             self._protocol.logger.error("Exception in ASGI application\n", exc_info=error)
         else:
             self._protocol.logger.error("ASGI callable returned without completing response.")
-        if self.response_started:
+        if self.response_started or self.transport.is_closing():
             self.transport.close()
         else:
-            self.write({"type": "http.response.start", "status": 500, "headers": _BROKEN})
-            self.write({"type": "http.response.body", "body": b"Internal Server Error"})
+            self.keep_alive = False
+            self.begin(500, "content-type: text/plain; charset=utf-8\r\n", len(_BROKEN))
+            self.end(_BROKEN)
+
+    async def send(self, message: Any) -> None:
+        """Send what an application that speaks ASGI says."""
+        if self.is_full():
+            await self.drain()
+        if message["type"] == "http.response.start" and (b"connection", b"close") in message["headers"]:
+            self.keep_alive = False
+        try:
+            write_message(self, message)
+        except RuntimeError:
+            self.transport.close()  # of what would break its framing nothing is sent
+            raise
+        if self._head and not self.expected_content_length:  # it waits for no more than a turn of the loop
+            self._protocol.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self.transport.is_closing():
+            self.transport.write(head)
+
+
+def through_asgi(app: Any, cycle: Cycle, protocol: HttpToolsProtocol) -> Coroutine[Any, Any, None]:
+    """Return the work of an application that speaks ASGI."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": protocol.asgi_version, "spec_version": "2.3"},
+        "http_version": cycle.http_version,
+        "server": protocol.server,
+        "client": protocol.client,
+        "scheme": protocol.scheme,
+        "method": cycle.method,
+        "root_path": "",
+        "path": cycle.path,
+        "raw_path": cycle.raw_path,
+        "query_string": cycle.query,
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in cycle.headers.items()],
+    }
+    work: Coroutine[Any, Any, None] = app(scope, cycle.receive, cycle.send)
+    return work

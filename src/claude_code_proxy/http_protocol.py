@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -21,7 +21,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .errors import ProxyError
-from .http_cycle import Cycle
+from .http_cycle import Cycle, Given, Target, through_asgi
 from .services import new_id
 from .wire.anthropic import error_body
 
@@ -46,7 +46,7 @@ BODY_RATE = 10_000
 
 _INVALID = "Invalid HTTP request received."
 
-_OFFERS = (b"upgrade", b"connection", b"http2-settings")
+_OFFERS = ("upgrade", "connection", "http2-settings")
 
 _LOOK = 1.0  # seconds between two looks at a body that comes
 _SHORT_TARGET = 200  # bytes of one that is kept
@@ -75,7 +75,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._framing = 0  # bytes since the last one of a body: of chunk extensions, or trailers
         self._waits: asyncio.TimerHandle | None = None  # for the next request, from the first answer on
         self._idle_since = 0.0
-        self._asgi = {"version": self.asgi_version, "spec_version": "2.3"}
+        self._named: dict[str, str] = {}  # the headers that are read
+        self._again: list[tuple[str, str]] = []  # those of them that came again: what they said before
+        self._given = Given(self.server_state)
+        self._answer = getattr(self.app, "answer", None)  # of an application that speaks no ASGI for requests
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""
@@ -142,12 +145,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Read another request's head."""
-        self.url, self.headers = b"", []
+        self.url, self._named, self._again = b"", {}, []
         self._in_head, self._head = True, self._last
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self.headers.append((name.lower(), value))
+        """Take a header; of one that comes again the last counts."""
+        text = name.lower().decode("latin-1")
+        if text in self._named:
+            self._again.append((text, self._named[text]))
+        self._named[text] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the head was too large, however it came."""
@@ -157,29 +163,28 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = True
         if self._timer is not None:
             self._arrived()
-        named = dict(self.headers)
-        if b"upgrade" in named and self.parser.should_upgrade():
-            self._offering = self._without_offer(named)
+        if "upgrade" in self._named and self.parser.should_upgrade():
+            self._offering = self._without_offer()
             return
-        if len(named) < len(self.headers) and [name for name, _ in self.headers].count(b"host") > 1:
+        if self._again and any(name == "host" for name, _ in self._again):
             raise ValueError("Two hosts are asked for.")  # RFC 9112, 3.2
-        self._begin(expects=named.get(b"expect", b"").lower() == b"100-continue")
-        self.headers = []  # what follows are trailers: they change nothing (RFC 9110, 6.5.1)
+        self._begin()
+        self._named = {}  # what follows are trailers: they change nothing (RFC 9110, 6.5.1)
         self._framing = self._size = 0
 
-    def _without_offer(self, named: dict[bytes, bytes]) -> bytes:
+    def _without_offer(self) -> bytes:
         """Return the head that was read, without what offers another protocol."""
-        kept = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in _OFFERS]
-        if b"close" in named[b"connection"].lower():
-            kept.append(b"connection: close\r\n")
-        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, b"".join(kept))
+        kept = [f"{name}: {value}\r\n" for name, value in (*self._again, *self._named.items()) if name not in _OFFERS]
+        if "close" in self._named["connection"].lower():
+            kept.append("connection: close\r\n")
+        head = "".join(kept).encode("latin-1")
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, head)
 
-    def _begin(self, *, expects: bool) -> None:
+    def _begin(self) -> None:
         """Begin with a request, behind the answers to those before it."""
-        version, before = self.parser.get_http_version(), self.cycle
-        keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        cycle = Cycle(self, self._scope(version), expects=expects, keep_alive=keep_alive)
-        self.cycle = cycle
+        target = (_target if len(self.url) < _SHORT_TARGET else _target.__wrapped__)(self.url)
+        before = self.cycle
+        self.cycle = cycle = Cycle(self, self._given, self._named, target, self.parser.get_http_version())
         if before is None or before.response_complete:
             self._start(cycle)
         else:
@@ -189,26 +194,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _start(self, cycle: Cycle) -> None:
         """Let the application answer, in a task that is its own: uvicorn's has a layer more."""
         self._answering = cycle
-        task = self.loop.create_task(self.app(cycle.scope, cycle.receive, cycle))
+        answer = self._answer
+        work = through_asgi(self.app, cycle, self) if answer is None else answer(cycle, cycle)
+        task = self.loop.create_task(work)
         task.add_done_callback(cycle.over)
         self.tasks.add(task)
-
-    def _scope(self, version: str) -> Any:
-        target = (_target if len(self.url) < _SHORT_TARGET else _target.__wrapped__)(self.url)
-        return {
-            "type": "http",
-            "asgi": self._asgi,
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": self.parser.get_method().decode("ascii"),
-            "root_path": "",
-            "path": target.path,
-            "raw_path": target.raw,
-            "query_string": target.query,
-            "headers": self.headers,
-        }
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -269,7 +259,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _is_too_large(self) -> bool:
         """Tell whether the head is; what came in so few bytes needs no count."""
-        return self._head > HEAD_BYTES and sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES
+        headers = (*self._again, *self._named.items())
+        return self._head > HEAD_BYTES and sum(len(name) + len(value) for name, value in headers) > HEAD_BYTES
 
     def _refuse(self, status: int, message: str) -> None:
         """Say why, and close; nothing is written into or behind an answer that is not this request's."""
@@ -329,21 +320,13 @@ class HttpProtocol(HttpToolsProtocol):
         """End what is idle, and what has no end of its own; answers under way get their time."""
         super().shutdown()
         cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and cycle.scope["path"].rstrip("/").endswith(ENDLESS):
+        if cycle is not None and not cycle.response_complete and cycle.path.rstrip("/").endswith(ENDLESS):
             cycle.leave()
             self.transport.close()
 
 
-class _Target(NamedTuple):
-    """What a request asks for. path: unquoted; raw: as it came."""
-
-    path: str
-    raw: bytes
-    query: bytes
-
-
 @lru_cache(64)
-def _target(url: bytes) -> _Target:
+def _target(url: bytes) -> Target:
     parsed = httptools.parse_url(url)
     path = parsed.path.decode("ascii")
-    return _Target(unquote(path) if "%" in path else path, parsed.path, parsed.query or b"")
+    return Target(unquote(path) if "%" in path else path, parsed.path, parsed.query or b"")

@@ -67,7 +67,7 @@ async def page(call: Call) -> None:
 async def asset(call: Call) -> None:
     """GET /ui/<file>: the page's script and style, which say nothing of anybody."""
     _check_on(call)
-    await _file(call, call.scope["path"].rstrip("/").rpartition("/")[2])
+    await _file(call, call.request.path.rstrip("/").rpartition("/")[2])
 
 
 async def login(call: Call) -> None:
@@ -82,7 +82,7 @@ async def login(call: Call) -> None:
 async def usage(call: Call) -> None:
     """GET /ui/usage?days=N: tokens and cost by the quarter of an hour, from what is kept; empty where nothing is."""
     _admit(call)
-    asked = parse_qs(call.scope["query_string"].decode("latin-1")).get("days", ["1"])[0]
+    asked = parse_qs(call.request.query.decode("latin-1")).get("days", ["1"])[0]
     days = min(366, max(1, int(asked[:4]))) if asked.isdecimal() else 1
     rows = await asyncio.to_thread(_sums, call.services.journal.usage, days)
     await call.channel.whole(200, _json(rows), "application/json", _SAFE)
@@ -181,7 +181,7 @@ def _is_here(call: Call) -> bool:
 
     A socket without addresses is of this machine.
     """
-    client = call.scope.get("client")
+    client = call.request.client
     if not is_asked_here(call.headers):
         return False
     try:

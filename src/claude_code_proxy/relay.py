@@ -11,14 +11,11 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
-
-from starlette.types import Message, Send
 
 from .errors import ProxyError
 from .record import Record
-from .way import Way, send_on
+from .way import Way
 from .wire.anthropic import error_event
 
 _BEGINNING = 1024 * 1024  # bytes of one answer kept for a newcomer; one that has come further is not joined
@@ -48,14 +45,19 @@ class Kept:
 class _Listener:
     """One of the clients. at: bytes it was sent; lost: it is too far behind to be served on."""
 
-    __slots__ = ("at", "begun", "lost", "news", "send")
+    __slots__ = ("at", "begun", "lost", "news", "way")
 
-    def __init__(self, send: Send, at: int = 0, *, begun: bool = False) -> None:
-        self.send = send
+    def __init__(self, way: Way, at: int = 0, *, begun: bool = False) -> None:
+        self.way = way
         self.at = at
         self.begun = begun
         self.lost = False
         self.news = asyncio.Event()
+
+    async def takes(self) -> None:
+        """Wait until the client has read what was written."""
+        if self.way.is_full():
+            await self.way.drain()
 
 
 class Relay:
@@ -72,7 +74,7 @@ class Relay:
         self._record = record
         self._kept = kept
         self._way = way  # of the first client
-        self._head: Message | None = None
+        self._head: tuple[int, str, int | None] | None = None
         self._body = bytearray()  # not the messages: a thousand streams would keep a hundred of them each
         self._from = self._end = 0  # where it begins and ends within the answer
         self._whole = True  # it begins with the answer
@@ -94,17 +96,31 @@ class Relay:
         """Bytes kept for nobody yet."""
         return 0 if self._shared else len(self._body)
 
-    def write(self, message: Message) -> None:
-        """Write one part of the answer to all."""
-        if message["type"] == "http.response.start":
-            self._head = message
-        else:
-            self._ended = not message.get("more_body", False)
-            self._keep(message["body"])
+    def begin(self, status: int, lines: str, length: int | None = None) -> None:
+        """Write the head of the answer to all."""
+        self._head = (status, lines, length)
+        if self._is_direct():
+            self._way.begin(status, lines, length)
+
+    def write(self, data: bytes) -> None:
+        """Write a part of its body."""
+        self._keep(data)
+        if self._is_direct():
+            self._way.write(data)
+
+    def end(self, data: bytes) -> None:
+        """Write the last part of its body."""
+        self._ended = True
+        self._keep(data)
+        if self._is_direct():
+            self._way.end(data)
+
+    def _is_direct(self) -> bool:
+        """Whether the first client is the only one, and there; the others of several are told that there is news."""
         if self._shared and not self._finished:
             self._wake()
-        elif not self._deaf:
-            self._way.write(message)
+            return False
+        return not self._deaf
 
     def _keep(self, data: bytes) -> None:
         """Keep a part for those who may come, or for those who are there."""
@@ -174,12 +190,12 @@ class Relay:
         if not self.followers:
             self._release()
 
-    async def follow(self, send: Send) -> bool:
+    async def follow(self, way: Way) -> bool:
         """Send the answer from its beginning to another client, each part when it is there.
 
         Returns False, with nothing sent, for a run that ended without an answer.
         """
-        with self._listening(_Listener(send)) as listener:
+        with self._listening(_Listener(way)) as listener:
             return await self._serve(listener)
 
     @contextmanager
@@ -208,7 +224,7 @@ class Relay:
         self._listeners = set()
         if self._deaf or self._ended:
             return
-        first = _Listener(partial(send_on, self._way), self._end, begun=self._head is not None)
+        first = _Listener(self._way, self._end, begun=self._head is not None)
         self._listeners.add(first)
         for task in self._draining:
             if task is not None:
@@ -221,21 +237,24 @@ class Relay:
             await self._serve(first)
         except ProxyError as error:
             if first.lost:
-                last = error_event(error, self._record.id)
-                await first.send({"type": "http.response.body", "body": last, "more_body": False})
+                self._way.end(error_event(error, self._record.id))
+                await self._way.drain()
         finally:
             self._gone(first)
 
     async def _serve(self, listener: _Listener) -> bool:
+        way = listener.way
         while True:
             if listener.lost:
                 raise ProxyError("This answer was read too slowly to be kept; send the request again.", status=529)
             if self._head is not None and not listener.begun:
-                await listener.send(self._head)
+                way.begin(*self._head)
                 listener.begun = True
+                await listener.takes()
             elif listener.at < self._end or (self._ended and listener.begun):
                 ended, part = self._ended, bytes(self._body[listener.at - self._from :])
-                await listener.send({"type": "http.response.body", "body": part, "more_body": not ended})
+                (way.end if ended else way.write)(part)
+                await listener.takes()
                 listener.at += len(part)
                 if ended:
                     return True

@@ -21,7 +21,7 @@ from .errors import FAILED_INSIDE, ClientError, ProxyError
 from .gate import Gate
 from .journal.journal import Journal
 from .services import Services, new_id, open_services
-from .way import way_to
+from .way import AsgiRequest, Request, Sending, Way
 
 Handler = Callable[[handlers.Call], Awaitable[None]]
 
@@ -98,14 +98,17 @@ class _App:
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._lifespan(receive, send)
-            return
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self.answer(AsgiRequest(scope, receive), Sending(send))
+
+    async def answer(self, request: Request, way: Way) -> None:
+        """Answer a request."""
         if self._services is None:
             raise RuntimeError("the server runs without its lifespan")
-        channel = Channel(way_to(send), new_id("req_"))
-        call = handlers.Call(self._services, scope, receive, channel)
+        channel = Channel(way, new_id("req_"))
+        call = handlers.Call(self._services, request, channel)
         try:
             handler = self._handler(call)
             if handler not in _COSTLY:
@@ -156,7 +159,7 @@ class _App:
         self._open += 1
 
     def _handler(self, call: handlers.Call) -> Handler:
-        path, method = call.scope["path"], call.scope["method"]
+        path, method = call.request.path, call.request.method
         place = _PLACES.get(path) or _place(path)
         self._gate.check(call.headers, is_open=place.is_open, is_page=place.is_page)
         handler = place.methods.get(method)

@@ -12,10 +12,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from starlette.types import Send
-
 from .aside import LARGE
 from .relay import Kept, Relay
+from .way import Way
 
 RESENT_AFTER = 0.5
 """Seconds."""
@@ -43,7 +42,7 @@ class Joinable(Protocol):
     def run(self) -> Mapping[str, Any]:
         """What a record of the same request says of this run."""
 
-    async def follow(self, send: Send) -> bool:
+    async def follow(self, way: Way) -> bool:
         """Send it from its beginning to another client."""
 
 

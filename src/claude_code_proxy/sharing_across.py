@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from starlette.types import Message, Send
+from starlette.types import Message
 
 from .errors import ProxyError
 from .neighbours import PATIENCE, GoneError, Line, Neighbours
 from .pulse import Pulse
 from .relay import Relay, interrupted
 from .sharing import Joinable, Key, Running, name_of
+from .way import Sending, Way, write_message
 
 TOLD_AFTER = 2.0
 """Seconds."""
@@ -95,9 +96,9 @@ class Elsewhere:
         self._asked = asked
         self._link = link
 
-    async def follow(self, send: Send) -> bool:
+    async def follow(self, way: Way) -> bool:
         """Send its answer from the beginning; returns False, with nothing sent, where there is none to be had."""
-        begun = _Begun(send)
+        begun = _Begun(way)
         try:
             async with self._neighbours.talk(self._name, _SUBJECT, self._asked) as line:
                 try:
@@ -128,9 +129,9 @@ class Elsewhere:
 class _Begun:
     """Holds the head of an answer until its body begins: half of an answer to nothing is none."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, way: Way) -> None:
         self.sent = self.ended = False
-        self._send = send
+        self._way = way
         self._head: Message | None = None
 
     async def send(self, message: Message) -> None:
@@ -140,9 +141,11 @@ class _Begun:
         head, self._head = self._head, None
         if head is not None:
             self.sent = True
-            await self._send(head)
+            write_message(self._way, head)
         self.ended = not message["more_body"]
-        await self._send(message)
+        write_message(self._way, message)
+        if self._way.is_full():
+            await self._way.drain()
 
 
 @contextlib.asynccontextmanager
@@ -163,7 +166,7 @@ async def _passed_on(relay: Relay, line: Line) -> None:
     with contextlib.suppress(GoneError):
         await line.say(relay.run)
         try:
-            await relay.follow(partial(_said, relay, line))
+            await relay.follow(Sending(partial(_said, relay, line)))
         except ProxyError as error:
             await line.say({"failed": error.message, "status": error.status})
         line.finish()

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
-from starlette.types import Message
 
 from ..backends.learned import Learned
 from ..channel import Channel
@@ -82,8 +81,7 @@ class Listener(Channel):
         self.spoken = asyncio.Event()
         self._parts: list[bytes] = []
 
-    def _hear(self, message: Message) -> None:
-        body = message.get("body", b"")
+    def _hear(self, body: bytes) -> None:
         if body:
             self._parts.append(body)
             self.spoken.set()

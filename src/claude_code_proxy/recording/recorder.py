@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from starlette.types import Message
 
 from .. import __version__
 from ..backends.model_lists import Reasoning, informed
@@ -91,9 +90,8 @@ class Recording:
         self.attempts.append(Attempt(prepared))
         return self.attempts[-1]
 
-    def seen(self, message: Message) -> None:
+    def seen(self, body: bytes) -> None:
         """The client is sent something."""
-        body = message.get("body", b"")
         self._size += len(body)
         if body and self._size <= _MOST_BYTES:
             self.sent.append(body)
