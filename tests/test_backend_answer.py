@@ -146,6 +146,19 @@ async def test_a_connection_that_becomes_another_protocol_s_is_an_error() -> Non
     assert envelope(reply)[:2] == (500, "api_error")
 
 
+@pytest.mark.parametrize("cut", [True, False], ids=["in pieces", "at once"])
+async def test_a_head_without_measure_is_an_error(*, cut: bool) -> None:
+    async def play(asked: Asked) -> None:
+        long = head(200, content_length=str(len(WHOLE)), x_long="a" * 100_000)
+        asked.send(long[:50_000] if cut else b"")
+        await asyncio.sleep(0.02)
+        asked.send(long[50_000:] + WHOLE if cut else long + WHOLE)
+
+    async with raw_backend(play) as backend, running(backend, MAX_RETRIES="0") as app:
+        assert envelope(await app.post(hello()))[0] == 502
+    assert len(backend.asked) == 1
+
+
 @BOTH
 async def test_an_answer_is_the_same_however_its_bytes_are_cut(*, stream: bool) -> None:
     sizes = iter((1, 2, 3, 5, 8, 13, 50))
@@ -191,6 +204,26 @@ async def test_streamed_and_whole_answers_come_on_one_connection() -> None:
         for stream in (False, True, False):
             assert said(await app.post(hello(stream=stream)), stream=stream) == "hello"
     assert backend.connections == 1
+
+
+async def test_idle_connections_that_die_when_they_are_used_cost_no_request() -> None:
+    """However many of them there are: the next try has a connection of its own."""
+    together = asyncio.Barrier(3)
+
+    async def play(asked: Asked) -> None:
+        if asked.again:
+            asked.close()
+            return
+        if asked.number <= 3:
+            await together.wait()
+        good(asked)
+
+    async with raw_backend(play, models={"data": []}) as backend, running(backend, MAX_RETRIES="0") as app:
+        replies = await asyncio.gather(*(app.post(hello()) for _ in range(3)))
+        assert [said(reply) for reply in replies] == ["hello"] * 3
+        assert said(await app.post(hello())) == "hello"
+    assert [asked.connection for asked in backend.asked[:3]] == [1, 2, 3]
+    assert (backend.asked[3].again, backend.asked[4].again) == (1, 0)
 
 
 async def test_through_a_proxy_every_kind_of_request_has_its_password() -> None:

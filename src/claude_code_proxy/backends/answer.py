@@ -20,7 +20,7 @@ from ..errors import RetryableError
 
 READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
 _OF_A_PART = 64  # bytes it takes to hold a part of an answer, beside its own
-_MOST_HEAD = 256 * 1024  # bytes of a head
+_MOST_HEAD = 64 * 1024  # bytes of a head
 _REUSE_GRACE = 0.05  # seconds for the end of a response
 _OK = 200
 _SWITCHING = 101
@@ -339,7 +339,10 @@ class Line(ResponseHandler):
         if self._answer is None or (status < _OK and status != _SWITCHING):
             return
         self._until_closed = b"content-length" not in head and not _is_chunked(head)
-        self._answer.begun(status, head)
+        if sum(map(len, head.values())) > _MOST_HEAD:
+            self._break(HttpProcessingError(message="too long a head"))
+        else:
+            self._answer.begun(status, head)
 
     def on_message_complete(self) -> None:
         """Give the connection back at once: the next request may use it."""

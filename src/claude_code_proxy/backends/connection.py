@@ -73,7 +73,7 @@ class Pool(aiohttp.TCPConnector):
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def post(self, form: Form, body: bytes, meanwhile: Callable[[], object]) -> Answer:
-        """Send a request and wait for the head of its response; a dead pooled connection is replaced, once.
+        """Send a request and wait for the head of its response; a dead idle connection is replaced by a new one.
 
         meanwhile: called when the request is handed to the socket: what can be done while the backend works.
 
@@ -81,7 +81,7 @@ class Pool(aiohttp.TCPConnector):
         """
         again = False
         while True:
-            line = self._last_used(form)
+            line = None if again else self._last_used(form)
             if line is None:
                 line = await self._connected(form)
             fresh = again or line.fresh
