@@ -12,12 +12,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .aside import LARGE
 from .relay import Kept, Relay
 from .way import Way
 
 RESENT_AFTER = 0.5
 """Seconds."""
+
+_SHORT = 2048
+"""Bytes of a body that is its own key: a longer one would be held as long as its answer lasts."""
 
 _TRY = "x-stainless-retry-count"  # Anthropic's SDKs count from 0
 
@@ -32,7 +34,7 @@ _SENDER = (
 
 
 Key = tuple[bytes, tuple[str | None, ...]]
-"""What a request asks, and who sends it: the bytes of its body, or of a large one what stands for them."""
+"""What a request asks, and who sends it: the bytes of its body, or of a longer one what stands for them."""
 
 
 class Joinable(Protocol):
@@ -79,7 +81,7 @@ def is_retry(headers: Mapping[str, str]) -> bool:
 
 def key_of(body: bytes, headers: Mapping[str, str]) -> Key:
     """Return what makes two requests the same: every byte of the body, the sender, and who of its agents."""
-    asked = body if len(body) < LARGE else _digest(body)
+    asked = body if len(body) < _SHORT else _digest(body)
     return asked, tuple(map(headers.get, _SENDER))
 
 
