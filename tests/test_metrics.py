@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client.parser import text_string_to_metric_families
@@ -138,6 +140,75 @@ def test_names_of_clients_are_told_apart_only_so_far() -> None:
         tally.add(Record(id="a", backend="b", upstream_model=f"model-{n}", outcome="ok", duration=1))
     assert len(tally.totals.spread) < 300
     assert sum(value for key, value in tally.totals.counts.items() if key[0] == "requests") == 5000
+
+
+RECORDS = st.builds(
+    Record,
+    id=st.just("a"),
+    backend=st.sampled_from(["", "b", "c"]),
+    upstream_model=st.sampled_from(["m", "n"]),
+    tier=st.sampled_from(["", "big"]),
+    outcome=st.sampled_from(["ok", "failed"]),
+    status=st.sampled_from([0, 200, 529]),
+    stream=st.booleans(),
+    started=st.integers(0, 9),
+    first_byte=st.sampled_from([-1.0, 0.0, 0.1, 0.5, 9999.0]),
+    duration=st.sampled_from([-1.0, 0.25, 1.0, 9999.0]),
+    input_tokens=st.integers(0, 9),
+    cache_read=st.integers(0, 9),
+    cache_write=st.integers(0, 9),
+    output_tokens=st.integers(0, 9),
+    thinking_tokens=st.integers(0, 9),
+    cost=st.sampled_from([None, 0.0, 0.5]),
+    retries=st.integers(0, 2),
+    repairs=st.integers(0, 1),
+    failed_over=st.sampled_from([[], ["a 503"]]),
+    error_type=st.sampled_from(["", "api_error"]),
+    notes=st.sampled_from([[], [Note("stops-local"), Note("stops-local"), Note("tool-renamed")]]),
+)
+
+
+def told_of(record: Record) -> Totals:
+    """Return what one request counts, by what the metrics say of themselves."""
+    where, totals, backend = (record.backend, record.upstream_model), Totals(), record.backend
+    totals.add(("requests", *where, record.tier, record.outcome, str(record.status)))
+    if backend:
+        kinds = ("cache_read", "cache_write", "output_tokens", "thinking_tokens")
+        totals.add(("tokens", *where, "input"), max(0, record.input_tokens - record.cache_write))
+        for kind in kinds:
+            totals.add(("tokens", *where, kind.removesuffix("_tokens")), getattr(record, kind))
+        totals.add(("cost", *where), record.cost or 0)
+        if record.first_byte >= 0:
+            totals.observe(("first_token", *where), record.first_byte)
+        totals.observe(("duration", *where), max(0.0, record.duration))
+        if record.rate:
+            totals.observe(("rate", *where), record.rate)
+        if record.outcome == "ok":
+            totals.counts["last_success", backend] = record.started + max(0.0, record.duration)
+    for code in set(record.codes):
+        totals.add(("notes", code))
+    if record.error_type:
+        totals.add(("errors", backend, record.error_type))
+    if record.notes or record.error_type or record.retries or record.failed_over:
+        for name, many in (("retries", record.retries), ("repairs", record.repairs)):
+            totals.add((name, backend), many)
+        totals.add(("failovers", backend), len(record.failed_over))
+    return totals
+
+
+@settings(max_examples=30)
+@given(st.lists(RECORDS, max_size=40), st.integers(0, 40))
+def test_what_is_counted_is_the_sum_of_what_each_request_counts(records: list[Record], looked: int) -> None:
+    tally, summed = Tally(), Totals()
+    for n, record in enumerate(records):
+        tally.add(record)
+        if n == looked:
+            assert tally.totals
+        last = {key: value for key, value in told_of(record).counts.items() if key[0] == "last_success"}
+        summed = summed.merged([told_of(record)])
+        summed.counts |= last
+    assert tally.totals.counts == summed.counts
+    assert tally.totals.spread == summed.spread
 
 
 def test_a_histogram_says_how_many_were_at_most_as_long() -> None:

@@ -25,6 +25,7 @@ BUCKETS: Mapping[str, tuple[float, ...]] = {"first_token": FIRST_TOKEN, "duratio
 _MOST_MODELS = 200  # told apart; the rest is "other"
 _OTHER = "other"
 _AT_ONCE = 32  # requests
+_KINDS = ("input", "cache_read", "cache_write", "output", "thinking")  # of tokens
 
 Key = tuple[str, ...]
 """A name of `exposition.py`, and its labels' values."""
@@ -45,9 +46,8 @@ class Totals(msgspec.Struct):
         """Count a value into its bucket."""
         bounds, cells = BUCKETS[key[0]], self.spread.get(key)
         if cells is None:
-            cells = self.spread[key] = [0.0] * (len(bounds) + 2)
-        cells[bisect_left(bounds, value)] += 1
-        cells[-1] += value
+            cells = self.spread[key] = _cells(bounds)
+        _put(cells, bounds, value)
 
     def merged(self, others: Iterable[Totals]) -> Totals:
         """Return these and others together; times of last success are the latest, everything else is a sum."""
@@ -62,12 +62,60 @@ class Totals(msgspec.Struct):
         return Totals(counts, spread)
 
 
+class _Model:
+    """What is counted of one model of one backend.
+
+    ended: requests by tier, outcome and status; first_token, duration, rate: the cells of their histograms.
+    """
+
+    __slots__ = (
+        *("cache_read", "cache_write", "cost", "duration", "ended"),
+        *("first_token", "fresh", "output", "rate", "thinking"),
+    )
+
+    def __init__(self) -> None:
+        self.ended: dict[tuple[str, str, int], int] = {}
+        self.fresh = self.cache_read = self.cache_write = self.output = self.thinking = 0
+        self.cost = 0.0
+        self.first_token, self.duration, self.rate = map(_cells, (FIRST_TOKEN, DURATION, RATE))
+
+    def count(self, record: Record, took: float) -> None:
+        """Count what an answer took. took: seconds."""
+        if record.first_byte >= 0:
+            _put(self.first_token, FIRST_TOKEN, record.first_byte)
+        _put(self.duration, DURATION, took)
+        if record.stream and (rate := record.rate):
+            _put(self.rate, RATE, rate)
+        fresh = record.input_tokens - record.cache_write
+        if fresh > 0:
+            self.fresh += fresh
+        self.cache_read += record.cache_read
+        self.cache_write += record.cache_write
+        self.output += record.output_tokens
+        self.thinking += record.thinking_tokens
+        if record.cost:
+            self.cost += record.cost
+
+    def into(self, totals: Totals, backend: str, model: str) -> None:
+        """Add what was counted to totals, under this model's name."""
+        for (tier, outcome, status), requests in self.ended.items():
+            totals.add(("requests", backend, model, tier, outcome, str(status)), requests)
+        tokens = (self.fresh, self.cache_read, self.cache_write, self.output, self.thinking)
+        for kind, counted in zip(_KINDS, tokens, strict=True):
+            totals.add(("tokens", backend, model, kind), counted)
+        totals.add(("cost", backend, model), self.cost)
+        for name, cells in (("first_token", self.first_token), ("duration", self.duration), ("rate", self.rate)):
+            if any(cells[:-1]):
+                totals.spread[name, backend, model] = list(cells)
+
+
 class Tally:
     """Counts finished requests; some at once, which costs a third of one after the other."""
 
     def __init__(self) -> None:
-        self._totals = Totals()
-        self._models: set[tuple[str, str]] = set()
+        self._models: dict[tuple[str, str], _Model] = {}
+        self._answered: dict[str, float] = {}  # when a backend last answered well
+        self._troubles = Totals()
         self._waiting: deque[Record] = deque()
         self._counting = threading.Lock()  # a worker's totals are told to the others by a thread
 
@@ -75,70 +123,60 @@ class Tally:
         """Take a request; it is counted before anybody sees the totals."""
         self._waiting.append(record)
         if len(self._waiting) >= _AT_ONCE:
-            self._settle()
+            with self._counting:
+                self._settle()
 
     @property
     def totals(self) -> Totals:
         """What was counted."""
-        self._settle()
-        return self._totals
+        with self._counting:
+            self._settle()
+            totals = Totals(dict(self._troubles.counts))
+            for (backend, model), counted in self._models.items():
+                counted.into(totals, backend, model)
+            for backend, when in self._answered.items():
+                totals.counts["last_success", backend] = when
+            return totals
 
     def _settle(self) -> None:
-        with self._counting:
-            while self._waiting:
-                self._count(self._waiting.popleft())
+        while self._waiting:
+            self._count(self._waiting.popleft())
 
     def _count(self, record: Record) -> None:
-        totals = self._totals
-        place = self._place(record)
-        totals.add(("requests", *place, record.tier, record.outcome, str(record.status)))
+        model = self._models.get((record.backend, record.upstream_model)) or self._new(record)
+        ended, how = model.ended, (record.tier, record.outcome, record.status)
+        ended[how] = ended.get(how, 0) + 1
         if record.backend:
-            self._spread(record, place)
-            self._tokens(record, place)
+            took = record.duration if record.duration > 0 else 0.0  # -1: unknown
+            model.count(record, took)
+            if record.outcome == "ok":
+                self._answered[record.backend] = record.started + took
         if record.notes or record.error_type or record.retries or record.failed_over:
-            self._trouble(record, place[0])
+            self._trouble(record)
 
     def close(self) -> None:
         """Nothing is left to do."""
 
-    def _trouble(self, record: Record, backend: str) -> None:
-        totals = self._totals
+    def _trouble(self, record: Record) -> None:
+        troubles, backend = self._troubles, record.backend
         for code in record.codes:
-            totals.add(("notes", code))
+            troubles.add(("notes", code))
         if record.error_type:
-            totals.add(("errors", backend, record.error_type))
-        totals.add(("retries", backend), record.retries)
-        totals.add(("repairs", backend), record.repairs)
-        totals.add(("failovers", backend), len(record.failed_over))
+            troubles.add(("errors", backend, record.error_type))
+        troubles.add(("retries", backend), record.retries)
+        troubles.add(("repairs", backend), record.repairs)
+        troubles.add(("failovers", backend), len(record.failed_over))
 
-    def _spread(self, record: Record, place: Key) -> None:
-        if record.first_byte >= 0:
-            self._totals.observe(("first_token", *place), record.first_byte)
-        self._totals.observe(("duration", *place), max(0.0, record.duration))
-        if record.rate:
-            self._totals.observe(("rate", *place), record.rate)
-        if record.outcome == "ok":
-            ended = record.started + max(0.0, record.duration)
-            self._totals.counts["last_success", place[0]] = ended
+    def _new(self, record: Record) -> _Model:
+        """Return what counts a model that was not seen before, or all of those that are too many."""
+        name = record.upstream_model if len(self._models) < _MOST_MODELS else _OTHER
+        return self._models.setdefault((record.backend, name), _Model())
 
-    def _tokens(self, record: Record, place: Key) -> None:
-        kinds = (
-            ("input", record.input_tokens - record.cache_write),
-            ("cache_read", record.cache_read),
-            ("cache_write", record.cache_write),
-            ("output", record.output_tokens),
-            ("thinking", record.thinking_tokens),
-        )
-        for kind, tokens in kinds:
-            if tokens > 0:
-                self._totals.add(("tokens", *place, kind), tokens)
-        if record.cost:
-            self._totals.add(("cost", *place), record.cost)
 
-    def _place(self, record: Record) -> tuple[str, str]:
-        place = (record.backend, record.upstream_model)
-        if place not in self._models:
-            if len(self._models) >= _MOST_MODELS:
-                return record.backend, _OTHER
-            self._models.add(place)
-        return place
+def _cells(bounds: tuple[float, ...]) -> list[float]:
+    return [0.0] * (len(bounds) + 2)
+
+
+def _put(cells: list[float], bounds: tuple[float, ...], value: float) -> None:
+    cells[bisect_left(bounds, value)] += 1
+    cells[-1] += value
