@@ -88,9 +88,9 @@ _ENDED = Ended()
 _PLAIN = frozenset({"role", "content"})  # what an ordinary text says, and nothing beside it
 _PRIORITY = "priority"
 _ARGUMENTS = ("arguments", "parameters", "input")
-_PAGES = ("search_results", "citations")
+_PAGES = frozenset({"search_results", "citations"})
 _ENDS: Mapping[str, tuple[Delta, ...]] = {native: (Finish(reason, native),) for native, reason in STOP_REASONS.items()}
-_MORE_OF_THE_END = ("stop_reason", "matched_stop", "native_finish_reason")
+_MORE_OF_THE_END = frozenset({"stop_reason", "matched_stop", "native_finish_reason"})
 _DONE = (b"[DONE]", b'"[DONE]"')
 _REASONING = ("text", "content", "thinking", "reasoning")
 _SENTENCES = ("message", "detail", "msg")
@@ -194,7 +194,7 @@ def _chunk(data: Mapping[str, Any], dialect: Dialect, fields: tuple[str, str]) -
         finished = choice.get("finish_reason")
         if not finished:
             continue
-        if not data.keys().isdisjoint(_PAGES):  # Perplexity: in every chunk
+        if not _PAGES.isdisjoint(data):  # Perplexity: in every chunk
             found += _pages(data)
         if not error:  # it says more than a finish reason beside it
             found += _finish(choice, finished)
@@ -239,7 +239,7 @@ def _content_of(choice: Mapping[str, Any], dialect: Dialect, fields: tuple[str, 
         return (Text(choice["text"]),) if text(choice.get("text")) else ()
     content = said.get("content")
     if (content is None or isinstance(content, str)) and (
-        said.keys() <= _PLAIN or {name for name, value in said.items() if value} <= _PLAIN
+        _PLAIN.issuperset(said) or _PLAIN.issuperset([name for name, value in said.items() if value])
     ):
         return (Text(content),) if content else ()
     return _said(said, dialect, whole=field == "message")
@@ -363,7 +363,7 @@ def _finish(choice: Mapping[str, Any], native: object) -> tuple[Delta, ...]:
     if not isinstance(native, str):
         return ()
     usual = _ENDS.get(native)
-    if usual is not None and choice.keys().isdisjoint(_MORE_OF_THE_END):
+    if usual is not None and _MORE_OF_THE_END.isdisjoint(choice):
         return usual
     word = native.lower().rpartition(": ")[2]  # Gemini: `function_call_filter: MALFORMED_FUNCTION_CALL`
     if word == "error":

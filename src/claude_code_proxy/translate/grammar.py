@@ -60,7 +60,7 @@ _NAMES: Mapping[type | str, str] = {
     **{kind: f"start {kind}" for kind in ("thinking", "text", "tool_use", "server_tool_use")},
     ContentBlockStop: "stop",
 }
-_FOLLOWING: Mapping[State, Mapping[type | str, State]] = {
+FOLLOWING: Mapping[State, Mapping[type | str, State]] = {
     state: {kind: moves[name] for kind, name in {**_NAMES, _WHOLE: _WHOLE}.items() if name in moves}
     for state, moves in MOVES.items()
 }
@@ -84,8 +84,7 @@ def move_of(event: Event) -> str:
 
 def advance(state: State, event: Event) -> State:
     """Return the state after `event`. An event the table does not allow is a bug of the writer: AssertionError."""
-    moves = _FOLLOWING[state]
-    following = moves.get(type(event)) or moves.get(_shown(event))
+    following = FOLLOWING[state].get(_shown(event))
     if following is None:
         raise AssertionError(f"{move_of(event)} may not follow: {state.value}")
     return following

@@ -28,7 +28,7 @@ _DEAREST = 1e9  # of any currency: more is no price
 def read_usage(usage: object, timings: object = None) -> Usage | None:
     """Return the counts of a backend's `usage` (and llama.cpp's `timings`), None when there are none."""
     given = mapping(usage)
-    if not timings and given.keys() <= _TOTALS:
+    if not timings and _TOTALS.issuperset(given):
         return _from_totals(given)
     prompt = _first(given, "prompt_tokens", "input_tokens")
     completion = _first(given, "completion_tokens", "output_tokens")

@@ -41,7 +41,7 @@ from .deltas import (
     ToolFragment,
     Usage,
 )
-from .grammar import State, advance
+from .grammar import FOLLOWING, State, advance
 from .notes import Notes
 from .overflow import completed
 from .plan import Plan
@@ -157,7 +157,7 @@ class Writer:
 
     def emit(self, event: Event) -> None:
         """Send an event, through the grammar."""
-        self.state = advance(self.state, event)
+        self.state = FOLLOWING[self.state].get(type(event)) or advance(self.state, event)
         self._events.append(event)
 
     def delta(self, delta: AnyDelta) -> None:
@@ -217,7 +217,8 @@ class Writer:
             return
         search = self._search
         if self.state is not _TEXT:
-            self.flush_state()
+            if self._thinking is not None:
+                self._thinking.flush()
             if search is not None:
                 search.lead()
             self.open({"type": "text", "text": ""})
