@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from .aside import LARGE
 from .body import ClientGoneError, decoded
@@ -66,8 +68,8 @@ def _record(request_id: str, headers: Mapping[str, str]) -> Record:
     )
 
 
-class _Asked(NamedTuple):
-    """A request to be answered. size: bytes."""
+class _Asked(msgspec.Struct):
+    """A request to be answered. noted: what had to be changed of it to read it; size: bytes."""
 
     request: Mapping[str, Any]
     noted: tuple[Note, ...]
@@ -95,7 +97,7 @@ async def _joined(call: Call, record: Record, running_one: Joinable) -> bool:
     """Answer with what another request gets; False where that one ended without an answer."""
     answered = False
     try:
-        with unless_gone(call):
+        with UnlessGone(call):
             answered = await running_one.follow(call.channel.forwarding())
     finally:
         if answered or call.channel.started:
@@ -106,20 +108,16 @@ async def _joined(call: Call, record: Record, running_one: Joinable) -> bool:
     return answered
 
 
-class Checked(NamedTuple):
-    """A legal request, and what had to be changed of it to read it."""
-
-    request: dict[str, Any]
-    noted: tuple[Note, ...] = ()
-
-
 _HALVED = (Note("half-character", "body"),)
 
 
-def checked(body: bytes, *, counting: bool = False) -> Checked:
-    """Return the request in a body. counting: one of `count_tokens`. Raises ClientError for one that is malformed."""
+def checked(body: bytes, *, counting: bool = False) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """Return the request in a body, and what had to be changed of it to read it. counting: one of `count_tokens`.
+
+    Raises ClientError for one that is malformed.
+    """
     value, halved = decoded(body)
-    return Checked(check_request(value, counting=counting, deep=is_deep(body)), _HALVED if halved else ())
+    return check_request(value, counting=counting, deep=is_deep(body)), _HALVED if halved else ()
 
 
 async def _run(call: Call, asked: _Asked, record: Record, recording: Recording | None) -> None:
@@ -134,7 +132,7 @@ async def _run(call: Call, asked: _Asked, record: Record, recording: Recording |
     try:
         known = knows_window_stop(headers.get("anthropic-version", ""), headers.get("anthropic-beta", ""))
         believed = believed_window(str(request["model"]), headers)
-        with unless_gone(call, relay):
+        with UnlessGone(call, relay):
             await exchange.run(request, window_stop=known, believed=believed, size=asked.size)
     except ProxyError as error:
         await channel.fail(error)
@@ -149,23 +147,17 @@ async def _run(call: Call, asked: _Asked, record: Record, recording: Recording |
         running.end(asked.key, relay)
 
 
-def unless_gone(call: Call, relay: Relay | None = None) -> _Leaving:
-    """Return a block that is stopped when the client leaves: what it holds open is closed by its cancellation.
+class UnlessGone:
+    """A block that is stopped when the client leaves: what it holds open is closed by its cancellation.
 
     relay: carries the answer to others too; then it stops when the last of them has left. Raises ClientGoneError.
-    """
-    return _Leaving(call, relay)
-
-
-class _Leaving:
-    """Cancels the task it is made in when its client leaves. The work needs no task of its own so.
-
-    Nobody looks until the pulse's next tick: most work is done by then, and needs no second task either.
+    The work needs no task of its own so. Nobody looks until the pulse's next tick: most work is done by then, and needs
+    no second task either.
     """
 
     __slots__ = ("_call", "_gone", "_relay", "_task", "_watching")
 
-    def __init__(self, call: Call, relay: Relay | None) -> None:
+    def __init__(self, call: Call, relay: Relay | None = None) -> None:
         self._call = call
         self._relay = relay
         self._gone = False

@@ -6,7 +6,7 @@ import gc
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from starlette.types import Message, Receive
@@ -42,17 +42,13 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int, as
     return await aside.run(LARGE, _unpack, body, encoding, limit)  # a few bytes may be many
 
 
-class Decoded(NamedTuple):
-    """The JSON of a body. halved: halves of surrogate pairs in its texts became question marks."""
+def decoded(body: bytes) -> tuple[Any, bool]:
+    """Return the JSON of a body, and whether halves of surrogate pairs in its texts became question marks.
 
-    value: Any
-    halved: bool = False
-
-
-def decoded(body: bytes) -> Decoded:
-    """Return the JSON of a body. Raises ClientError when it is none."""
+    Raises ClientError when it is none.
+    """
     try:
-        return Decoded(_decode(body) if len(body) < LARGE else _decoded_in_one_go(body))
+        return _decode(body) if len(body) < LARGE else _decoded_in_one_go(body), False
     except RecursionError:
         raise ClientError("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -114,12 +110,12 @@ def _unpack(body: bytes, encoding: str, limit: int) -> bytes:
     return unpacked
 
 
-def _lenient(body: bytes, error: Exception) -> Decoded:
+def _lenient(body: bytes, error: Exception) -> tuple[Any, bool]:
     """JavaScript clients send halves of surrogate pairs, cut from text; every other fault is the client's."""
     try:
         text = body.decode()
         if "\\ud" in text or "\\uD" in text:
-            return Decoded(_decode(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")), True)
+            return _decode(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")), True
     except (ValueError, RecursionError):
         pass
     raise ClientError(f"The body is not valid JSON: {_place(error)}") from None

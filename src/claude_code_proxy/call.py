@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+
+import msgspec
 
 from .body import read_body
 from .channel import Channel
@@ -11,14 +13,13 @@ from .services import Services
 from .way import Request
 
 
-class Call:
-    """What a handler is given: the request, the way back, and what all requests share."""
+class Call(msgspec.Struct):
+    """What a handler is given: the request, the way back, and what all requests share. headers: the request's."""
 
-    def __init__(self, services: Services, request: Request, channel: Channel) -> None:
-        self.services = services
-        self.request = request
-        self.headers = request.headers
-        self.channel = channel
+    services: Services
+    request: Request
+    headers: Mapping[str, str]
+    channel: Channel
 
     @property
     def config(self) -> Config:

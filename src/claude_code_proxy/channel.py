@@ -26,7 +26,7 @@ class Channel:
         self.request_id = request_id
         self.started = self.ended = self.stalled = False
         self.status = 0
-        self.headers: dict[str, str] = {"request-id": request_id}
+        self.headers: dict[str, str] = {}
         self._way = way
 
     async def stream(self, data: bytes, *, last: bool = False) -> None:
@@ -65,7 +65,8 @@ class Channel:
     async def whole(self, status: int, data: bytes, kind: str, headers: Mapping[str, str] = {}) -> None:
         """Send a whole response. kind: its content type."""
         self.ended = True
-        self._begin(status, f"content-type: {kind}\r\n{_lines(headers)}", len(data))
+        lines = f"content-type: {kind}\r\n"
+        self._begin(status, lines + _lines(headers) if headers else lines, len(data))
         self._way.end(data)
         if self._way.is_full():
             await self._way.drain()
@@ -82,7 +83,7 @@ class Channel:
     def _begin(self, status: int, lines: str, length: int | None = None) -> None:
         self.started = True
         self.status = status
-        self._way.begin(status, _lines(self.headers) + lines, length)
+        self._way.begin(status, f"request-id: {self.request_id}\r\n{_lines(self.headers)}{lines}", length)
 
 
 class _Watched:

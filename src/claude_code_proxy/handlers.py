@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from . import __version__
-from .answering import checked, messages, unless_gone
+from .answering import UnlessGone, checked, messages
 from .body import ClientGoneError
 from .call import Call
 from .channel import Captive
@@ -134,7 +134,7 @@ async def test_connection(call: Call) -> None:
     exchange = Exchange(call.services, Captive(request_id), record)
     begun = time.monotonic()
     try:
-        with call.services.journal.following_own(record), unless_gone(call):
+        with call.services.journal.following_own(record), UnlessGone(call):
             await exchange.run(asked)
     except ProxyError as error:
         names = {"key": key_setting(route.backend), "url": url_setting(route.backend), "model": "SMALL_MODEL"}

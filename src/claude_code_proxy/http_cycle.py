@@ -55,16 +55,14 @@ class Cycle(RequestResponseCycle):
     """
 
     def __init__(
-        self, protocol: HttpToolsProtocol, given: Given, headers: dict[str, str], target: Target, http_version: str
+        self, protocol: HttpToolsProtocol, given: Given, headers: dict[str, str], target: Target, keep_alive: bool
     ) -> None:
         self.method = protocol.parser.get_method().decode("ascii")
-        self.path, self.raw_path, self.query = target
+        self.path = target.path
         self.headers = headers
-        self.http_version = http_version
-        self.client = protocol.client
         self.transport = protocol.transport
         self.flow = protocol.flow
-        self.keep_alive = http_version != "1.0" and protocol.parser.should_keep_alive()
+        self.keep_alive = keep_alive
         self.waiting_for_100_continue = "expect" in headers and headers["expect"].lower() == "100-continue"
         self.disconnected = self.response_started = self.response_complete = self.chunked_encoding = False
         self.body: Any = b""
@@ -75,6 +73,17 @@ class Cycle(RequestResponseCycle):
         self._waiting: asyncio.Event | None = None  # for that
         self._protocol = protocol
         self._given = given
+        self._target = target
+
+    @property
+    def query(self) -> bytes:
+        """What stands behind the path."""
+        return self._target.query
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The client's address and port."""
+        return self._protocol.client
 
     def tell(self) -> None:
         """Let who receives know of something that came, or that nothing follows."""
@@ -204,22 +213,22 @@ class Cycle(RequestResponseCycle):
         if head and not self.transport.is_closing():
             self.transport.write(head)
 
-
-def through_asgi(app: Any, cycle: Cycle, protocol: HttpToolsProtocol) -> Coroutine[Any, Any, None]:
-    """Return the work of an application that speaks ASGI."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": protocol.asgi_version, "spec_version": "2.3"},
-        "http_version": cycle.http_version,
-        "server": protocol.server,
-        "client": protocol.client,
-        "scheme": protocol.scheme,
-        "method": cycle.method,
-        "root_path": "",
-        "path": cycle.path,
-        "raw_path": cycle.raw_path,
-        "query_string": cycle.query,
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in cycle.headers.items()],
-    }
-    work: Coroutine[Any, Any, None] = app(scope, cycle.receive, cycle.send)
-    return work
+    def asgi(self, app: Any) -> Coroutine[Any, Any, None]:
+        """Return the work of an application that speaks ASGI."""
+        protocol = self._protocol
+        scope = {
+            "type": "http",
+            "asgi": {"version": protocol.asgi_version, "spec_version": "2.3"},
+            "http_version": protocol.parser.get_http_version(),
+            "server": protocol.server,
+            "client": protocol.client,
+            "scheme": protocol.scheme,
+            "method": self.method,
+            "root_path": "",
+            "path": self.path,
+            "raw_path": self._target.raw,
+            "query_string": self.query,
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()],
+        }
+        work: Coroutine[Any, Any, None] = app(scope, self.receive, self.send)
+        return work

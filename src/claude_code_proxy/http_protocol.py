@@ -21,7 +21,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .errors import ProxyError
-from .http_cycle import Cycle, Given, Target, through_asgi
+from .http_cycle import Cycle, Given, Target
 from .services import new_id
 from .wire.anthropic import error_body
 
@@ -184,7 +184,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Begin with a request, behind the answers to those before it."""
         target = (_target if len(self.url) < _SHORT_TARGET else _target.__wrapped__)(self.url)
         before = self.cycle
-        self.cycle = cycle = Cycle(self, self._given, self._named, target, self.parser.get_http_version())
+        keep_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        self.cycle = cycle = Cycle(self, self._given, self._named, target, keep_alive)
         if before is None or before.response_complete:
             self._start(cycle)
         else:
@@ -195,7 +196,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Let the application answer, in a task that is its own: uvicorn's has a layer more."""
         self._answering = cycle
         answer = self._answer
-        work = through_asgi(self.app, cycle, self) if answer is None else answer(cycle, cycle)
+        work = cycle.asgi(self.app) if answer is None else answer(cycle, cycle)
         task = self.loop.create_task(work)
         task.add_done_callback(cycle.over)
         self.tasks.add(task)

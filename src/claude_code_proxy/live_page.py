@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from . import __version__
-from .answering import unless_gone
+from .answering import UnlessGone
 from .call import Call
 from .endpoint import public_url
 from .errors import ClientError
@@ -96,7 +96,7 @@ async def feed(call: Call) -> None:
     mine = object()
     _feeds.add(mine)
     try:
-        with unless_gone(call):
+        with UnlessGone(call):
             await _tell(call)
     finally:
         _feeds.discard(mine)

@@ -15,7 +15,7 @@ from typing import Any
 
 from .errors import ProxyError
 from .record import Record
-from .way import Way
+from .way import Heard, Way
 from .wire.anthropic import error_event
 
 _BEGINNING = 1024 * 1024  # bytes of one answer kept for a newcomer; one that has come further is not joined
@@ -23,6 +23,7 @@ _BEGINNINGS = 6 * 1024 * 1024  # of all answers with one client each; the longes
 _BEHIND = 8 * 1024 * 1024  # that a client may be behind the fastest one
 _ALL_BEHIND = 32 * 1024 * 1024  # kept for clients that are behind, in all
 
+_NOBODY = Heard(lambda _data: None)
 _NAMES = ("model", "tier", "backend", "upstream_model", "stream")
 
 
@@ -74,6 +75,7 @@ class Relay:
         self._record = record
         self._kept = kept
         self._way = way  # of the first client
+        self._out = way  # where parts are written at once: to nobody from the moment there are several clients, or none
         self._head: tuple[int, str, int | None] | None = None
         self._body = bytearray()  # not the messages: a thousand streams would keep a hundred of them each
         self._from = self._end = 0  # where it begins and ends within the answer
@@ -99,28 +101,20 @@ class Relay:
     def begin(self, status: int, lines: str, length: int | None = None) -> None:
         """Write the head of the answer to all."""
         self._head = (status, lines, length)
-        if self._is_direct():
-            self._way.begin(status, lines, length)
+        self._out.begin(status, lines, length)
+        if self._shared:
+            self._wake()
 
     def write(self, data: bytes) -> None:
         """Write a part of its body."""
         self._keep(data)
-        if self._is_direct():
-            self._way.write(data)
+        self._out.write(data)
 
     def end(self, data: bytes) -> None:
         """Write the last part of its body."""
         self._ended = True
         self._keep(data)
-        if self._is_direct():
-            self._way.end(data)
-
-    def _is_direct(self) -> bool:
-        """Whether the first client is the only one, and there; the others of several are told that there is news."""
-        if self._shared and not self._finished:
-            self._wake()
-            return False
-        return not self._deaf
+        self._out.end(data)
 
     def _keep(self, data: bytes) -> None:
         """Keep a part for those who may come, or for those who are there."""
@@ -140,7 +134,7 @@ class Relay:
         """Whether the fastest does not have all yet, or the first not the end."""
         if self._shared and not self._finished:
             return not self._is_taken()
-        return not self._deaf and self._way.is_full()
+        return self._out.is_full()
 
     async def drain(self) -> None:
         """Wait until the fastest has all; for the client that is the only one, unless another one joins meanwhile."""
@@ -148,7 +142,7 @@ class Relay:
             task = asyncio.current_task()
             self._draining.append(task)
             try:
-                await self._way.drain()
+                await self._out.drain()
             except asyncio.CancelledError:
                 if not self._shared or task is None or task.uncancel():
                     raise
@@ -177,6 +171,7 @@ class Relay:
     def leave(self) -> None:
         """The first client has left, others have not."""
         self._deaf = True
+        self._out = _NOBODY
         if self._shared:
             self._serving.cancel()
 
@@ -186,6 +181,8 @@ class Relay:
         if not self._shared:
             self.forget()
             return
+        if not self._deaf:
+            self._out = self._way
         self._wake()
         if not self.followers:
             self._release()
@@ -224,6 +221,7 @@ class Relay:
         self._listeners = set()
         if self._deaf or self._ended:
             return
+        self._out = _NOBODY
         first = _Listener(self._way, self._end, begun=self._head is not None)
         self._listeners.add(first)
         for task in self._draining:
@@ -277,6 +275,7 @@ class Relay:
         most = _BEHIND if self._kept.shared <= _ALL_BEHIND else 0
         if len(self._body) > most:
             self._let_go(most)
+        self._wake()
 
     def _let_go(self, most: int) -> None:
         """Serve no longer who is more than `most` bytes behind, and behind others."""

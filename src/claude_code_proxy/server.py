@@ -108,7 +108,7 @@ class _App:
         if self._services is None:
             raise RuntimeError("the server runs without its lifespan")
         channel = Channel(way, new_id("req_"))
-        call = handlers.Call(self._services, request, channel)
+        call = handlers.Call(self._services, request, request.headers, channel)
         try:
             handler = self._handler(call)
             if handler not in _COSTLY:

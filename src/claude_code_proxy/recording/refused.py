@@ -72,7 +72,7 @@ def what_was_sent(recording: Recording, key: bytes) -> dict[str, str]:
 
 def _read(body: bytes) -> Any:
     try:
-        return decoded(body).value
+        return decoded(body)[0]
     except ClientError:
         return None
 
@@ -148,7 +148,7 @@ class Verdict:
 def _body(case: Case, notes: Notes) -> str:
     """What a backend would be asked. Raises ProxyError for what is refused."""
     if (case.folder / BODY).exists():
-        check_request(decoded((case.folder / BODY).read_bytes()).value)
+        check_request(decoded((case.folder / BODY).read_bytes())[0])
         return ""
     return json.dumps(case.translated(notes).body, indent=2, ensure_ascii=False) + "\n"
 
