@@ -51,7 +51,11 @@ _OFFERS = ("upgrade", "connection", "http2-settings")
 _LOOK = 1.0  # seconds between two looks at a body that comes
 _SHORT_TARGET = 200  # bytes of one that is kept
 
+_NAMES = 256  # names of headers that are kept as text, each in all its spellings
+_SHORT_NAME = 40  # bytes of one
+
 _encode = msgspec.json.Encoder().encode
+_names: dict[bytes, str] = {}
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -150,7 +154,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; of one that comes again the last counts."""
-        text = name.lower().decode("latin-1")
+        text = _names.get(name) or _text_of(name)
         if text in self._named:
             self._again.append((text, self._named[text]))
         self._named[text] = value.decode("latin-1")
@@ -324,6 +328,14 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete and cycle.path.rstrip("/").endswith(ENDLESS):
             cycle.leave()
             self.transport.close()
+
+
+def _text_of(name: bytes) -> str:
+    """Return the name of a header in lower case, and keep it: clients send the same ones each time."""
+    text = name.lower().decode("latin-1")
+    if len(_names) < _NAMES and len(name) < _SHORT_NAME:
+        _names[name] = text
+    return text
 
 
 @lru_cache(64)
