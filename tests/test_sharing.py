@@ -230,7 +230,7 @@ class Reader:
     def __init__(self, *, reads: bool = True) -> None:
         self.got = b""
         self.ended = False
-        self.ends = 0
+        self.ends = self.parts = 0
         self._reading = asyncio.Event()
         if reads:
             self._reading.set()
@@ -240,6 +240,7 @@ class Reader:
 
     async def __call__(self, message: Any) -> None:
         await self._reading.wait()
+        self.parts += 1
         self.got += message.get("body", b"")
         self.ended = message.get("more_body") is False
         self.ends += self.ended
@@ -283,6 +284,20 @@ async def test_a_run_that_is_over_can_not_be_joined(monkeypatch: pytest.MonkeyPa
     running.end(key, relay)
     assert running.joinable(key, again=True) is None
     assert not await asyncio.wait_for(relay.follow(Sending(Reader())), 1)
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["alone", "joined"])
+async def test_of_an_answer_that_is_over_nothing_is_sent(*, joined: bool) -> None:
+    """A worker may have found it while it ran, and ask for it a moment later."""
+    relay, late = relay_to(Reader()), Reader()
+    following = asyncio.create_task(relay.follow(Sending(Reader()))) if joined else None
+    await settled()
+    for message in (HEAD, body(b"all of it", more=False)):
+        await send_on(relay, message)
+    relay.finish()
+    assert following is None or await asyncio.wait_for(following, 1)
+    assert not await asyncio.wait_for(relay.follow(Sending(late)), 1)
+    assert late.parts == 0
 
 
 async def settled() -> None:

@@ -190,8 +190,10 @@ class Relay:
     async def follow(self, way: Way) -> bool:
         """Send the answer from its beginning to another client, each part when it is there.
 
-        Returns False, with nothing sent, for a run that ended without an answer.
+        Returns False, with nothing sent, for a run that ended without an answer, or whose beginning is gone.
         """
+        if not self._whole:
+            return False
         with self._listening(_Listener(way)) as listener:
             return await self._serve(listener)
 
@@ -302,6 +304,7 @@ class Relay:
             self._kept.shared -= dropped
 
     def _release(self) -> None:
+        self._whole = False
         self._kept.shared -= len(self._body)
         self._body, self._from = bytearray(), self._end
 

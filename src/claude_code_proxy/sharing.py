@@ -62,15 +62,16 @@ class Running:
 
     def begin(self, key: Key, relay: Relay) -> None:
         """Let others find `relay`, until `end`."""
-        hidden = self._relays.get(key)
-        if hidden is not None:
+        hidden = self._relays.setdefault(key, relay)
+        if hidden is not relay:
             hidden.forget()
-        self._relays[key] = relay
+            self._relays[key] = relay
 
     def end(self, key: Key, relay: Relay) -> None:
         """Take note that nothing follows."""
-        if self._relays.get(key) is relay:
-            del self._relays[key]
+        found = self._relays.pop(key, relay)
+        if found is not relay:  # one that hides it
+            self._relays[key] = found
         relay.finish()
 
 
