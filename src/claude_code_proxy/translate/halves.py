@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from .deltas import Delta, Refusal, Text, Thinking, ToolFragment
 
 _LONE = "\ufffd"
+_BACKSLASH = ord("\\")  # a number is found faster in bytes than bytes are
 ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
 )
@@ -23,7 +24,7 @@ HALF = len(rb"\ud83d")
 
 def is_halved(payload: bytes) -> bool:
     """Whether there is an escape that stands for half a character and has no other half."""
-    if b"\\" not in payload or (b"\\ud" not in payload and b"\\uD" not in payload):
+    if _BACKSLASH not in payload or (b"\\ud" not in payload and b"\\uD" not in payload):
         return False
     return any(len(escape.group()) == HALF for escape in ESCAPES.finditer(payload))
 

@@ -27,6 +27,7 @@ from .notes import Notes
 from .plan import Plan
 from .writer import Writer
 
+_BACKSLASH = ord("\\")
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -153,7 +154,7 @@ class StreamTranslator:
 
     def _take_note(self, tokens: TokenPath) -> None:
         """What the writer must know of a frame it did not write."""
-        text = _decode_text(b'"' + tokens.text + b'"')
+        text = _decode_text(b'"%b"' % tokens.text) if _BACKSLASH in tokens.text else tokens.text.decode()
         self.writer.characters += len(text)
         if tokens.kind is Thinking:
             self.writer.thinking.remember(text)

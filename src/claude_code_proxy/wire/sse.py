@@ -14,6 +14,7 @@ from ..errors import UpstreamError
 
 MAX_EVENT = 32 * 1024 * 1024  # bytes of one event; more is a broken or hostile backend
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_CR, _LF = b"\r\n"  # numbers: to look for one byte as bytes costs an exception inside of Python
 _FIRST_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry|error)?:")
 
 
@@ -28,19 +29,22 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the payloads completed by `data`."""
-        if self._after_cr or b"\r" in data:
+        if self._after_cr or _CR in data:
             data = self._with_line_feeds(data)
+        blocks = data.split(b"\n\n")
+        parts = self._parts
         # Only a blank line is worth joining for: each byte is joined once, however small the reads.
-        if b"\n\n" not in data and not (data.startswith(b"\n") and self._parts and self._parts[-1].endswith(b"\n")):
+        if len(blocks) == 1 and not (data.startswith(b"\n") and parts and parts[-1].endswith(b"\n")):
             self._hold(data)
             return []
-        if self._parts:
-            data = self._release(data)
+        if parts:
+            blocks = self._release(data).split(b"\n\n")
         if self._first:
-            data = data.removeprefix(_BYTE_ORDER_MARK)
+            blocks[0] = blocks[0].removeprefix(_BYTE_ORDER_MARK)
             self._first = False
-        blocks = data.split(b"\n\n")
-        self._hold(blocks.pop())
+        rest = blocks.pop()
+        if rest:
+            self._hold(rest)
         return _payloads(blocks)
 
     def finish(self) -> list[bytes]:
@@ -79,7 +83,7 @@ def is_stream(body: bytes) -> bool:
 def _payloads(blocks: list[bytes]) -> list[bytes]:
     found = []
     for block in blocks:
-        if block.startswith(b"data: {") and b"\n" not in block:  # as nearly all of them
+        if block.startswith(b"data: {") and _LF not in block:  # as nearly all of them
             found.append(block[6:])
         elif (payload := _payload(block)) and not payload.isspace():
             found.append(payload)
