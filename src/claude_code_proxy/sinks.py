@@ -45,24 +45,25 @@ class StreamSink:
         self._last = b""
 
     async def feed(self, translator: StreamTranslator, data: bytes) -> None:
-        """Send the frames for `data`."""
-        await self._send(translator.feed(data), last=translator.done and translator.failure is None)
-
-    async def put(self, events: list[Event]) -> None:
-        """Send events."""
-        await self._send(encode(events), last=False)
-
-    async def end(self) -> None:
-        """End the response."""
-        await self._channel.stream(self._last, last=True)
-
-    async def _send(self, frames: bytes, *, last: bool) -> None:
-        if last:
+        """Send the frames for `data`; the last ones wait for the end of the response."""
+        frames = translator.feed(data)
+        if translator.done and translator.failure is None:
             self.spoken, self._last = True, frames
         elif frames:
             self.spoken = True
             self._watch.said()
             await self._channel.stream(frames)
+
+    async def put(self, events: list[Event]) -> None:
+        """Send events."""
+        if events:
+            self.spoken = True
+            self._watch.said()
+            await self._channel.stream(encode(events))
+
+    async def end(self) -> None:
+        """End the response."""
+        await self._channel.stream(self._last, last=True)
 
 
 class MessageSink:
