@@ -78,7 +78,7 @@ class Relay:
         self._out = way  # where parts are written at once: to nobody from the moment there are several clients, or none
         self._head: tuple[int, str, int | None] | None = None
         self._body = bytearray()  # not the messages: a thousand streams would keep a hundred of them each
-        self._from = self._end = 0  # where it begins and ends within the answer
+        self._from = 0  # where it begins within the answer
         self._whole = True  # it begins with the answer
         self._finished = self._ended = self._deaf = self._shared = False
         self._draining: list[asyncio.Task[Any] | None] = []
@@ -118,17 +118,21 @@ class Relay:
 
     def _keep(self, data: bytes) -> None:
         """Keep a part for those who may come, or for those who are there."""
-        size = len(data)
-        self._end += size
         if self._shared:
             self._keep_for_all(data)
         elif self._whole:
-            self._kept.beginnings += size
+            kept = self._kept
+            kept.beginnings += len(data)
             self._body += data
-            if self._end > _BEGINNING:
+            if len(self._body) > _BEGINNING:
                 self.forget()
-            elif self._kept.beginnings > _BEGINNINGS:
-                self._kept.shrink()
+            elif kept.beginnings > _BEGINNINGS:
+                kept.shrink()
+
+    @property
+    def _end(self) -> int:
+        """Where what is kept ends within the answer, and the answer, as long as it can be joined."""
+        return self._from + len(self._body)
 
     def is_full(self) -> bool:
         """Whether the fastest does not have all yet, or the first not the end."""
@@ -161,7 +165,7 @@ class Relay:
             self._trim()
         else:
             self._kept.beginnings -= len(self._body)
-            self._body, self._from = bytearray(), self._end
+            self._from, self._body = self._end, bytearray()
 
     @property
     def ended(self) -> bool:
@@ -306,7 +310,7 @@ class Relay:
     def _release(self) -> None:
         self._whole = False
         self._kept.shared -= len(self._body)
-        self._body, self._from = bytearray(), self._end
+        self._from, self._body = self._end, bytearray()
 
     def _is_taken(self) -> bool:
         if self._ended:
