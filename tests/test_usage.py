@@ -173,6 +173,21 @@ def test_the_prompt_is_the_sum_of_its_parts(
     assert min(anthropic_usage(usage)[name] for name in anthropic_usage(usage) if name.endswith("_tokens")) >= 0
 
 
+COUNTS = st.one_of(st.integers(-5, 50), st.sampled_from([None, True, 3.0, 2.5, "7", 2**60, [], {}]))
+READ = st.dictionaries(st.sampled_from(["cached_tokens", "cache_write_tokens", "audio_tokens", "text_tokens"]), COUNTS)
+WROTE = st.dictionaries(st.sampled_from(["reasoning_tokens", "accepted_prediction_tokens"]), COUNTS)
+TOTALS = st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens"]), COUNTS)
+
+
+@given(TOTALS, st.one_of(READ, COUNTS), st.one_of(WROTE, COUNTS))
+def test_counts_in_the_usual_fields_are_read_like_those_beside_unknown_ones(
+    totals: dict[str, Any], read: object, wrote: object
+) -> None:
+    usage = totals | {"prompt_tokens_details": read, "completion_tokens_details": wrote}
+    assert read_usage(usage) == read_usage(usage | {"of_tomorrow": 1})
+    assert read_usage(totals) == read_usage(totals | {"of_tomorrow": 1})
+
+
 @pytest.mark.parametrize(
     ("estimate", "usage", "window"),
     [

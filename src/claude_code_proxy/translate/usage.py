@@ -18,7 +18,9 @@ _SHORTEST = 3000  # tokens of a prompt: below that an estimate proves nothing
 _SLACK = 8  # tokens a server keeps free
 _BLOCK = 1024  # windows are multiples of it
 _OWN = ("cache_read_input_tokens", "cache_creation_input_tokens")  # beside input_tokens, which excludes them
-_TOTALS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_USUAL = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
 _CACHED = (  # of DeepSeek, Kimi, Mistral, Anthropic
     *("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens"),
 )
@@ -28,8 +30,8 @@ _DEAREST = 1e9  # of any currency: more is no price
 def read_usage(usage: object, timings: object = None) -> Usage | None:
     """Return the counts of a backend's `usage` (and llama.cpp's `timings`), None when there are none."""
     given = mapping(usage)
-    if not timings and _TOTALS.issuperset(given):
-        return _from_totals(given)
+    if not timings and _USUAL.issuperset(given) and (usual := _usual(given)) is not None:
+        return usual
     prompt = _first(given, "prompt_tokens", "input_tokens")
     completion = _first(given, "completion_tokens", "output_tokens")
     if not (prompt or completion):
@@ -140,14 +142,21 @@ def _searches(given: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _from_totals(given: Mapping[str, Any]) -> Usage | None:
-    """Nothing is told apart."""
+def _usual(given: Mapping[str, Any]) -> Usage | None:
+    """Return the counts of OpenAI's own fields, None where they contradict each other and need a second look."""
     prompt, completion = count(given.get("prompt_tokens")), count(given.get("completion_tokens"))
-    if not (prompt or completion):
+    total, cached, written, audio, thinking = count(given.get("total_tokens")), 0, 0, 0, 0
+    read, wrote = given.get("prompt_tokens_details"), given.get("completion_tokens_details")
+    if isinstance(read, dict):
+        cached, written = count(read.get("cached_tokens")), count(read.get("cache_write_tokens"))
+        audio = count(read.get("audio_tokens"))  # Mistral counts them in the total only
+    if isinstance(wrote, dict):
+        thinking = count(wrote.get("reasoning_tokens"))
+    if not prompt or cached + written > prompt:
         return None
-    total = count(given.get("total_tokens"))
-    prompt = prompt or max(0, total - completion)
-    return Usage(prompt, max(completion, total - prompt))
+    # reasoning that is not part of completion_tokens shows in the total (xAI, Gemini)
+    output = max(completion, total - prompt - audio)
+    return Usage(prompt - cached - written, output, cached, written, thinking or None)
 
 
 def _from_timings(timings: Mapping[str, Any]) -> Usage | None:
