@@ -350,6 +350,26 @@ async def test_a_connection_that_was_made_to_wait_does_not_wait_in_the_pool() ->
     assert "closed" not in wire.done
 
 
+@pytest.mark.parametrize("more", [0, 1, 100, 257, 258, 259, 5000, READ_BUFFER])
+@pytest.mark.parametrize("cut", [10**9, 100, 7])
+async def test_nothing_of_a_packed_body_is_left_behind(cut: int, more: int) -> None:
+    """What one piece of it says may be more than one read takes."""
+    line, _, answer = asked()
+    data = b"x" * (READ_BUFFER + more)
+    packed = gzip.compress(data)
+    line.data_received(head(200, content_encoding="gzip", content_length=str(len(packed))))
+    for at in range(0, len(packed), cut):
+        line.data_received(packed[at : at + cut])
+    await answer.head()
+    read = b""
+    while not answer.at_eof():
+        part = await answer.readany()
+        assert len(part) <= READ_BUFFER
+        read += part
+    assert read == data
+    assert await answer.readany() == b""
+
+
 async def test_an_answer_that_breaks_off_is_an_error_for_who_waits_for_it() -> None:
     line, _, answer = asked()
     line.data_received(stream_head())

@@ -79,15 +79,14 @@ class Answer:
     async def readany(self) -> bytes:
         """Return what has come and was not read, b"" at the end. Raises RetryableError where the body breaks off."""
         while self._error is None:
-            if self._parts:
-                data = self._taken()
-                if self._packing is None:
-                    return data
-                data, rest = self._packing.unpacked(data)
+            if self._packing is not None and (self._parts or self._packing.is_full):
+                data, rest = self._packing.unpacked(self._taken())
                 if rest:
                     self._parts.append(rest)
                 if data:
                     return data
+            elif self._parts:
+                return self._taken()
             elif self._ended:
                 return b""
             else:
@@ -96,7 +95,7 @@ class Answer:
 
     def at_eof(self) -> bool:
         """Whether the body was read to its end."""
-        return self._ended and not self._parts
+        return self._ended and not self._parts and (self._packing is None or not self._packing.is_full)
 
     async def drain(self) -> None:
         """Read the end of a finished response, if it is there: a connection read to its end can be used again."""
@@ -188,7 +187,9 @@ def _is_chunked(head: Mapping[bytes, bytes]) -> bool:
 
 
 class _Packing:
-    """Unpacks a body, a piece at a time: a small one may become any size."""
+    """Unpacks a body, a piece at a time: a small one may become any size. is_full: it has more of what was given."""
+
+    is_full = False
 
     def __init__(self) -> None:
         self._inflate: Any = None
@@ -205,8 +206,8 @@ class _Packing:
             plain = self._inflate.decompress(data, READ_BUFFER)
         except zlib.error:
             raise RetryableError("The backend closed the connection in the middle of its answer.") from None
-        rest: bytes = self._inflate.unconsumed_tail
-        return (plain, rest) if rest or len(plain) == READ_BUFFER else (plain + self._inflate.flush(), b"")
+        self.is_full = len(plain) == READ_BUFFER
+        return plain, self._inflate.unconsumed_tail
 
 
 class Line(ResponseHandler):
