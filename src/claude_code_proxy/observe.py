@@ -6,7 +6,6 @@ Names and errors in it were written by clients and backends: nothing of theirs b
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
 import traceback
@@ -22,8 +21,6 @@ __all__ = ["Record", "hear_libraries", "log_exchange", "setup", "tell"]
 
 _METHODS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
 _LEVELS = {"exception": "error", "warn": "warning"}  # of methods that are named otherwise
-_BARE = re.compile(r"[^\s=\"']*")  # a value that needs no quotes
-_NOT_DETAILS = frozenset({"event", "record", "exc_info"})  # of a line for people, which has them in other places
 _LONGEST = 2000  # characters of any text
 _LONGEST_REASON = 80  # characters of an inner error's message: enough for a reason, not for a prompt
 
@@ -149,22 +146,20 @@ class _Plain:
         self._exceptions = exceptions
 
     def __call__(self, logger: Any, method: str, entry: MutableMapping[str, Any]) -> str:
-        line = f"{_clock()} [{_LEVELS.get(method, method)}] {_one_line(entry['event'])}"
+        entry.pop("record", None)  # for people the sentence says it all
+        if "exc_info" in entry:
+            entry = self._exceptions(logger, method, entry)
+        exception = entry.pop("exception", "")
+        line = f"{_clock()} [{_LEVELS.get(method, method)}] {_one_line(entry.pop('event'))}"
         for name, value in entry.items():
-            if name not in _NOT_DETAILS:
-                line += f" {name}={_quoted(value)}"
-        if "exc_info" not in entry:
-            return line
-        exception = self._exceptions(logger, method, entry).get("exception", "")
+            shown = _one_line(value)
+            line += f" {name}={shown if _is_bare(shown) else repr(shown)}"
         return "\n".join([line, *map(visible, exception.split("\n"))]) if exception else line
 
 
-def _quoted(value: Any) -> str:
-    """Return a value behind its name; most are ids, and need no quotes."""
-    if isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST:
-        return value
-    shown = _one_line(value)
-    return shown if isinstance(shown, str) and _BARE.fullmatch(shown) else repr(shown)
+def _is_bare(shown: Any) -> bool:
+    """Whether a value needs no quotes to be told from what stands around it."""
+    return isinstance(shown, str) and not (" " in shown or "=" in shown or "'" in shown or '"' in shown)
 
 
 def _harmless(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
