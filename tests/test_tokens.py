@@ -109,6 +109,35 @@ def test_the_estimate_is_near_what_o200k_counts_of_what_is_no_language(text, o20
     assert abs(estimate(text) / o200k - 1) <= 0.15
 
 
+EXACT = {
+    "7": 2,
+    "2026-11-23 09:01:41": 13,
+    "1234567 12345678901234567890": 11,
+    "...": 1,
+    "a.b(c)[0]; // ====": 9,
+    "if x:\n    y = 3.14159\n\n\n\treturn": 12,
+    "HTTPServer camelCase": 5,
+    "\ufeffпривет мир": 4,
+    "नमस्ते दुनिया": 6,
+    "“quoted” — ……": 4,
+    "日本語 テキスト": 5,
+    "\x00\x01": 1,
+    PROSE: 74,
+    CODE: 93,
+    GERMAN: 49,
+    TABLE: 232,
+    TREE: 344,
+    SMILES: 254,
+    BASE64: 446,
+}
+
+
+@pytest.mark.parametrize(("text", "tokens"), EXACT.items(), ids=range(len(EXACT)))
+def test_the_estimate_of_a_text_stays_what_it_was(text, tokens):
+    """What was learned of a model's reports is a ratio to these counts, and is kept between versions."""
+    assert estimate(text) == tokens
+
+
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from([*'aA0. \n\té一😀"{}', "\ud83d"]), min_size=1, max_size=6), st.integers(4, 40))
 def test_a_byte_of_text_is_never_counted_as_two_tokens(pattern, times):

@@ -57,7 +57,7 @@ _TRANSITIONS = (
     (b"a.a", 1.53),
     (b".0", -1.09),
 )
-_SPACING = ((_SPACES, b"x  ", 1.26), (_LINES, b"x\n", 0.68))
+_SPACING = ((b"  ", _SPACES, b"x  ", 1.26), (b"\n", _LINES, b"x\n", 0.68))
 
 _WORD, _WORD_OF_THREE, _LETTER = 0.85, -0.86, 0.23
 _ENGLISH = ((b"k", 1.1), (b"j", 0.87), (b"e", -0.19), (b"p", -0.7), (b"tion", -2.2), (b"wh", -2.2), (b"_", -0.46))
@@ -67,25 +67,33 @@ _LONGEST_WORD = 9  # letters a token stands for at most, whatever the letters sa
 class _Run(NamedTuple):
     """Runs of one class.
 
-    start: tokens of a run; longer: what a run of at least that length costs more; paid: characters of a run that these
-    stand for; beyond: tokens of each other character.
+    member: its byte; view: tells it from all others; starts: how a run begins; start: tokens of a run; longer: what a
+    run of at least that length costs more, and how one begins; paid: characters of a run that these stand for; beyond:
+    tokens of each other character.
     """
 
+    member: int
     view: bytes
-    member: bytes
-    longer: tuple[tuple[int, float], ...]
-    paid: int = 0
-    beyond: float = 0
+    starts: bytes
+    start: float
+    longer: tuple[tuple[int, bytes, float], ...]
+    paid: int
+    beyond: float
+
+
+def _run(member: bytes, start: float, *longer: tuple[int, float], paid: int = 0, beyond: float = 0) -> _Run:
+    begins = tuple((length, b" " + length * member, tokens) for length, tokens in longer)
+    return _Run(member[0], _table((member, member), other=b" "), b" " + member, start, begins, paid, beyond)
 
 
 _RUNS = (
-    _Run(_table((b"0", b"0"), other=b" "), b"0", ((1, 2.38), (4, 0.37), (7, 1.09)), 9, 0.33),
-    _Run(_table((b".", b"."), other=b" "), b".", ((1, 0.8), (2, 0.32), (5, 0.42)), 5, 0.06),
+    _run(b"0", 2.38, (4, 0.37), (7, 1.09), paid=9, beyond=0.33),
+    _run(b".", 0.8, (2, 0.32), (5, 0.42), paid=5, beyond=0.06),
 )
 _RUNS_BEYOND_ASCII = (
-    _Run(_table((b"r", b"r"), other=b" "), b"r", ((1, 0.14), (4, 0.48))),
-    _Run(_table((b"i", b"i"), other=b" "), b"i", ((1, -0.69), (4, 1.08), (7, -1.47))),
-    _Run(_table((b"s", b"s"), other=b" "), b"s", ((1, 0.27), (2, 1.38))),
+    _run(b"r", 0.14, (4, 0.48)),
+    _run(b"i", -0.69, (4, 1.08), (7, -1.47)),
+    _run(b"s", 0.27, (2, 1.38)),
 )
 
 
@@ -149,20 +157,20 @@ def estimate(text: str) -> int:
     """Return about how many tokens `text` has: 0 for nothing, at least 1 for anything."""
     if not text:
         return 0
-    raw = text.encode("utf-8", "surrogatepass")
-    classes = b" " + raw.translate(_CLASS, _CONTINUATION)
+    raw, ascii_only = text.encode("utf-8", "surrogatepass"), text.isascii()
+    classes = b" " + (raw.translate(_CLASS) if ascii_only else raw.translate(_CLASS, _CONTINUATION))
     total = _words(raw, classes)
     count = classes.count
     for pattern, weight in _TRANSITIONS:
         total += weight * count(pattern)
-    for view, pattern, weight in _SPACING:
-        if pattern[1:] not in classes:
-            continue
-        total += weight * classes.translate(view).count(pattern)
+    for spaces, view, pattern, weight in _SPACING:
+        if count(spaces):
+            total += weight * classes.translate(view).count(pattern)
     for run in _RUNS:
-        if run.member in classes:
-            total += _runs(classes.translate(run.view), run)
-    if not text.isascii():
+        members = count(run.member)
+        if members:
+            total += _runs(classes, members, run)
+    if not ascii_only:
         total += _beyond_ascii(raw, classes)
     return max(1, round(total), len(classes) // _SPARSEST)
 
@@ -177,13 +185,17 @@ def _words(raw: bytes, classes: bytes) -> float:
     return max(total, letters / _LONGEST_WORD)
 
 
-def _runs(view: bytes, run: _Run) -> float:
-    total = 0.0
-    for length, weight in run.longer:
-        total += weight * view.count(b" " + run.member * length)
-    if not (total and run.beyond):
-        return total
-    return total + run.beyond * max(0, view.count(run.member) - run.paid * view.count(b" " + run.member))
+def _runs(classes: bytes, members: int, run: _Run) -> float:
+    """Return the tokens of all runs of a class. members: its characters."""
+    count = classes.translate(run.view).count
+    runs = count(run.starts)
+    total = run.start * runs
+    longest = members - runs + 1  # at most
+    for length, begins, tokens in run.longer:
+        if length > longest:
+            break
+        total += tokens * count(begins)
+    return total + run.beyond * max(0, members - run.paid * runs) if total else total
 
 
 def _beyond_ascii(raw: bytes, classes: bytes) -> float:
@@ -196,6 +208,7 @@ def _beyond_ascii(raw: bytes, classes: bytes) -> float:
             if begin[0] in firsts:
                 total += price * foreign.count(begin)
     for run in _RUNS_BEYOND_ASCII:
-        if run.member in classes:
-            total += _runs(classes.translate(run.view), run)
+        members = classes.count(run.member)
+        if members:
+            total += _runs(classes, members, run)
     return total
