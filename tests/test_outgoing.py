@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -196,3 +197,41 @@ async def test_a_backend_with_a_certificate_of_its_own_is_asked_where_that_is_tr
 
 class _Far:
     url = key = ""
+
+
+@asynccontextmanager
+async def _tunnel(asked: list[bytes]) -> AsyncIterator[int]:
+    """Run an HTTP proxy that makes tunnels, and give its port. asked: what it is asked."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        host, port = asked[-1].split()[1].split(b":")
+        far_reader, far_writer = await asyncio.open_connection(host.decode(), int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
+async def test_a_backend_with_tls_is_asked_through_a_tunnel(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    with _secured(tmp_path) as (port, certificate):
+        async with _tunnel(asked) as way:
+            table = f'base_url = "https://127.0.0.1:{port}/v1"\nkey = "sk-far"\nca_file = "{certificate}"\n'
+            file = tmp_path / "tunnel.toml"
+            file.write_text(f'[backends.far]\n{table}proxy = "http://user:geheim@127.0.0.1:{way}"\n')
+            async with running(_Far(), OPENAI_BASE_URL="", OPENAI_API_KEY="", CONFIG_FILE=str(file)) as app:
+                for _ in range(2):
+                    reply = await app.post({**HELLO, "model": "far/m"})
+                    assert reply.json()["content"][0]["text"] == "over TLS"
+    assert all(head.startswith(b"CONNECT 127.0.0.1:%d HTTP/1.1" % port) for head in asked)
+    assert all(b"proxy-authorization: basic" in head.lower() for head in asked)
+    assert b"sk-far" not in b"".join(asked)
