@@ -16,11 +16,12 @@ import msgspec
 
 from claude_code_proxy.dialects.generic import GENERIC
 from claude_code_proxy.tokens.count import Counter
+from claude_code_proxy.translate.depth import is_deep
 from claude_code_proxy.translate.notes import Notes
 from claude_code_proxy.translate.plan import Plan, ToolFacts
 from claude_code_proxy.translate.request import Target, translate_request
 from claude_code_proxy.translate.stream import StreamTranslator
-from claude_code_proxy.translate.validate import check_request, is_deep
+from claude_code_proxy.translate.validate import check_request
 
 from .bodies import claude_code_body, history_body, tool_list
 from .frames import Script, frames

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_code_proxy.errors import ClientError
-from claude_code_proxy.translate.validate import MAX_DEPTH, check_request
+from claude_code_proxy.translate.depth import MAX_DEPTH
+from claude_code_proxy.translate.validate import check_request
 
 
 def request(**changes):

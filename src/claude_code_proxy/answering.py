@@ -19,9 +19,10 @@ from .quoting import logged
 from .record import Record
 from .relay import Relay
 from .sharing import Joinable, Key, is_retry, key_of
+from .translate.depth import is_deep
 from .translate.ending import knows_window_stop
 from .translate.notes import Note
-from .translate.validate import check_request, is_deep
+from .translate.validate import check_request
 
 if TYPE_CHECKING:
     from .recording.recorder import Recording

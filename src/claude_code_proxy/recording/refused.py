@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..body import decoded
 from ..errors import FAILED_INSIDE, ClientError, ContextOverflowError, Overflow, ProxyError
+from ..translate.depth import is_too_deep
 from ..translate.notes import Notes
 from ..translate.overflow import overflow_error
-from ..translate.validate import check_request, is_too_deep
+from ..translate.validate import check_request
 from ..wire.anthropic import error_body
 from ..wire.shapes import count, items, mapping, text
 from .case import Case, error_frame, unsealed

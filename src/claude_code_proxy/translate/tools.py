@@ -7,7 +7,6 @@ in the order of loading, so that prefix caches live.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from ..errors import ClientError
 from ..wire.shapes import items, mapping, text
 from .builtin_tools import Function, builtin_functions
 from .dialect import Dialect
+from .likeness import as_json, hashed, likeness_of
 from .names import legal_name, shown
 from .notes import Note, Notes
 from .plan import ToolFacts
@@ -57,7 +57,7 @@ def translate_tools(
 
     A session declares the same tools in every turn, so that the result is kept; it is shared: read it only.
     """
-    return tools_of(request, dialect, notes, read_tool_changes(request), declared_tools(request), referenced)
+    return tools_of(request, dialect, notes, read_tool_changes(request), likeness_of(request).tools, referenced)
 
 
 def tools_of(  # noqa: PLR0917 - in the order of what is always there
@@ -65,10 +65,10 @@ def tools_of(  # noqa: PLR0917 - in the order of what is always there
     dialect: Dialect,
     notes: Notes,
     changes: ToolChanges,
-    declared: Declared,
+    declared: bytes | None,
     referenced: frozenset[str] = frozenset(),
 ) -> ToolSet:
-    """Return what `translate_tools` does, where its messages and its tools have been looked at already."""
+    """Return what `translate_tools` does, of a request that has been looked at. declared: as its likeness has it."""
     if not (request.get("tools") or request.get("tool_choice") or changes.added or changes.asked):
         return ToolSet(limit=dialect.name_length, letters=dialect.name_letters, history=changes.history)
     key = _key(request, declared, changes, referenced, dialect)
@@ -98,43 +98,18 @@ _MOST_KEPT = 64  # lists of tools: each subagent of a session has its own
 _LARGEST_KEPT = 256 * 1024  # bytes
 
 
-class Declared(NamedTuple):
-    """The declared tools as a hash, b"" for none, None where nothing of them is kept; size: bytes of their JSON."""
-
-    key: bytes | None
-    size: int = 0
-
-
-_NONE_DECLARED = Declared(b"")
-
-
-def declared_tools(request: Mapping[str, Any]) -> Declared:
-    """Return which tools a request declares."""
-    if not request.get("tools"):
-        return _NONE_DECLARED
-    said = _json(request["tools"])
-    return Declared(_hash(said) if 0 < len(said) <= _LARGEST_KEPT else None, len(said))
-
-
 def _key(
-    request: Mapping[str, Any], declared: Declared, changes: ToolChanges, referenced: frozenset[str], dialect: Dialect
+    request: Mapping[str, Any],
+    declared: bytes | None,
+    changes: ToolChanges,
+    referenced: frozenset[str],
+    dialect: Dialect,
 ) -> bytes:
     """Return what the result depends on, as a hash; b"" for tools not to be kept."""
-    if declared.key is None:
+    if declared is None:
         return b""
-    facts = _json((declared.key, request.get("tool_choice"), changes, sorted(referenced), dialect))
-    return _hash(facts) if 0 < len(facts) <= _LARGEST_KEPT else b""
-
-
-def _json(value: object) -> bytes:
-    try:
-        return _encode(value)
-    except (ValueError, TypeError, RecursionError):  # lone surrogates, or nested beyond any use
-        return b""
-
-
-def _hash(said: bytes) -> bytes:
-    return hashlib.blake2b(said, digest_size=16).digest()
+    facts = as_json((declared, request.get("tool_choice"), changes, sorted(referenced), dialect))
+    return hashed(facts) if 0 < len(facts) <= _LARGEST_KEPT else b""
 
 
 def _translated(

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from ..errors import ClientError
-
-MAX_DEPTH = 128
-"""Deepest nesting read: far beyond any real schema or tool input, far below what recursion can bear."""
+from .depth import MAX_DEPTH, is_too_deep
+from .likeness import Request, Sound, read_likeness
 
 MOST: Mapping[str, int] = {"messages": 100_000, "tools": 10_000, "stop_sequences": 1000}
 """Most elements of a list. Messages: as the API's; the others are far beyond any real request."""
@@ -122,8 +121,10 @@ _LOOKED_INTO = frozenset({*_NESTED, *_FORMATS, "thread", "compaction"})
 _RESULTS_WITH_BLOCKS = frozenset({"tool_result", "mcp_tool_result"})
 
 
-def check_request(body: object, *, counting: bool = False, deep: bool = True) -> dict[str, Any]:
+def check_request(body: object, *, counting: bool = False, deep: bool = True) -> Request:
     """Return the request with its null fields left out; raise ClientError with the field's path if it is malformed.
+
+    What its like was found to be is not looked at again, but for its messages and its system prompt.
 
     counting: the request of `count_tokens`, which has no `max_tokens`, and is counted with whatever is in its messages;
     deep: it may be nested too deeply (`is_deep`).
@@ -131,41 +132,63 @@ def check_request(body: object, *, counting: bool = False, deep: bool = True) ->
     if not isinstance(body, dict):
         _refuse("body", "Input should be an object")
     _check_sizes(body)
-    if deep and is_too_deep(body):
-        _refuse("body", f"Input is nested deeper than {MAX_DEPTH} levels")
     request = _given(body)
-    _check_given(request, _COUNTED if counting else _ASKED)
-    _check_fields(request, _FIELDS, "")
-    if not _LOOKED_INTO.isdisjoint(request):
-        _check_inside(request, counting=counting)
-    if counting:
-        request["messages"] = [_countable(message) for message in request["messages"]]
-    elif not request["messages"]:
-        _refuse("messages", "at least one message is required")
-    if "stop_sequences" in request:
-        _check_strings(request)
-    _check_messages(request["messages"])
-    if "system" in request:
-        _check_content(request["system"], "system")
-    if "tools" in request or "tool_choice" in request:
-        _check_tools(request)
+    like = request.likeness
+    known = (counting, like.fields) in _sound.known and _has_right_types(request)
+    known_tools = like.tools in _sound.known
+    if deep and is_too_deep({**request, "tools": ()} if known_tools else body):
+        _refuse("body", f"Input is nested deeper than {MAX_DEPTH} levels")
+    if not known:
+        _check_fields_alone(request, counting=counting)
+    _check_conversation(request, counting=counting)
+    if "tools" in request and not known_tools:
+        _check_tools(request["tools"])
+        _sound.remember(like.tools)
+    if not known:
+        _check_choice(request)
+        _sound.remember((counting, like.fields) if like.fields else None)
     return request
 
 
-def _given(body: dict[str, Any]) -> dict[str, Any]:
+_sound = Sound()
+
+
+def _has_right_types(request: Mapping[str, Any]) -> bool:
+    """Whether the fields that are looked at each time hold what they may hold."""
+    said, system, tools = request.get("messages"), request.get("system", ""), request.get("tools", [])
+    return type(said) is list and type(system) in (str, list) and type(tools) is list
+
+
+def _given(body: dict[str, Any]) -> Request:
     """Return what is given: a null is an absent field."""
-    return {key: value for key, value in body.items() if value is not None} if None in body.values() else dict(body)
+    given = {key: value for key, value in body.items() if value is not None} if None in body.values() else body
+    request = Request(given)
+    request.likeness = read_likeness(given)
+    return request
 
 
-def _check_given(request: Mapping[str, Any], required: tuple[str, ...]) -> None:
-    for name in required:
+def _check_fields_alone(request: Mapping[str, Any], *, counting: bool) -> None:
+    """Look at everything but what is said and what is in the tools."""
+    for name in _COUNTED if counting else _ASKED:
         if name not in request:
             _refuse(name, REQUIRED)
+    _check_fields(request, _FIELDS, "")
+    if not _LOOKED_INTO.isdisjoint(request):
+        _check_inside(request, counting=counting)
+    if not counting:
+        _check_asked(request)  # that nothing is asked comes before what is wrong with the strings
+    if "stop_sequences" in request:
+        _check_strings(request)
 
 
-def is_deep(text: bytes) -> bool:
-    """Tell whether JSON has so many brackets that it may be nested too deeply."""
-    return text.count(b"[") + text.count(b"{") > MAX_DEPTH
+def _check_conversation(request: Request, *, counting: bool) -> None:
+    if counting:
+        request["messages"] = [_countable(message) for message in request["messages"]]
+    else:
+        _check_asked(request)
+    _check_messages(request["messages"])
+    if "system" in request:
+        _check_content(request["system"], "system")
 
 
 def _refuse(path: str, message: str, code: str | None = None) -> NoReturn:
@@ -179,21 +202,6 @@ def _check_sizes(body: dict[str, Any]) -> None:
     model = body.get("model")
     if type(model) is str and len(model) > LONGEST_NAME:
         _refuse("model", f"String should have at most {LONGEST_NAME} characters")
-
-
-def is_too_deep(value: Any) -> bool:
-    """Tell whether a decoded JSON value is nested deeper than the API takes it."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for value in level
-            for child in (value.values() if type(value) is dict else value)
-            if type(child) is dict or type(child) is list  # exactly what a JSON decoder makes
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _check_fields(value: Mapping[str, Any], fields: Mapping[str, _Kind], prefix: str) -> None:
@@ -226,6 +234,11 @@ def _check_inside(request: Mapping[str, Any], *, counting: bool) -> None:
     _check_formats(request)
     if not counting:
         _check_kind_of_answer(request)
+
+
+def _check_asked(request: Mapping[str, Any]) -> None:
+    if not request["messages"]:
+        _refuse("messages", "at least one message is required")
 
 
 def _check_strings(request: Mapping[str, Any]) -> None:
@@ -362,13 +375,18 @@ def _check_source(source: Mapping[str, Any], path: str) -> None:
 # -- tools ----------------------------------------------------------------------------------------------------------
 
 
-def _check_tools(request: Mapping[str, Any]) -> None:
-    for number, tool in enumerate(request.get("tools", ())):
+def _check_tools(tools: list[Any]) -> None:
+    for number, tool in enumerate(tools):
         _check_tool(tool, f"tools.{number}")
-    choice = request.get("tool_choice", {})
-    if "tool_choice" in request and choice.get("type") is None:
+
+
+def _check_choice(request: Mapping[str, Any]) -> None:
+    if "tool_choice" not in request:
+        return
+    choice = request["tool_choice"]
+    if choice.get("type") is None:
         _refuse("tool_choice.type", REQUIRED)
-    if choice.get("type") == "tool" and choice.get("name") is None:
+    if choice["type"] == "tool" and choice.get("name") is None:
         _refuse("tool_choice.name", REQUIRED)
 
 

@@ -18,6 +18,7 @@ from .dialect import Dialect
 from .effort import Intent, effort_fields, latest_effort, merge, note_intent, read_intent, thinking_said
 from .glance import Glance
 from .hosted_search import HostedSearch, hosted_search
+from .likeness import likeness_of
 from .notes import Note, Notes
 from .parameters import translate_parameters
 from .plan import Plan
@@ -25,7 +26,7 @@ from .response_format import ResponseFormat, translate_format
 from .server_tools import unserved
 from .tool_changes import NO_CHANGES, ToolChanges, read_tool_changes
 from .tool_choice import answer_choice, is_forced, one_tool_only, translate_tool_choice
-from .tools import Declared, declared_tools, tools_of
+from .tools import tools_of
 from .toolset import ToolSet
 from .unread import Unread, read_fields
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 _MOST = 256  # kept
 _MOST_BYTES = 4 * 1024 * 1024  # of all their fields, as JSON
-_LARGEST = 16 * 1024  # bytes of the fields beside tools
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Draft(NamedTuple):
@@ -75,7 +73,7 @@ class Wished(NamedTuple):
     draft: Draft
 
 
-_Key = tuple["Target", bytes, bytes, ToolChanges, str | None, bool]
+_Key = tuple["Target", bytes, bytes | None, ToolChanges, str | None, bool]
 
 
 class Memory:
@@ -102,11 +100,10 @@ def read_wishes(request: Mapping[str, Any], target: Target, seen: Glance, notes:
     Raises ClientError where a tool has no name, or tool_choice names a tool that is not there.
     """
     changes = NO_CHANGES if seen.words else read_tool_changes(request)
-    declared = declared_tools(request)
-    fields = _fields(request)
-    keeps = fields and declared.key is not None and not (changes.added or target.resources)
+    like = likeness_of(request)
     effort = None if seen.words else latest_effort(request)  # else the fields say it
-    key = (target, fields, declared.key or b"", changes, effort, seen.replied) if keeps else None
+    keeps = like.is_known and not (changes.added or target.resources)
+    key = (target, like.fields, like.tools, changes, effort, seen.replied) if keeps else None
     kept = _memory.kept.get(key) if key else None
     if kept is not None:
         for note in kept.wishes.notes:
@@ -114,31 +111,18 @@ def read_wishes(request: Mapping[str, Any], target: Target, seen: Glance, notes:
         return kept
     noted = Notes()
     try:
-        wishes = _worked_out(request, target, seen, changes, declared, noted)
+        wishes = _worked_out(request, target, seen, changes, like.tools, noted)
     finally:
         for note in noted:
             notes.add(*note)
     wished = Wished(wishes, drafted(request, wishes, wishes.intent))
     if key and not wishes.lead and wishes.search.query is None:  # the user's last words are in these
-        _memory.keep(key, wished, len(fields) + declared.size)
+        _memory.keep(key, wished, like.size)
     return wished
 
 
-def _fields(request: Mapping[str, Any]) -> bytes:
-    """Return the fields but for the conversation and the tools as JSON, in their order; nothing where they are huge."""
-    fields = dict(request)
-    fields.pop("messages", None)
-    fields.pop("system", None)
-    fields.pop("tools", None)
-    try:
-        said = _encode(fields)
-    except (ValueError, TypeError, RecursionError):  # lone surrogates, or nested beyond any use
-        return b""
-    return said if len(said) <= _LARGEST else b""
-
-
 def _worked_out(  # noqa: PLR0917 - in the order of what is always there
-    request: Mapping[str, Any], target: Target, seen: Glance, changes: ToolChanges, declared: Declared, notes: Notes
+    request: Mapping[str, Any], target: Target, seen: Glance, changes: ToolChanges, declared: bytes | None, notes: Notes
 ) -> Wishes:
     intent = read_intent(request, seen)
     if "thinking" in request:
