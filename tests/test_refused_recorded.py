@@ -175,7 +175,7 @@ async def test_a_request_nobody_had_a_place_for_is_the_moments_fault(
 async def test_a_fault_of_the_proxys_own_is_recorded_and_shows_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with patch.object(translation, "translate_tools", side_effect=KeyError("lost")), Backend([]) as backend:
+    with patch.object(translation, "read_wishes", side_effect=KeyError("lost")), Backend([]) as backend:
         async with running(backend, RECORD_DIR=str(tmp_path / "rec")) as app:
             assert (await app.post(ASKED)).status_code == 500
         (folder,) = folders(tmp_path / "rec")
