@@ -135,8 +135,10 @@ def _fits_anyway(request: Mapping[str, Any], seen: Glance, target: Target, size:
         return False
     if not (seen.words or _is_words(request)):
         return False
+    if not target.window:
+        return True
     most = _MOST_OF_A_BYTE * size + _OUR_WORDS + count_of(request.get("max_tokens")) + target.min_tokens
-    return not target.window or most <= target.window
+    return most <= target.window
 
 
 def _is_words(request: Mapping[str, Any]) -> bool:
