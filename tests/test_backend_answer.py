@@ -13,7 +13,20 @@ import aiohttp
 import pytest
 from tests.asgi import running
 from tests.messages_api import HELLO, envelope, events
-from tests.raw_backend import DONE, SSE, USAGE, Asked, chunk, completion, head, piece, raw_backend, stream_head, whole
+from tests.raw_backend import (
+    DONE,
+    SSE,
+    USAGE,
+    Asked,
+    RawBackend,
+    chunk,
+    completion,
+    head,
+    piece,
+    raw_backend,
+    stream_head,
+    whole,
+)
 
 from claude_code_proxy.backends import connection as connection_module
 from claude_code_proxy.backends.answer import READ_BUFFER, Answer, Line
@@ -56,10 +69,17 @@ def bare(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def in_two(pack: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    return lambda data: pack(b"") + pack(data[:20]) + pack(data[20:])
+
+
 PACKED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "GZIP": ("GZIP", gzip.compress),
+    "gzip in members": ("gzip", in_two(gzip.compress)),
+    "gzip by its old name": ("x-gzip", gzip.compress),
     "deflate": ("deflate", zlib.compress),
+    "deflate in two": ("deflate", in_two(zlib.compress)),
     "deflate without its head": ("deflate", bare),
     "nothing": ("identity", bytes),
 }
@@ -133,6 +153,68 @@ async def test_what_follows_the_last_chunk_belongs_to_the_answer() -> None:
         for _ in range(2):
             assert said(await app.post(hello(stream=True)), stream=True) == "hello"
     assert backend.connections == 1
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [b"content-type: text/html", b"content-encoding: br", b"transfer-encoding: chunked", b"x-request-id: LEAKED"],
+)
+async def test_what_follows_the_last_chunk_says_nothing_of_the_next_answer(trailer: bytes) -> None:
+    async def play(asked: Asked) -> None:
+        asked.send(stream_head() + piece(FRAMES) + b"0\r\n" + trailer + b"\r\n\r\n")
+
+    async with raw_backend(play) as backend, running(backend) as app:
+        for _ in range(3):
+            reply = await app.post(hello(stream=True))
+            assert said(reply, stream=True) == "hello"
+            assert "LEAKED" not in str(reply.headers)
+    assert backend.connections == 1
+
+
+async def test_a_connection_that_has_not_taken_a_request_gets_no_other_one() -> None:
+    """It would take the next one for the rest of the first."""
+    refused = json.dumps({"error": {"message": "too long", "code": 400}}).encode()
+    asked = 0
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        if (await reader.readuntil(b"\r\n\r\n")).startswith(b"POST"):
+            asked += 1
+            data = refused if asked == 1 else WHOLE
+            writer.write(head(400 if asked == 1 else 200, content_length=str(len(data))) + data)
+            await over.wait()
+        writer.close()
+
+    over = asyncio.Event()
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=1024)
+    backend = RawBackend(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    async with server, running(backend, FIRST_BYTE_TIMEOUT="2") as app:
+        long = [{"role": "user", "content": "x" * 12_000_000}]
+        assert (await app.post({**hello(), "messages": long})).status_code == 400
+        assert said(await app.post(hello())) == "hello"
+        over.set()
+
+
+@pytest.mark.parametrize("id_", [b"\xff\xfe", "é".encode("latin-1")])
+async def test_a_header_that_is_no_text_is_text_all_the_same(id_: bytes) -> None:
+    line, _, answer = asked()
+    line.data_received(b"HTTP/1.1 200 OK\r\nx-request-id: " + id_ + b"\r\ncontent-length: 0\r\n\r\n")
+    assert answer.header(b"x-request-id").encode("utf-8")
+
+
+async def test_what_follows_a_body_is_bounded() -> None:
+    line, wire, _ = asked()
+    line.data_received(stream_head() + piece(FRAMES) + b"0\r\n")
+    for number in range(20):
+        line.data_received(b"x-%d: %b\r\n" % (number, b"y" * 4096))
+    assert "closed" in wire.done
+
+
+async def test_an_answer_whose_framing_breaks_off_is_told_as_that() -> None:
+    line, _, answer = asked()
+    line.data_received(stream_head() + piece(b"x") + b"no size\r\n")
+    with pytest.raises(RetryableError, match="no HTTP"):
+        await answer.readany()
 
 
 async def test_a_connection_that_becomes_another_protocol_s_is_an_error() -> None:
@@ -284,6 +366,9 @@ class Wire(asyncio.Transport):
 
     def writelines(self, list_of_data: Any) -> None:
         self.done.append("sent")
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def pause_reading(self) -> None:
         self.done.append("paused")

@@ -7,7 +7,6 @@ chat answer has none of; here they are thirty.
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from ..errors import RetryableError
+from .packing import READ, UNREADABLE, Packing
 
 READ_BUFFER = 256 * 1024  # bytes of one answer held before the backend is made to wait
 _OF_A_PART = 64  # bytes it takes to hold a part of an answer, beside its own
@@ -24,9 +24,6 @@ _MOST_HEAD = 64 * 1024  # bytes of a head
 _REUSE_GRACE = 0.05  # seconds for the end of a response
 _OK = 200
 _SWITCHING = 101
-_PACKED = ("gzip", "deflate")
-_UNREADABLE = ("br", "zstd")
-_GZIP_OR_ZLIB, _BARE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 
 
 class Answer:
@@ -41,7 +38,7 @@ class Answer:
     _head: Mapping[bytes, bytes] = {}
     _error: Exception | None = None
     _waiter: asyncio.Future[None] | None = None
-    _packing: _Packing | None = None
+    _packing: Packing | None = None
     _held = 0
     _paused = False
     _ended = False
@@ -53,7 +50,7 @@ class Answer:
 
     def header(self, name: bytes) -> str:
         """Return the first header of a name, given in lower case; "" where there is none."""
-        return self._head[name].rstrip().decode("utf-8", "surrogateescape") if name in self._head else ""
+        return self._head[name].rstrip().decode("utf-8", "replace") if name in self._head else ""
 
     def has_any(self, names: frozenset[bytes]) -> bool:
         """Whether there is a header of one of these names."""
@@ -72,17 +69,15 @@ class Answer:
             await self._more()
         if b"content-encoding" in self._head:
             packing = self.header(b"content-encoding").lower()
-            if packing in _UNREADABLE:
+            if packing in UNREADABLE:
                 raise ContentEncodingError(packing)
-            self._packing = _Packing() if packing in _PACKED else None
+            self._packing = Packing(READ_BUFFER) if packing in READ else None
 
     async def readany(self) -> bytes:
         """Return what has come and was not read, b"" at the end. Raises RetryableError where the body breaks off."""
         while self._error is None:
             if self._packing is not None and (self._parts or self._packing.is_full):
-                data, rest = self._packing.unpacked(self._taken())
-                if rest:
-                    self._parts.append(rest)
+                data = await self._unpacked(self._packing)
                 if data:
                     return data
             elif self._parts:
@@ -92,6 +87,18 @@ class Answer:
             else:
                 await self._more()
         raise self._error
+
+    async def _unpacked(self, packing: Packing) -> bytes:
+        """Return the next of a packed body. What became large lets others have their turn first."""
+        if packing.is_full:
+            await asyncio.sleep(0)
+        try:
+            data, rest = packing.unpacked(self._taken())
+        except ValueError:
+            raise RetryableError("The backend's answer broke off: it is packed in a way that can't be read.") from None
+        if rest:
+            self._parts.insert(0, rest)
+        return data
 
     def at_eof(self) -> bool:
         """Whether the body was read to its end."""
@@ -151,12 +158,14 @@ class Answer:
         if self._waiter is not None:
             self._wake()
 
-    def broke(self, before: Exception) -> None:
-        """No more comes, though more was to come. before: the error where not even the head has come."""
-        if self.status:
-            self._error = RetryableError("The backend closed the connection in the middle of its answer.")
+    def broke(self, cause: Exception) -> None:
+        """No more comes, though more was to come. cause: what ended it, the error where not even the head has come."""
+        if not self.status:
+            self._error = cause
+        elif isinstance(cause, HttpProcessingError):
+            self._error = RetryableError("The backend's answer broke off: what it sent there is no HTTP.")
         else:
-            self._error = before
+            self._error = RetryableError("The backend closed the connection in the middle of its answer.")
         self._wake()
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -186,30 +195,6 @@ def _is_chunked(head: Mapping[bytes, bytes]) -> bool:
     return head.get(b"transfer-encoding", b"").rstrip().lower().endswith(b"chunked")
 
 
-class _Packing:
-    """Unpacks a body, a piece at a time: a small one may become any size. is_full: it has more of what was given."""
-
-    is_full = False
-
-    def __init__(self) -> None:
-        self._inflate: Any = None
-
-    def unpacked(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return what `data` says, and the rest of it for the next time. Raises RetryableError for what can't be read.
-
-        `deflate` means zlib's format, and some servers send it bare.
-        """
-        if self._inflate is None:
-            zlib_or_gzip = data[:1] == b"\x1f" or data[0] & 0x0F == zlib.DEFLATED
-            self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB if zlib_or_gzip else _BARE)
-        try:
-            plain = self._inflate.decompress(data, READ_BUFFER)
-        except zlib.error:
-            raise RetryableError("The backend closed the connection in the middle of its answer.") from None
-        self.is_full = len(plain) == READ_BUFFER
-        return plain, self._inflate.unconsumed_tail
-
-
 class Line(ResponseHandler):
     """A connection to a backend.
 
@@ -222,7 +207,7 @@ class Line(ResponseHandler):
     _connection: aiohttp.connector.Connection | None = None  # aiohttp's handle of it, while it is lent to us
     _answer: Answer | None = None
     _http: Any = None
-    _head_size = 0
+    _framing = 0  # bytes that came since the last one of a body: of a head, or of trailers
     _until_closed = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -250,7 +235,7 @@ class Line(ResponseHandler):
                 lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
             )
         self.fresh = False
-        self._head_size = 0
+        self._framing = 0
         self._answer = answer
         transport.writelines((head, body))
 
@@ -291,10 +276,11 @@ class Line(ResponseHandler):
             return  # it is over, or broke
         if self._body:
             answer.heard(self._body, len(data))
-        elif not answer.status:
-            self._head_size += len(data)
-            if self._head_size > _MOST_HEAD:
-                self._break(HttpProcessingError(message="too long a head"))
+            self._framing = 0
+        else:
+            self._framing += len(data)
+            if self._framing > _MOST_HEAD:
+                self._break(HttpProcessingError(message="too long a head, or too much behind the body"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Take note that the connection is gone: the end of an answer that has no other, else its failure."""
@@ -330,8 +316,9 @@ class Line(ResponseHandler):
             self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        self._head.setdefault(name.lower(), value)
+        """Keep a header; trailers change nothing (RFC 9110, 6.5.1)."""
+        if self._answer is not None and not self._answer.status:
+            self._head.setdefault(name.lower(), value)
 
     def on_headers_complete(self) -> None:
         """Tell the answer its head; what comes before it are informational responses."""
@@ -340,19 +327,23 @@ class Line(ResponseHandler):
         if self._answer is None or (status < _OK and status != _SWITCHING):
             return
         self._until_closed = b"content-length" not in head and not _is_chunked(head)
-        if sum(map(len, head.values())) > _MOST_HEAD:
+        if sum(map(len, head)) + sum(map(len, head.values())) > _MOST_HEAD:
             self._break(HttpProcessingError(message="too long a head"))
         else:
             self._answer.begun(status, head)
 
     def on_message_complete(self) -> None:
-        """Give the connection back at once: the next request may use it."""
+        """Give the connection back at once: the next request may use it.
+
+        One that has not taken all of its request waits for the rest of it, and would read the next one as that.
+        """
         answer = self._answer
         if answer is None or not answer.status:
             return
         self._answer = None
         answer.over(self._body)
-        if self._http.should_keep_alive():
+        transport: Any = self.transport
+        if self._http.should_keep_alive() and transport is not None and not transport.get_write_buffer_size():
             self._free(self)
         else:
             self.shut()
