@@ -419,6 +419,20 @@ def test_what_one_worker_learns_the_others_know_soon(tmp_path: Path, monkeypatch
     assert first.facts(backend, "m") == {"stream_only": True}
 
 
+def test_what_is_not_written_yet_is_known_all_the_same(tmp_path: Path) -> None:
+    """The file is read when the first fact has been written to it, and has not the second one."""
+    waiting: list[Callable[[], object]] = []
+    known = Learned(tmp_path / "learned.json")
+    known.later = waiting.append
+    known.add(BACKEND, "m", {"window": 512})
+    known.add(BACKEND, "m", {"window": 0})
+    known.add(BACKEND, "m", {"drop": ["top_k"]})
+    while waiting:
+        waiting.pop(0)()
+        assert known.facts(BACKEND, "m") == {"window": 0, "drop": ["top_k"]}
+    assert Learned(tmp_path / "learned.json").facts(BACKEND, "m") == {"window": 0, "drop": ["top_k"]}
+
+
 async def test_no_stream_waits_for_the_file_or_its_lock(backend: Backend, tmp_path: Path) -> None:
     backend.play(picky(no_max_tokens))
     kept = tmp_path / "learned.json"

@@ -41,6 +41,7 @@ class Learned:
         self._written = self._last_write()
         self._facts = self._kept.read()
         self._news: dict[str, Facts] | None = None  # what the file has now; nothing: it is gone
+        self._unwritten: list[tuple[str, Mapping[str, Any]]] = []  # what the file may not have yet
         self.later: Later = at_once
 
     def facts(self, backend: Backend, model: str) -> Mapping[str, Any]:
@@ -53,14 +54,22 @@ class Learned:
             self._next_look = now + _LOOK_EVERY
             self.later(self._look)
         if self._news is not None:
-            self._facts, self._news = {**self._facts, **self._news} if self._news else {}, None
+            self._take_over()
         return self._facts.get(key_of(backend, model), _NOTHING)
+
+    def _take_over(self) -> None:
+        """Know what the file has, and what is still to be written to it."""
+        news, self._news = self._news, None
+        self._facts = {**self._facts, **news} if news else {}
+        for key, facts in tuple(self._unwritten):
+            self._facts[key] = _added(self._facts.get(key, {}), facts)
 
     def add(self, backend: Backend, model: str, facts: Mapping[str, Any]) -> None:
         """Remember facts, for this process at once, for others by the file."""
         key = key_of(backend, model)
         self._facts[key] = _added(self._facts.get(key, {}), facts)
         structlog.get_logger().info(f"learned of {backend.name}/{model}: {dict(facts)}")
+        self._unwritten.append((key, facts))
         self.later(lambda: self._write(key, facts))
 
     def _write(self, key: str, facts: Mapping[str, Any]) -> None:
@@ -69,6 +78,8 @@ class Learned:
             self._look()
         except OSError as error:
             structlog.get_logger().warning(f"what was learned can't be kept: {error.strerror}")
+        finally:
+            self._unwritten.remove((key, facts))
 
     def _look(self) -> None:
         """Take over what other workers have learned meanwhile, or forget what a person has deleted."""
