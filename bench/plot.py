@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from html import escape
+from itertools import cycle
 
-_COLOURS = ("#1f77b4", "#d97b0b", "#7a7a7a")
-_WIDTH, _HEIGHT, _PANEL = 1080, 380, 320
+_COLOURS = ("#1f77b4", "#d97b0b", "#7a7a7a", "#2e8b57")
+_WIDTH, _HEIGHT, _PANEL = 1080, 400, 320
 _TOP, _BOTTOM, _LEFT = 60, 320, 50
 
 Curves = Mapping[str, Mapping[int, float]]
@@ -16,7 +17,7 @@ Curves = Mapping[str, Mapping[int, float]]
 def svg(by_streams: Curves, by_history: Curves, bars: Mapping[str, Mapping[str, float]]) -> str:
     """Return the picture."""
     names = list(dict.fromkeys([name for group in bars.values() for name in group]))
-    colour = dict(zip(names, _COLOURS, strict=False))
+    colour = dict(zip(names, cycle(_COLOURS), strict=False))
     parts = [
         _text(_LEFT, 22, "CPU of the proxy, less is better", size=15, weight="bold"),
         *_legend(colour),
